@@ -1,0 +1,87 @@
+# Everything runs from .venv, which is made on first use and again whenever a lock changes.
+# Paths are relative, so that the checkout may lie anywhere, also under a name with spaces.
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+# Where uv finds no registry, pip does with its own configuration.
+INSTALLER ?= uv
+# For pytest: a file, `-k words` …
+ARGS ?=
+
+RUN := .venv/bin/python
+PACKAGES := server resolvers schema services models rules
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+.PHONY: help serve test test-fast check format bench soak schema audit lock clean
+
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+serve: .venv/runtime.stamp ## set up and start the server (settings: README.md)
+	@$(RUN) -m server serve
+
+test: .venv/development.stamp ## run all tests but the long ones (ARGS="-k words" for some)
+	@$(RUN) -m pytest -n auto $(ARGS)
+
+test-fast: .venv/development.stamp ## run the tests of the rules alone, in seconds
+	@$(RUN) -m pytest tests/rules $(ARGS)
+
+check: .venv/development.stamp ## lint, format, types, import layers
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check .
+	@$(RUN) -m mypy
+	@$(RUN) -c 'from importlinter.cli import lint_imports_command; lint_imports_command(["--no-logo"])'
+
+format: .venv/development.stamp ## put the code into the common form
+	@$(RUN) -m ruff check --fix .
+	@$(RUN) -m ruff format .
+
+bench: .venv/development.stamp ## measure the ledger beside its rivals
+	@$(RUN) -m benchmarks $(ARGS)
+
+soak: .venv/development.stamp ## run the long tests: crashes and load
+	@$(RUN) -m pytest -m soak $(ARGS)
+
+schema: .venv/runtime.stamp ## write schema.graphql anew
+	@$(RUN) -m server schema > schema.graphql.new
+	@mv schema.graphql.new schema.graphql
+
+audit: .venv/runtime.stamp ## check every invariant of the ledger, beside a server or alone
+	@$(RUN) -m server audit
+
+COMPILE = $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml
+
+lock: .venv/made.stamp ## pin what pyproject.toml asks for, with hashes
+	$(COMPILE) --output-file requirements.lock
+	$(COMPILE) --group dev --constraint requirements.lock --output-file requirements-dev.lock
+
+clean: ## remove what was installed and cached; data in .data stay
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis schema.graphql.new
+	find $(PACKAGES) tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+# The stamp comes last, so that a set-up that was cut off is begun again.
+.venv/made.stamp:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo 'This Python makes no virtual environments; on Debian: apt install python3-venv' >&2; exit 1; }
+	@echo 'Setting up .venv …'
+	@rm -rf .venv
+	@$(PYTHON) -m venv .venv
+	@[ '$(INSTALLER)' != uv ] || $(RUN) -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) || echo 'uv is not to be had; pip will do.'
+	@touch $@
+
+define install
+	@echo 'Installing $(1) …'
+	@{ [ '$(INSTALLER)' = uv ] && $(RUN) -m uv pip install --quiet --require-hashes -r $(1); } \
+	|| { echo 'Installing with pip …'; $(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1); }
+	@touch $@
+endef
+
+.venv/runtime.stamp: requirements.lock .venv/made.stamp
+	$(call install,requirements.lock)
+
+.venv/development.stamp: requirements-dev.lock .venv/made.stamp
+	$(call install,requirements-dev.lock)
+	@touch .venv/runtime.stamp

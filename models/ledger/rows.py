@@ -1,0 +1,348 @@
+"""Between the core's rows and the composite types of types.sql. The order of fields is the types' order.
+
+Both directions are positional and written out: this is the hot path, and a change of a type gets a new version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from rules.ledger.journal import Entry
+from rules.ledger.kinds import EntryKind, GrantEnd, GrantSource, HoldState, WorkOutcome
+from rules.ledger.state import Account, Allocation, CapturedLine, Grant, Hold, Operation
+
+Row = tuple[Any, ...]
+"""A row on its way to the database; its fields have the types that types.sql names."""
+
+
+def read_account(row: Sequence[Any]) -> Account:
+    """An account from `ledger_account_v1`."""
+    return Account(
+        account_id=row[0],
+        tenant_id=row[1],
+        opened=row[2],
+        frozen=row[3],
+        time_zone=row[4],
+        credit_limit=row[5],
+        total=row[6],
+        held=row[7],
+        credit_drawn=row[8],
+        clawed_back=row[9],
+        grace_days=row[10],
+        mark=row[11],
+        version=row[12],
+        head_hash=row[13],
+        due_at=row[14],
+        created_at=row[15],
+        last_at=row[16],
+    )
+
+
+def account_row(account: Account) -> Row:
+    """`ledger_account_v1` of an account."""
+    return (
+        account.account_id,
+        account.tenant_id,
+        account.opened,
+        account.frozen,
+        account.time_zone,
+        account.credit_limit,
+        account.total,
+        account.held,
+        account.credit_drawn,
+        account.clawed_back,
+        account.grace_days,
+        account.mark,
+        account.version,
+        account.head_hash,
+        account.due_at,
+        account.created_at,
+        account.last_at,
+    )
+
+
+def read_grant(row: Sequence[Any]) -> Grant:
+    """A grant from `ledger_grant_v1`."""
+    return Grant(
+        grant_id=row[1],
+        source=GrantSource(row[3]),
+        source_ref=row[4],
+        granted=row[5],
+        remaining=row[6],
+        held=row[7],
+        spent=row[8],
+        settled=row[9],
+        expired=row[10],
+        revoked=row[11],
+        ended=GrantEnd(row[12]) if row[12] is not None else None,
+        grace=row[13],
+        priority=row[14],
+        expires_at=row[15],
+        created_at=row[16],
+        member_id=row[17],
+        project=row[18],
+        parent_id=row[19],
+        paid_minor_units=row[20],
+        paid_currency=row[21],
+        note=row[22],
+    )
+
+
+def grant_row(account: Account, grant: Grant) -> Row:
+    """`ledger_grant_v1` of a grant."""
+    return (
+        account.account_id,
+        grant.grant_id,
+        account.tenant_id,
+        grant.source,
+        grant.source_ref,
+        grant.granted,
+        grant.remaining,
+        grant.held,
+        grant.spent,
+        grant.settled,
+        grant.expired,
+        grant.revoked,
+        grant.ended,
+        grant.grace,
+        grant.priority,
+        grant.expires_at,
+        grant.created_at,
+        grant.member_id,
+        grant.project,
+        grant.parent_id,
+        grant.paid_minor_units,
+        grant.paid_currency,
+        grant.note,
+    )
+
+
+def read_hold(row: Sequence[Any]) -> Hold:
+    """A hold from `ledger_hold_v1`, without its allocations."""
+    return Hold(
+        hold_id=row[1],
+        state=HoldState(row[3]),
+        amount=row[4],
+        remaining=row[5],
+        captured=row[6],
+        returned=row[7],
+        refunded=row[8],
+        overrun=row[9],
+        rounding=row[10],
+        rounding_unit=row[11],
+        metered=row[12],
+        captures=row[13],
+        price_book_version=row[14],
+        member_id=row[15],
+        project=row[16],
+        lines_json=row[17],
+        created_at=row[18],
+        expires_at=row[19],
+        ended_at=row[20],
+        outcome=WorkOutcome(row[21]) if row[21] is not None else None,
+        description=row[22],
+    )
+
+
+def hold_row(account: Account, hold: Hold) -> Row:
+    """`ledger_hold_v1` of a hold."""
+    return (
+        account.account_id,
+        hold.hold_id,
+        account.tenant_id,
+        hold.state,
+        hold.amount,
+        hold.remaining,
+        hold.captured,
+        hold.returned,
+        hold.refunded,
+        hold.overrun,
+        hold.rounding,
+        hold.rounding_unit,
+        hold.metered,
+        hold.captures,
+        hold.price_book_version,
+        hold.member_id,
+        hold.project,
+        hold.lines_json,
+        hold.created_at,
+        hold.expires_at,
+        hold.ended_at,
+        hold.outcome,
+        hold.description,
+    )
+
+
+def read_allocation(row: Sequence[Any]) -> Allocation:
+    """An allocation from `ledger_allocation_v1`."""
+    return Allocation(
+        ordinal=row[2],
+        grant_id=row[4],
+        held=row[5],
+        captured=row[6],
+        returned=row[7],
+        refunded=row[8],
+        redirected=row[9],
+    )
+
+
+def allocation_row(account: Account, hold_id: int, allocation: Allocation) -> Row:
+    """`ledger_allocation_v1` of an allocation."""
+    return (
+        account.account_id,
+        hold_id,
+        allocation.ordinal,
+        account.tenant_id,
+        allocation.grant_id,
+        allocation.held,
+        allocation.captured,
+        allocation.returned,
+        allocation.refunded,
+        allocation.redirected,
+    )
+
+
+def read_line(row: Sequence[Any]) -> CapturedLine:
+    """A captured line from `ledger_line_v1`."""
+    return CapturedLine(
+        version=row[1],
+        hold_id=row[3],
+        call=row[4],
+        rounding=row[5],
+        at=row[6],
+        amount=row[7],
+        cost=row[8],
+        refunded=row[9],
+        count=row[10],
+        price_book_version=row[11],
+        member_id=row[12],
+        project=row[13],
+        model=row[14],
+        category=row[15],
+        params_json=row[16],
+        ref=row[17],
+    )
+
+
+def line_row(account: Account, line: CapturedLine) -> Row:
+    """`ledger_line_v1` of a captured line."""
+    return (
+        account.account_id,
+        line.version,
+        account.tenant_id,
+        line.hold_id,
+        line.call,
+        line.rounding,
+        line.at,
+        line.amount,
+        line.cost,
+        line.refunded,
+        line.count,
+        line.price_book_version,
+        line.member_id,
+        line.project,
+        line.model,
+        line.category,
+        line.params_json,
+        line.ref,
+    )
+
+
+def entry_row(account: Account, entry: Entry) -> Row:
+    """`ledger_entry_v1` of an entry."""
+    return (
+        entry.account_id,
+        entry.version,
+        entry.at,
+        account.tenant_id,
+        entry.kind,
+        entry.total_change,
+        entry.held_change,
+        entry.owed_change,
+        entry.spent,
+        entry.available_after,
+        entry.credit_limit,
+        entry.member_id,
+        entry.project,
+        entry.model,
+        entry.category,
+        entry.hold_id,
+        entry.grant_id,
+        entry.text_digest,
+        entry.hash,
+    )
+
+
+def text_row(account: Account, entry: Entry) -> Row:
+    """`ledger_text_v1` of an entry's free text."""
+    return (entry.account_id, entry.version, account.tenant_id, entry.text_salt, entry.ref, entry.note)
+
+
+def read_operation(row: Sequence[Any]) -> Operation:
+    """An operation from `ledger_operation_v1`."""
+    return Operation(
+        mutation=row[1],
+        key=row[2],
+        fingerprint=row[4],
+        at=row[5],
+        hold_id=row[6],
+        grant_id=row[7],
+        amount=row[8],
+        uncovered=row[9],
+    )
+
+
+def operation_row(account: Account, operation: Operation) -> Row:
+    """`ledger_operation_v1` of an operation."""
+    return (
+        account.account_id,
+        operation.mutation,
+        operation.key,
+        account.tenant_id,
+        operation.fingerprint,
+        operation.at,
+        operation.hold_id,
+        operation.grant_id,
+        operation.amount,
+        operation.uncovered,
+    )
+
+
+def message_row(account: Account, origin: str, message_id: str, received_at: datetime) -> Row:
+    """`ledger_message_v1` of an applied message."""
+    return (account.account_id, origin, message_id, account.tenant_id, received_at)
+
+
+def profile_row(account_id: UUID, tenant_id: UUID, external_id: str, name: str, kind: str, created_at: datetime) -> Row:
+    """`ledger_profile_v1` of a new account's profile."""
+    return (account_id, tenant_id, external_id, name, kind, created_at)
+
+
+def read_entry(row: Sequence[Any]) -> Entry:
+    """An entry with its text, from the columns of list_entries.sql."""
+    return Entry(
+        account_id=row[0],
+        version=row[1],
+        kind=EntryKind(row[2]),
+        at=row[3],
+        total_change=row[4],
+        held_change=row[5],
+        owed_change=row[6],
+        spent=row[7],
+        available_after=row[8],
+        credit_limit=row[9],
+        member_id=row[10],
+        project=row[11],
+        model=row[12],
+        category=row[13],
+        hold_id=row[14],
+        grant_id=row[15],
+        ref=row[16],
+        note=row[17],
+        text_salt=row[18] or b"",
+        text_digest=row[19],
+        hash=row[20],
+    )

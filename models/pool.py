@@ -1,0 +1,114 @@
+"""A bounded pool of connections that all have one role."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Final, cast
+
+import asyncpg
+
+from models.unavailable import DatabaseBusy, unreachable_when_lost, unreachable_while_connecting
+
+CONNECT_TIMEOUT_SECONDS: Final = 10.0
+"""A TLS handshake and SCRAM are some six round trips: enough for a server half a second away."""
+
+COMMAND_TIMEOUT_SECONDS: Final = 15.0
+"""No statement of a request takes a second; this bounds half-open connections."""
+
+SLOT_TIMEOUT_SECONDS: Final = 1.0
+"""How long a request waits for a connection in use before it is told to come again."""
+
+RELEASE_TIMEOUT_SECONDS: Final = 5.0
+"""For the reset of a returned connection; past it the connection is closed instead."""
+
+CLOSE_TIMEOUT_SECONDS: Final = 5.0
+"""For connections in use to come back at shutdown; past it they are cut."""
+
+WAITING_MAX: Final = 1_000
+"""Requests that may wait for a slot at once; more could not be served within the wait anyway."""
+
+SESSION_SETTINGS: Final[Mapping[str, str]] = {
+    "application_name": "farebox",
+    "timezone": "UTC",
+    # Compiling a plan costs more than any statement of a request.
+    "jit": "off",
+    "lock_timeout": "5s",
+    "idle_in_transaction_session_timeout": "30s",
+}
+
+
+class ConnectionPool:
+    """Lends connections, at most `size` at once.
+
+    Raises `DatabaseBusy` when none came free in time, `DatabaseUnreachable` when one cannot be made or is lost.
+    """
+
+    def __init__(self, pool: asyncpg.Pool, size: int) -> None:
+        self._pool = pool
+        self._slots = asyncio.Semaphore(size)
+        self._waiting = 0
+
+    @classmethod
+    async def open(cls, dsn: str, settings: Mapping[str, str], *, size: int) -> ConnectionPool:
+        """Connects once, so that a wrong address or role is known at start, and the rest as needed."""
+        with unreachable_while_connecting():
+            pool = await asyncpg.create_pool(
+                dsn,
+                min_size=1,
+                max_size=size,
+                timeout=CONNECT_TIMEOUT_SECONDS,
+                command_timeout=COMMAND_TIMEOUT_SECONDS,
+                server_settings={**SESSION_SETTINGS, **settings},
+            )
+        return cls(pool, size)
+
+    async def close(self) -> None:
+        """Waits briefly for what is lent, then cuts it."""
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
+        """Lends one connection for the block."""
+        await self._take_slot()
+        try:
+            # Slots and connections are equally many, so this waits for no other borrower, only for connecting.
+            with unreachable_while_connecting():
+                lent = await self._pool.acquire(timeout=CONNECT_TIMEOUT_SECONDS)
+            try:
+                # The pool's proxy has every method of a connection, and refuses them once it is returned.
+                connection = cast(asyncpg.Connection, lent)
+                with unreachable_when_lost(connection):
+                    yield connection
+            finally:
+                await self._pool.release(lent, timeout=RELEASE_TIMEOUT_SECONDS)
+        finally:
+            self._slots.release()
+
+    async def _take_slot(self) -> None:
+        if self._waiting >= WAITING_MAX:
+            raise DatabaseBusy("too many requests wait for a database connection")
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(SLOT_TIMEOUT_SECONDS):
+                await self._slots.acquire()
+        except TimeoutError as error:
+            raise DatabaseBusy(f"no database connection came free within {SLOT_TIMEOUT_SECONDS:g} s") from error
+        finally:
+            self._waiting -= 1
+
+
+async def connect(dsn: str, settings: Mapping[str, str], *, command_timeout_seconds: float) -> asyncpg.Connection:
+    """One connection outside any pool; the caller closes it. Raises `DatabaseUnreachable`."""
+    with unreachable_while_connecting():
+        return await asyncpg.connect(
+            dsn,
+            timeout=CONNECT_TIMEOUT_SECONDS,
+            command_timeout=command_timeout_seconds,
+            server_settings={**SESSION_SETTINGS, **settings},
+        )

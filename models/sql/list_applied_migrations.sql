@@ -1,0 +1,1 @@
+SELECT name FROM tortoise_migrations WHERE app = $1

@@ -1,0 +1,1 @@
+"""The API's verbs: who asks and what it may, input into request, call, outcome into a member of the result's union."""

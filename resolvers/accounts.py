@@ -1,0 +1,142 @@
+"""Accounts: find, list, create and change them."""
+
+from __future__ import annotations
+
+from functools import partial
+from operator import attrgetter
+from typing import TypeVar
+from uuid import UUID
+
+import strawberry
+from strawberry import Some
+
+from models.account import AccountKind
+from resolvers.context import AccountRecord, Info
+from resolvers.errors import ErrorCode, coded
+from resolvers.scope import named_account, parsed, tenant_with
+from rules.identity import IdKind
+from rules.ledger.refusals import NotFound
+from rules.ledger.state import UNLIMITED
+from rules.pricing.refusals import InvalidInput
+from schema.accounts import UNLIMITED_SHOWN, Account, shown_account
+from schema.connections import FIRST_DEFAULT, Connection, connection, slice_of_names
+from schema.described import output
+from schema.inputs import CreateAccountInput, UpdateAccountInput
+from schema.refusals import problem_of
+from schema.results import AccountResult, AccountSuccess
+from services.principal import Scope
+
+T = TypeVar("T")
+
+SEARCH_LENGTH_MAX = 255
+
+
+@output
+class AccountQueries:
+    """Reads of accounts."""
+
+    @strawberry.field
+    async def account(
+        self, info: Info, id: strawberry.ID | None = None, external_id: str | None = None
+    ) -> Account | None:
+        """One account; null when the credential's tenant has none of this name. Give one of the two.
+
+        id: the account's id
+        external_id: the tenant's own name for it
+        """
+        tenant_id = tenant_with(info, Scope.READ)
+        account_id = named_account(tenant_id, id, external_id)
+        match account_id:
+            case UUID():
+                record = await info.context.services.accounts.get(tenant_id, account_id)
+                return None if record is None else shown_account(tenant_id, record)
+            case NotFound():
+                return None
+            case _:
+                raise coded(ErrorCode.BAD_USER_INPUT, "Give the account's `id` or its `externalId`, one of them.")
+
+    @strawberry.field
+    async def accounts(
+        self, info: Info, first: int | None = FIRST_DEFAULT, after: str | None = None, search: str | None = None
+    ) -> Connection[Account] | None:
+        """The tenant's accounts, by external id.
+
+        first: how many, 1 to 100
+        after: the cursor that the page follows
+        search: only those whose external id or name begins with this, in any case; at most 255 characters
+        """
+        tenant_id = tenant_with(info, Scope.READ)
+        if search is not None and len(search) > SEARCH_LENGTH_MAX:
+            raise coded(ErrorCode.BAD_USER_INPUT, f"`search` takes at most {SEARCH_LENGTH_MAX} characters.")
+        accounts = info.context.services.accounts
+        page = await accounts.list(tenant_id, slice_of_names(first, after), search=search)
+        return connection(
+            page,
+            partial(shown_account, tenant_id),
+            attrgetter("external_id"),
+            partial(accounts.count, tenant_id, search=search),
+            follows=after is not None,
+        )
+
+
+@output
+class AccountMutations:
+    """The verbs that make and change accounts."""
+
+    @strawberry.mutation
+    async def create_account(self, info: Info, input: CreateAccountInput) -> AccountResult | None:
+        """Creates an account, or returns the one that already has this external id. Trial tokens come with a new one.
+
+        input: the account
+        """
+        tenant_id = tenant_with(info, Scope.MANAGE)
+        outcome = await info.context.services.accounts.create(
+            tenant_id,
+            external_id=input.external_id,
+            name=input.name,
+            kind=input.kind or AccountKind.PERSONAL,
+            time_zone=input.time_zone or "UTC",
+        )
+        return _result(tenant_id, outcome)
+
+    @strawberry.mutation
+    async def update_account(self, info: Info, input: UpdateAccountInput) -> AccountResult | None:
+        """Changes an account's name or settings; what is absent stays as it is.
+
+        input: which account, and what to change
+        """
+        tenant_id = tenant_with(info, Scope.MANAGE)
+        named = parsed(input.account_id, IdKind.ACCOUNT)
+        if named is None:
+            return problem_of(NotFound("account"))
+        given = {
+            "name": input.name,
+            "timeZone": input.time_zone,
+            "frozen": input.frozen,
+            "creditLimit": input.credit_limit,
+        }
+        for field, value in given.items():
+            if value is not None and value.value is None:
+                return problem_of(InvalidInput(field, "must not be null; leave it out to keep what it is"))
+        credit_limit = _given(input.credit_limit)
+        if credit_limit is not None and credit_limit < 0 and credit_limit != UNLIMITED_SHOWN:
+            return problem_of(InvalidInput("creditLimit", "must be 0 or more tokens, or -1 for unlimited"))
+        outcome = await info.context.services.accounts.update(
+            tenant_id,
+            named.owner,
+            name=_given(input.name),
+            time_zone=_given(input.time_zone),
+            frozen=_given(input.frozen),
+            credit_limit=UNLIMITED if credit_limit == UNLIMITED_SHOWN else credit_limit,
+        )
+        return _result(tenant_id, outcome)
+
+
+def _given(field: Some[T | None] | None) -> T | None:
+    return None if field is None else field.value
+
+
+def _result(tenant_id: UUID, outcome: AccountRecord | NotFound | InvalidInput) -> AccountResult:
+    if isinstance(outcome, NotFound | InvalidInput):
+        return problem_of(outcome)
+    return AccountSuccess(account=shown_account(tenant_id, outcome))

@@ -1,0 +1,24 @@
+"""What a request is refused with when no result's union has a member for it: an entry of `errors[]` with a code."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from graphql import GraphQLError
+
+
+class ErrorCode(StrEnum):
+    """`extensions.code` of an entry of `errors[]`."""
+
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    FORBIDDEN = "FORBIDDEN"
+    BAD_USER_INPUT = "BAD_USER_INPUT"
+    QUERY_TOO_COMPLEX = "QUERY_TOO_COMPLEX"
+    TOO_MANY_REQUESTS = "TOO_MANY_REQUESTS"
+    UNAVAILABLE = "UNAVAILABLE"
+    INTERNAL = "INTERNAL"
+
+
+def coded(code: ErrorCode, message: str) -> GraphQLError:
+    """The error, to be raised from a resolver."""
+    return GraphQLError(message, extensions={"code": code.value})

@@ -1,0 +1,127 @@
+"""Prices and estimates: the price list, one price, and what work would cost."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from uuid import UUID
+
+import strawberry
+
+from resolvers.context import Info
+from resolvers.errors import ErrorCode, coded
+from resolvers.scope import named_account, tenant_with
+from resolvers.work import lines_of
+from rules.ledger.records import Estimated, Page
+from rules.ledger.refusals import NotFound
+from rules.ledger.requests import EstimateRequest, Work
+from rules.pricing import price_book as book_rules
+from rules.pricing.listing import search
+from rules.pricing.refusals import InvalidInput
+from schema.connections import FIRST_MAX, Connection, connection, slice_of_names
+from schema.described import output
+from schema.inputs import EstimateInput, PriceFilter
+from schema.prices import Price, shown_estimate, shown_price
+from schema.refusals import problem_of
+from schema.results import EstimateResult, EstimateSuccess
+from services.principal import Scope
+
+
+@output
+class PriceQueries:
+    """Reads of prices."""
+
+    @strawberry.field
+    async def prices(
+        self,
+        info: Info,
+        filter: PriceFilter | None = None,
+        first: int | None = FIRST_MAX,
+        after: str | None = None,
+    ) -> Connection[Price] | None:
+        """The price list in force, in its own order.
+
+        filter: which prices
+        first: how many, 1 to 100
+        after: the cursor that the page follows
+        """
+        tenant_id = tenant_with(info, Scope.READ)
+        part = slice_of_names(first, after, default=FIRST_MAX)
+        book = (await info.context.price_books.current(tenant_id)).book
+        wanted = _filtered(book, filter)
+
+        async def count() -> int:
+            return len(wanted)
+
+        rows = wanted if part.after is None else _behind(book, wanted, part.after)
+        page = Page(rows[: part.first], has_more=len(rows) > part.first)
+        return connection(page, shown_price, attrgetter("model"), count, follows=after is not None)
+
+    @strawberry.field
+    async def price(self, info: Info, model: str) -> Price | None:
+        """One price; null when the price book in force has none for this model.
+
+        model: the model's slug
+        """
+        tenant_id = tenant_with(info, Scope.READ)
+        price = (await info.context.price_books.current(tenant_id)).book.price(model)
+        return None if price is None else shown_price(price)
+
+    @strawberry.field
+    async def estimate(self, info: Info, input: EstimateInput) -> EstimateResult | None:
+        """Prices work without a lock, for calculators that follow the user's settings.
+
+        input: what to price, and for whom
+        """
+        tenant_id = tenant_with(info, Scope.READ)
+        request = _estimate_request(tenant_id, input)
+        if isinstance(request, NotFound | InvalidInput):
+            return problem_of(request)
+        outcome = await info.context.services.fares.estimate(request)
+        if not isinstance(outcome, Estimated):
+            return problem_of(outcome)
+        published = await info.context.price_books.at_version(tenant_id, outcome.price_book_version)
+        if published is None:
+            raise LookupError(f"price book version {outcome.price_book_version} is gone")
+        return EstimateSuccess(estimate=shown_estimate(outcome, published))
+
+
+def _filtered(book: book_rules.PriceBook, given: PriceFilter | None) -> tuple[book_rules.Price, ...]:
+    if given is None:
+        return book.prices
+    return search(
+        book,
+        given.search,
+        category=given.category,
+        provider=given.provider,
+        tier=given.tier,
+        models=None if given.models is None else frozenset(given.models),
+    )
+
+
+def _behind(
+    book: book_rules.PriceBook, wanted: tuple[book_rules.Price, ...], model: str
+) -> tuple[book_rules.Price, ...]:
+    """The wanted prices that come after this model in the book's order."""
+    places = {price.model: place for place, price in enumerate(book.prices)}
+    place = places.get(model)
+    if place is None:
+        raise coded(
+            ErrorCode.BAD_USER_INPUT, "`after` is a cursor of another price book version; start at the first page."
+        )
+    return tuple([price for price in wanted if places[price.model] > place])
+
+
+def _estimate_request(tenant_id: UUID, given: EstimateInput) -> EstimateRequest | NotFound | InvalidInput:
+    work: Work
+    if given.lines is not None and given.amount is not None:
+        return InvalidInput("lines", "give lines or an amount, not both")
+    if given.lines is not None:
+        work = lines_of(given.lines)
+    elif given.amount is not None:
+        work = given.amount
+    else:
+        return InvalidInput("lines", "give lines, or an amount")
+    account_id = named_account(tenant_id, given.account_id, given.account_external_id)
+    if isinstance(account_id, NotFound | InvalidInput):
+        return account_id
+    return EstimateRequest(tenant_id, work, account_id=account_id, project=given.project)

@@ -1,0 +1,67 @@
+"""The roots of the API, and the schema that they make."""
+
+from __future__ import annotations
+
+import strawberry
+from graphql import GraphQLSchema, Undefined, is_input_object_type, is_interface_type, is_object_type
+from strawberry.schema.config import StrawberryConfig
+
+from resolvers.accounts import AccountMutations, AccountQueries
+from resolvers.grants import GrantMutations
+from resolvers.holds import HoldMutations, HoldQueries
+from resolvers.live import LiveSubscriptions
+from resolvers.prices import PriceQueries
+from resolvers.tenants import TenantMutations
+from resolvers.viewer import ViewerQueries
+from schema.described import output
+from schema.problems import PROBLEMS
+from schema.scalars import SCALARS
+
+
+@output
+class Query(ViewerQueries, PriceQueries, AccountQueries, HoldQueries):
+    """What can be asked."""
+
+
+@output
+class Mutation(HoldMutations, AccountMutations, GrantMutations, TenantMutations):
+    """What can be done. Every verb answers with one success or one problem."""
+
+
+@output
+class Subscription(LiveSubscriptions):
+    """What is told as it happens."""
+
+
+def build_schema() -> GraphQLSchema:
+    """The whole schema, ready to execute."""
+    built = strawberry.Schema(
+        query=Query,
+        mutation=Mutation,
+        subscription=Subscription,
+        types=PROBLEMS,
+        config=StrawberryConfig(scalar_map=SCALARS),
+    )
+    # Strawberry keeps the schema that graphql-core executes under this name only.
+    graphql_schema = built._schema
+    _finish(graphql_schema)
+    return graphql_schema
+
+
+def _finish(graphql_schema: GraphQLSchema) -> None:
+    """Corrects what Strawberry hands to graphql-core.
+
+    A default of None in Python says that an argument may be absent, not that it is null; and where exactly one member
+    of an input is to be given, graphql-core can see to it by itself.
+    """
+    for named in graphql_schema.type_map.values():
+        if is_object_type(named) or is_interface_type(named):
+            for field in named.fields.values():
+                for argument in field.args.values():
+                    if argument.default_value is None:
+                        argument.default_value = Undefined
+        elif is_input_object_type(named):
+            named.is_one_of = named.extensions["strawberry-definition"].is_one_of
+            for member in named.fields.values():
+                if member.default_value is None:
+                    member.default_value = Undefined

@@ -1,0 +1,100 @@
+"""Scope: what the credential of a request may do, and which account it means. Decided here and nowhere else.
+
+The tenant is always the credential's own; an id in the input may narrow the scope, never widen it. An id of another
+tenant leads to the same answer as one that never was.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from resolvers.context import Info
+from resolvers.errors import ErrorCode, coded
+from rules.identity import IdKind, PublicId, account_id_of, parse_public_id
+from rules.ledger.refusals import NotFound
+from rules.pricing.refusals import InvalidInput
+from services.principal import Principal, Scope
+
+EXTERNAL_ID_LENGTH_MAX = 255
+
+_KEY_NEEDED = {
+    Scope.READ: "a secret key of the tenant",
+    Scope.SPEND: "a secret key of the tenant",
+    Scope.MANAGE: "a secret key of the tenant",
+    Scope.KEYS: "a secret key of the tenant, or the root key",
+    Scope.TENANTS: "the root key",
+}
+
+
+def principal_of(info: Info) -> Principal:
+    """Who asks. Raises UNAUTHENTICATED without a credential."""
+    principal = info.context.principal
+    if principal is None:
+        raise coded(
+            ErrorCode.UNAUTHENTICATED,
+            "This needs a key: send the header `Authorization: Bearer <key>`, "
+            "or over a websocket `authorization` in the connection's parameters.",
+        )
+    return principal
+
+
+def principal_with(info: Info, scope: Scope) -> Principal:
+    """Who asks, if the credential includes the scope. Raises UNAUTHENTICATED or FORBIDDEN."""
+    principal = principal_of(info)
+    if not principal.may(scope):
+        raise coded(ErrorCode.FORBIDDEN, f"This needs {_KEY_NEEDED[scope]}.")
+    return principal
+
+
+def tenant_with(info: Info, scope: Scope) -> UUID:
+    """The credential's tenant, if the credential includes the scope. Raises UNAUTHENTICATED or FORBIDDEN."""
+    tenant_id = principal_with(info, scope).tenant_id
+    if tenant_id is None:
+        raise coded(ErrorCode.FORBIDDEN, f"This needs {_KEY_NEEDED[scope]}; the root key has no tenant.")
+    return tenant_id
+
+
+def named_account(
+    tenant_id: UUID, account_id: str | None, external_id: str | None
+) -> UUID | NotFound | InvalidInput | None:
+    """The account that an input names, by one of two names; None where it names none."""
+    if account_id is not None and external_id is not None:
+        return InvalidInput("accountId", "give the account's id or its externalId, not both")
+    if account_id is not None:
+        named = parsed(account_id, IdKind.ACCOUNT)
+        return NotFound("account") if named is None else named.owner
+    if external_id is not None:
+        return account_by_external_id(tenant_id, external_id)
+    return None
+
+
+def required_account(
+    tenant_id: UUID, account_id: str | None, external_id: str | None
+) -> UUID | NotFound | InvalidInput:
+    """The account that an input must name."""
+    account = named_account(tenant_id, account_id, external_id)
+    return InvalidInput("accountId", "give the account's id, or its externalId") if account is None else account
+
+
+def account_by_external_id(tenant_id: UUID, external_id: str) -> UUID | NotFound:
+    """The id of the account that has this external id, if there is one; what cannot be an external id has none."""
+    if not 0 < len(external_id) <= EXTERNAL_ID_LENGTH_MAX:
+        return NotFound("account")
+    try:
+        return account_id_of(tenant_id, external_id)
+    except UnicodeEncodeError:
+        return NotFound("account")
+
+
+def parsed(text: str, kind: IdKind) -> PublicId | None:
+    """A public id of this kind; None for anything else."""
+    named = parse_public_id(text)
+    return named if named is not None and named.kind is kind else None
+
+
+def row_of(text: str, kind: IdKind) -> tuple[UUID, int] | NotFound:
+    """The account and number of the row that a public id names."""
+    named = parsed(text, kind)
+    if named is None or named.local is None:
+        return NotFound(kind.name.lower())
+    return named.owner, named.local

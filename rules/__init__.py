@@ -1,0 +1,1 @@
+"""The pure core: whatever decides is here, as functions of their arguments, without I/O, clock or framework."""

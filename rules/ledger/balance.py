@@ -1,0 +1,80 @@
+"""What an account has, as it is shown: one snapshot per version."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from rules.ledger.kinds import BalanceLevel
+from rules.ledger.state import AccountState
+
+LOW_BALANCE_PERCENT = 20
+"""Below this share of the mark an account is low on tokens, unless it is set otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceSnapshot:
+    """An account's balance at one version. Amounts in micro-tokens; snapshots are ordered by (version, as_of)."""
+
+    account_id: UUID
+    version: int
+    total: int
+    held: int
+    available: int
+    owed: int
+    unlimited: bool
+    mark: int
+    as_of: datetime
+    expiring_amount: int = 0
+    expiring_at: datetime | None = None
+
+    @property
+    def level(self) -> BalanceLevel:
+        """GREEN, YELLOW or RED; unlimited accounts are GREEN."""
+        if self.unlimited:
+            return BalanceLevel.GREEN
+        if self.available <= 0:
+            return BalanceLevel.RED
+        return BalanceLevel.YELLOW if self.would_be_low(self.available) else BalanceLevel.GREEN
+
+    def would_be_low(self, available: int) -> bool:
+        """Whether so much available would be below the low-balance threshold."""
+        return not self.unlimited and available * 100 < self.mark * LOW_BALANCE_PERCENT
+
+    @property
+    def remaining_percent(self) -> int | None:
+        """`available` as a whole percentage of the mark, 0 to 100; None when unlimited or without a mark."""
+        if self.unlimited or self.mark <= 0:
+            return None
+        return min(100, self.available * 100 // self.mark)
+
+
+def balance_of(state: AccountState) -> BalanceSnapshot:
+    """The balance as the state's latest entry left it. Whatever is due must have been settled before.
+
+    What is on hold does not expire, so that whatever is shown to expire next writes an entry at that very instant.
+    """
+    account = state.account
+    expiring_amount, expiring_at = 0, None
+    for grant in state.grants.values():
+        expires_at = grant.expires_at
+        if expires_at is None or expires_at <= account.last_at or grant.ended or grant.unheld <= 0:
+            continue
+        if expiring_at is None or expires_at < expiring_at:
+            expiring_amount, expiring_at = grant.unheld, expires_at
+        elif expires_at == expiring_at:
+            expiring_amount += grant.unheld
+    return BalanceSnapshot(
+        account_id=account.account_id,
+        version=account.version,
+        total=account.total,
+        held=account.held,
+        available=account.available,
+        owed=account.owed,
+        unlimited=account.unlimited,
+        mark=account.mark,
+        as_of=account.last_at if account.version else account.created_at,
+        expiring_amount=expiring_amount,
+        expiring_at=expiring_at,
+    )

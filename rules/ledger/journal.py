@@ -1,0 +1,99 @@
+"""The journal: append-only entries with gap-free versions, each chained to the one before by a hash.
+
+The hash covers every fact of the entry; of free text it covers only a salted digest, so that names can be erased and
+the chain still holds. The layout is reproduced in SQL by the audit, byte for byte.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from struct import Struct
+from uuid import UUID
+
+from rules.ledger.kinds import EntryKind
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_NUMBERS = Struct(">10q")
+_LENGTH = Struct(">i")
+_ABSENT = _LENGTH.pack(-1)
+_NO_MEMBER = bytes(16)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One fact of an account. Changes are in micro-tokens and cover the whole account; the signs are product.md's."""
+
+    account_id: UUID
+    version: int
+    kind: EntryKind
+    at: datetime
+    total_change: int
+    held_change: int
+    owed_change: int
+    spent: int
+    """Charged by this entry: positive for captures and rounding, negative for refunds, else 0."""
+    available_after: int
+    credit_limit: int
+    """The account's limit at the time, so that `available_after` can be proven later."""
+    member_id: UUID | None
+    project: str | None
+    model: str | None
+    category: str | None
+    hold_id: int | None
+    grant_id: int | None
+    ref: str | None
+    note: str | None
+    text_salt: bytes
+    """Random bytes mixed into the digest of `ref` and `note`; empty without text."""
+    text_digest: bytes
+    hash: bytes
+
+
+def epoch_micros(at: datetime) -> int:
+    """Microseconds since 1970 in UTC, exactly."""
+    return (at - EPOCH) // _MICROSECOND
+
+
+def digest_of_text(salt: bytes, ref: str | None, note: str | None) -> bytes:
+    """What the hash covers of an entry's free text; empty when there is none."""
+    if ref is None and note is None:
+        return b""
+    return hashlib.sha256(salt + _text(ref) + _text(note)).digest()
+
+
+def chained_hash(
+    before: bytes,
+    account_id: UUID,
+    numbers: tuple[int, int, int, int, int, int, int, int, int, int],
+    kind: EntryKind,
+    member_id: UUID | None,
+    project: str | None,
+    model: str | None,
+    category: str | None,
+    text_digest: bytes,
+) -> bytes:
+    """The entry's hash over the one before.
+
+    `numbers`: version, at, the three changes, spent, available after, credit limit, hold, grant (0: none).
+    """
+    return hashlib.sha256(
+        before
+        + account_id.bytes
+        + _NUMBERS.pack(*numbers)
+        + _text(kind)
+        + (member_id.bytes if member_id is not None else _NO_MEMBER)
+        + _text(project)
+        + _text(model)
+        + _text(category)
+        + text_digest
+    ).digest()
+
+
+def _text(value: str | None) -> bytes:
+    if value is None:
+        return _ABSENT
+    encoded = value.encode()
+    return _LENGTH.pack(len(encoded)) + encoded

@@ -1,0 +1,47 @@
+"""What a command came to, when it was not refused. Rows are copies: later commands of a batch do not change them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rules.ledger.balance import BalanceSnapshot
+from rules.ledger.refusals import Refusal
+from rules.ledger.state import Account, Grant, Hold
+
+
+@dataclass(frozen=True, slots=True)
+class HoldEffect:
+    """A hold as it stands, and what this command captured or gave back of it."""
+
+    hold: Hold
+    balance: BalanceSnapshot
+    amount: int = 0
+    uncovered: int = 0
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GrantEffect:
+    """A grant as it stands."""
+
+    grant: Grant
+    balance: BalanceSnapshot
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AccountEffect:
+    """An account's ledger row as it stands."""
+
+    account: Account
+    balance: BalanceSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class RepriceAt:
+    """The hold is bound to this price book version: price the lines at it and try again. Nothing changed."""
+
+    price_book_version: int
+
+
+Outcome = HoldEffect | GrantEffect | AccountEffect | RepriceAt | Refusal

@@ -1,0 +1,90 @@
+"""What the ledger refuses, as values. Amounts are micro-tokens, instants UTC.
+
+The first that applies is returned, in this order (see `decide`): replay of a known key, IdempotencyConflict, NotFound,
+InvalidInput, UnknownModel, InvalidParams, HoldNotOpen or HoldExpired, NotRefundable, HoldExceeded, AccountFrozen,
+InsufficientTokens. A refusal changes nothing and is not remembered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from rules.ledger.kinds import HoldState
+from rules.pricing.refusals import InvalidInput, InvalidParams, UnknownModel
+
+
+@dataclass(frozen=True, slots=True)
+class NotFound:
+    """No such thing in the caller's scope; says the same whether it never was or belongs to somebody else."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyConflict:
+    """The key is known, with another input."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class InsufficientTokens:
+    """More is required than is available now."""
+
+    required: int
+    available: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFrozen:
+    """The account takes no new work; what is open may still be finished."""
+
+
+@dataclass(frozen=True, slots=True)
+class HoldExpired:
+    """The hold outlived its time and gave its tokens back."""
+
+    expired_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HoldNotOpen:
+    """The hold has ended already."""
+
+    state: HoldState
+
+
+@dataclass(frozen=True, slots=True)
+class HoldExceeded:
+    """The work cost more than the hold still has, and the commit asked to refuse that."""
+
+    held: int
+    required: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotRefundable:
+    """Less was captured, net of earlier refunds, than was asked back."""
+
+    captured: int
+    requested: int
+
+
+Refusal = (
+    NotFound
+    | IdempotencyConflict
+    | InvalidInput
+    | UnknownModel
+    | InvalidParams
+    | HoldNotOpen
+    | HoldExpired
+    | HoldExceeded
+    | NotRefundable
+    | AccountFrozen
+    | InsufficientTokens
+)
+"""Everything that the ledger can refuse with."""
+
+InputRefusal = InvalidInput | UnknownModel | InvalidParams
+"""Found before the queue, but judged in it: it counts only when the key is unknown."""

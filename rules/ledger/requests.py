@@ -1,0 +1,110 @@
+"""What a caller asks of the ledger before prices and keys are looked at: ids are resolved, nothing else is judged.
+
+Amounts are micro-tokens. Services turn a request into a command: they check lengths and bounds, price the lines, and
+fingerprint the whole request (defaults filled in) for its idempotency key. Every request that moves tokens carries one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from rules.ledger.commands import HOLD_TTL_SECONDS_DEFAULT
+from rules.ledger.kinds import GrantSource, OverrunPolicy, WorkOutcome
+from rules.pricing.rating import LineRequest
+
+Work = tuple[LineRequest, ...] | int
+"""What is to be paid for: lines to be priced, or a plain amount in micro-tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRequest:
+    """Whose account is meant. The tenant is the credential's; whether the account is its own, the ledger says."""
+
+    tenant_id: UUID
+    account_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ReserveRequest(AccountRequest):
+    """Reserve, or charge: the same input serves both verbs. `ttl_seconds` counts from now."""
+
+    key: str
+    work: Work
+    ttl_seconds: int = HOLD_TTL_SECONDS_DEFAULT
+    project: str | None = None
+    not_after: datetime | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CommitRequest(AccountRequest):
+    """Capture `actual`; None: all that remains of the hold."""
+
+    key: str
+    hold_id: int
+    actual: Work | None = None
+    final: bool = True
+    overrun: OverrunPolicy = OverrunPolicy.REFUSE
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRequest(AccountRequest):
+    """Give back whatever was not captured."""
+
+    key: str
+    hold_id: int
+    outcome: WorkOutcome = WorkOutcome.CANCELLED
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExtendRequest(AccountRequest):
+    """Add time, work, or both."""
+
+    key: str
+    hold_id: int
+    ttl_seconds: int | None = None
+    work: Work | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefundRequest(AccountRequest):
+    """Give captured tokens back; `amount` None: all that is left of them."""
+
+    key: str
+    hold_id: int
+    amount: int | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GrantRequest(AccountRequest):
+    """Add tokens."""
+
+    key: str
+    amount: int
+    source: GrantSource = GrantSource.BONUS
+    priority: int = 50
+    expires_at: datetime | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeGrantRequest(AccountRequest):
+    """Take back what is unspent of a grant."""
+
+    key: str
+    grant_id: int
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EstimateRequest:
+    """Price work without a lock; without an account nothing is said of balance and blockers."""
+
+    tenant_id: UUID
+    work: Work
+    account_id: UUID | None = None
+    project: str | None = None

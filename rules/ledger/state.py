@@ -1,0 +1,249 @@
+"""One account's rows in memory: what a batch loads under lock, changes, and writes back.
+
+Amounts are micro-tokens, instants UTC. Grants, holds and captured lines are named by the version of the journal entry
+that made them. Whoever changes a row marks it in the `AccountState`'s sets, so that only changed rows are written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from rules.ledger.journal import Entry
+from rules.ledger.kinds import GrantEnd, GrantSource, HoldState, WorkOutcome
+from rules.pricing.tokens import MAX_MICROS
+
+UNLIMITED = -1
+"""The credit limit of an account that is never short."""
+
+
+@dataclass(slots=True)
+class Account:
+    """The ledger's row of an account. `total`, `held` and what is owed cover the whole account."""
+
+    tenant_id: UUID
+    account_id: UUID
+    created_at: datetime
+    last_at: datetime
+    """Instant of the latest entry; time never runs backwards for an account."""
+    time_zone: str = "UTC"
+    opened: bool = False
+    frozen: bool = False
+    credit_limit: int = 0
+    """How far below zero it may go; UNLIMITED for no bound."""
+    total: int = 0
+    held: int = 0
+    credit_drawn: int = 0
+    clawed_back: int = 0
+    grace_days: int = 7
+    """How long tokens live on that come back to a grant which expired meanwhile."""
+    mark: int = 0
+    """What was available after tokens last came in; low balance is measured from it."""
+    version: int = 0
+    head_hash: bytes = b""
+    due_at: datetime | None = None
+    """No grant or hold falls due before this instant; it may be too early, never too late."""
+
+    @property
+    def owed(self) -> int:
+        """Drawn on the credit line, plus clawed back after it was spent."""
+        return self.credit_drawn + self.clawed_back
+
+    @property
+    def unlimited(self) -> bool:
+        """Whether no balance bounds what it spends."""
+        return self.credit_limit == UNLIMITED
+
+    @property
+    def available(self) -> int:
+        """What can be reserved now, over the whole account; never below 0."""
+        return max(0, self.total - self.held - self.owed + max(0, self.credit_limit))
+
+    @property
+    def room(self) -> int:
+        """How many tokens may still come in before what is available can no longer be counted."""
+        return MAX_MICROS - self.total - max(0, self.credit_limit)
+
+
+@dataclass(slots=True)
+class Grant:
+    """A lot of tokens. granted = remaining + spent + settled + expired + revoked, where `remaining` includes `held`."""
+
+    grant_id: int
+    source: GrantSource
+    granted: int
+    remaining: int
+    created_at: datetime
+    priority: int = 50
+    expires_at: datetime | None = None
+    held: int = 0
+    spent: int = 0
+    """Captured, net of refunds."""
+    settled: int = 0
+    expired: int = 0
+    revoked: int = 0
+    """Revoked or clawed back while unspent."""
+    ended: GrantEnd | None = None
+    grace: bool = False
+    """Made for tokens that came back to an expired grant; when it expires itself, nothing lives on."""
+    source_ref: str = ""
+    """What it was granted for, unique per account: a payment applies once."""
+    member_id: UUID | None = None
+    project: str | None = None
+    parent_id: int | None = None
+    paid_minor_units: int = 0
+    paid_currency: str | None = None
+    note: str | None = None
+
+    @property
+    def unheld(self) -> int:
+        """What no hold has set aside."""
+        return self.remaining - self.held
+
+    def is_expired(self, now: datetime) -> bool:
+        """Whether its time has ended."""
+        return self.expires_at is not None and self.expires_at <= now
+
+
+@dataclass(slots=True)
+class Allocation:
+    """The part of a hold that lies on one grant, or on the credit line (`grant_id` None)."""
+
+    ordinal: int
+    grant_id: int | None
+    held: int
+    captured: int = 0
+    returned: int = 0
+    refunded: int = 0
+    redirected: int = 0
+    """Of the refunded part, what went to a new grant because this one had been clawed back."""
+
+
+@dataclass(slots=True)
+class Hold:
+    """Tokens set aside. amount + overrun = captured + returned + remaining; remaining is what its allocations hold."""
+
+    hold_id: int
+    amount: int
+    remaining: int
+    created_at: datetime
+    expires_at: datetime
+    price_book_version: int
+    state: HoldState = HoldState.OPEN
+    captured: int = 0
+    """Spent, rounding included."""
+    returned: int = 0
+    refunded: int = 0
+    overrun: int = 0
+    """Captured beyond what was set aside."""
+    rounding: int = 0
+    rounding_unit: int = 0
+    """What metered lines are rounded up to, once, at the final commit; 0 where every line was rounded by itself."""
+    metered: int = 0
+    """Captured, before that rounding, of lines that round at the end."""
+    captures: int = 0
+    """How many lines were captured."""
+    member_id: UUID | None = None
+    project: str | None = None
+    lines_json: str = "[]"
+    """What was reserved, as `line_codec` writes it."""
+    ended_at: datetime | None = None
+    outcome: WorkOutcome | None = None
+    description: str | None = None
+    allocations: list[Allocation] = field(default_factory=list)
+
+    def snapshot(self) -> Hold:
+        """A copy that later commands leave alone, without allocations. Written out, for it stands on the hot path."""
+        return Hold(
+            self.hold_id,
+            self.amount,
+            self.remaining,
+            self.created_at,
+            self.expires_at,
+            self.price_book_version,
+            self.state,
+            self.captured,
+            self.returned,
+            self.refunded,
+            self.overrun,
+            self.rounding,
+            self.rounding_unit,
+            self.metered,
+            self.captures,
+            self.member_id,
+            self.project,
+            self.lines_json,
+            self.ended_at,
+            self.outcome,
+            self.description,
+        )
+
+
+@dataclass(slots=True)
+class CapturedLine:
+    """One captured line's facts, named by the version of its CAPTURE or ROUNDING entry."""
+
+    version: int
+    call: int
+    """The version of the first line that the same commit captured: lines with one `call` belong together."""
+    hold_id: int
+    at: datetime
+    amount: int
+    """What was charged for it."""
+    count: int
+    price_book_version: int
+    member_id: UUID | None
+    project: str | None
+    model: str | None = None
+    category: str | None = None
+    params_json: str = "{}"
+    cost: int = 0
+    """What it cost by its price; more than `amount` where the money ended."""
+    ref: str | None = None
+    rounding: bool = False
+    """Whether it is the rounding at the end of a hold, and no work."""
+    refunded: int = 0
+
+
+@dataclass(slots=True)
+class Operation:
+    """What took effect under an idempotency key, for good."""
+
+    mutation: str
+    key: str
+    fingerprint: bytes
+    at: datetime
+    hold_id: int | None = None
+    grant_id: int | None = None
+    amount: int = 0
+    uncovered: int = 0
+
+
+@dataclass(slots=True)
+class AccountState:
+    """An account with the rows that a batch needs, and what the batch has changed of them so far."""
+
+    account: Account
+    grants: dict[int, Grant] = field(default_factory=dict)
+    """Every grant with tokens left, and those that the loaded holds or commands name."""
+    holds: dict[int, Hold] = field(default_factory=dict)
+    """The holds that commands name, and those that are due."""
+    captured_lines: dict[int, list[CapturedLine]] = field(default_factory=dict)
+    """By hold, oldest first; loaded for refunds only."""
+    operations: dict[tuple[str, str], Operation] = field(default_factory=dict)
+    source_refs: dict[str, int] = field(default_factory=dict)
+    """The grant of each source reference that a command names."""
+    next_due_at: datetime | None = None
+    """The earliest instant at which an open hold falls due that is not loaded; None: there is none."""
+    entries: list[Entry] = field(default_factory=list)
+    new_operations: list[Operation] = field(default_factory=list)
+    new_lines: list[CapturedLine] = field(default_factory=list)
+    changed_grants: set[int] = field(default_factory=set)
+    changed_holds: set[int] = field(default_factory=set)
+    changed_lines: dict[int, CapturedLine] = field(default_factory=dict)
+    new_grants: set[int] = field(default_factory=set)
+    new_holds: set[int] = field(default_factory=set)
+    account_changed: bool = False
+    burn_order: list[Grant] | None = None
+    """The spendable grants in burn order, worked out when first asked for and forgotten when a grant comes or goes."""

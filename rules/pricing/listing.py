@@ -1,0 +1,44 @@
+"""The price list: which prices a filter shows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from rules.pricing.price_book import Price, PriceBook
+from rules.pricing.suggestions import folded
+
+
+def search(
+    book: PriceBook,
+    text: str | None = None,
+    *,
+    category: str | None = None,
+    provider: str | None = None,
+    tier: str | None = None,
+    premium: bool | None = None,
+    models: Collection[str] | None = None,
+) -> tuple[Price, ...]:
+    """The prices, in the book's order, that meet every filter given.
+
+    `text` is found in model or name whatever its case and punctuation. Nothing but punctuation finds nothing; an empty
+    text finds everything.
+    """
+    wanted = folded(text) if text and text.strip() else None
+    return tuple(
+        price
+        for price in book.prices
+        if (category is None or price.category == category)
+        and (provider is None or _same(price.provider, provider))
+        and (tier is None or price.tier == tier)
+        and (premium is None or price.premium == premium)
+        and (models is None or price.model in models)
+        and (wanted is None or _found(wanted, price))
+    )
+
+
+def _same(provider: str | None, wanted: str) -> bool:
+    return provider is not None and folded(provider) == folded(wanted)
+
+
+def _found(wanted: str, price: Price) -> bool:
+    return bool(wanted) and (wanted in folded(price.model) or wanted in folded(price.name))

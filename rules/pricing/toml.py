@@ -1,0 +1,88 @@
+"""Price books as TOML: a text becomes a book, or the list of everything that is wrong with it."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from decimal import Decimal
+
+from rules.pricing.price_book import PriceBook
+from rules.pricing.slugs import is_slug
+from rules.pricing.tokens import MICROS
+from rules.pricing.toml_examples import check_examples, read_examples
+from rules.pricing.toml_policies import read_packages, read_plans, read_policies
+from rules.pricing.toml_positions import toml_lines
+from rules.pricing.toml_prices import BookDefaults, read_prices
+from rules.pricing.toml_sections import Fault, Faults, Section
+
+__all__ = ["Fault", "read_price_book"]
+
+MAX_SOURCE_CHARACTERS = 1_000_000
+MAX_TIERS = 50
+
+_CURRENCY = re.compile(r"[a-z]{3}")
+_SYNTAX_LINE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
+
+
+def read_price_book(source: str) -> PriceBook | tuple[Fault, ...]:
+    """The book that a TOML text describes, or all its faults at once, by line.
+
+    A text that is not TOML has one fault. The bounds of every price are computed and its worked examples run, so what
+    is returned can be published as it stands.
+    """
+    table = _parse(source)
+    if isinstance(table, Fault):
+        return (table,)
+    faults = Faults(toml_lines(source))
+    section = Section(table, (), faults)
+    book = _read_book(section)
+    section.finish()
+    if section.sound:
+        check_examples(book, section)
+    return book if section.sound else faults.in_order()
+
+
+def _parse(source: str) -> Mapping[str, object] | Fault:
+    if len(source) > MAX_SOURCE_CHARACTERS:
+        return Fault(None, "", f"The text has {len(source)} characters; at most {MAX_SOURCE_CHARACTERS} fit.")
+    try:
+        return tomllib.loads(source, parse_float=Decimal)
+    except RecursionError:
+        return Fault(None, "", "The text nests lists or tables too deeply.")
+    except (ValueError, ArithmeticError) as error:
+        match = _SYNTAX_LINE.fullmatch(str(error))
+        if match is None:
+            return Fault(None, "", f"The text is not TOML: {str(error)[:200]}.")
+        what, line, column = match.groups()
+        last_line = source.count("\n") + 1
+        place = f", at column {column}" if column else ", at the end of the text"
+        return Fault(int(line) if line else last_line, "", f"This is not TOML: {what}{place}.")
+
+
+def _read_book(section: Section) -> PriceBook:
+    slug = section.text("slug", '"node-studio"')
+    if slug and not is_slug(slug):
+        section.fault(
+            "slug", 'must be lower-case letters, digits and dots joined by single hyphens, such as "node-studio"'
+        )
+    name = section.text("name", '"Node Studio"')
+    currency = section.text("currency", '"usd"')
+    if currency and _CURRENCY.fullmatch(currency) is None:
+        section.fault("currency", 'must be an ISO 4217 code in lower case, such as "usd"')
+    tiers = section.texts("tiers", '["starter", "pro"]', limit=MAX_TIERS)
+    rounding_unit = section.amount("rounding_unit", default=MICROS, zero=False)
+    packages = read_packages(section)
+    return PriceBook(
+        slug=slug,
+        name=name,
+        currency=currency,
+        tiers=tiers,
+        policies=read_policies(section, [package.id for package in packages]),
+        prices=read_prices(section, BookDefaults(tiers, rounding_unit)),
+        packages=packages,
+        plans=read_plans(section, tiers),
+        examples=read_examples(section),
+        rounding_unit_micros=rounding_unit,
+        provider_cost_per_token_micros=section.optional_amount("provider_cost_per_token"),
+    )

@@ -1,0 +1,58 @@
+"""Worked examples as a price book writes them: read, and held against the book's own prices."""
+
+from __future__ import annotations
+
+from rules.pricing.examples import Example, ExampleLine
+from rules.pricing.price_book import PriceBook
+from rules.pricing.rating import MAX_COUNT, MAX_LINES, LineRequest, Priced, Purpose, price_lines
+from rules.pricing.tokens import format_tokens
+from rules.pricing.toml_sections import Section
+
+MAX_EXAMPLES = 100
+
+
+def read_examples(book: Section) -> tuple[Example, ...]:
+    """The examples, in the book's order."""
+    examples: list[Example] = []
+    for section in book.sections("examples", limit=MAX_EXAMPLES):
+        name = section.text("name", '"A workflow of three nodes"')
+        lines = tuple(_read_line(line) for line in section.sections("lines", limit=MAX_LINES))
+        if not lines:
+            section.fault("lines", 'is missing: add lines = [{ model = "imagen-4-ultra" }]')
+        examples.append(Example(name, lines, section.amount("total")))
+        section.finish()
+    return tuple(examples)
+
+
+def _read_line(section: Section) -> ExampleLine:
+    params = section.section("params")
+    line = ExampleLine(
+        model=section.text("model", '"imagen-4-ultra"'),
+        params=() if params is None else tuple(params.table.items()),
+        count=section.integer("count", 1, MAX_COUNT, default=1),
+        cost_micros=section.optional_amount("tokens"),
+    )
+    section.finish()
+    return line
+
+
+def check_examples(book: PriceBook, section: Section) -> None:
+    """Records a fault for every example that the book's prices do not bear out."""
+    for example, written in zip(book.examples, section.sections("examples", limit=MAX_EXAMPLES), strict=True):
+        lines = [LineRequest(line.model, dict(line.params), line.count) for line in example.lines]
+        priced = price_lines(book, lines, purpose=Purpose.ESTIMATE)
+        if not isinstance(priced, Priced):
+            written.fault("lines", f"cannot be priced: {priced.message}")
+            continue
+        for index, (line, answer) in enumerate(zip(example.lines, priced.lines, strict=True)):
+            if line.cost_micros is not None and line.cost_micros != answer.cost:
+                path = (*written.path, "lines", index, "tokens")
+                written.faults.add(
+                    path,
+                    f"this line costs {format_tokens(answer.cost)} by the book's prices; mend the price or the example",
+                )
+        if priced.total != example.total_micros:
+            written.fault(
+                "total",
+                f"these lines cost {format_tokens(priced.total)} by the book's prices; mend the price or the example",
+            )

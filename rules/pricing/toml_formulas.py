@@ -1,0 +1,140 @@
+"""Pricing as a price book writes it: tokens, matrix or formula."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+
+from rules.pricing.dimensions import Dimension, Value
+from rules.pricing.exact_numbers import simplest
+from rules.pricing.formulas import Flat, Formula, Matrix, Pricing, Rate
+from rules.pricing.toml_dimensions import DimensionIndex
+from rules.pricing.toml_sections import Section
+from rules.pricing.toml_tables import MAX_TERMS, read_table, refuse_other_choices
+
+NOT_ALLOWED = "not allowed"
+"""What a matrix says of a combination that is not offered."""
+
+
+def read_pricing(section: Section, dimensions: Mapping[str, Dimension | None]) -> Pricing | None:
+    """The pricing of a price: exactly one of `tokens`, `matrix` and `formula`."""
+    index = DimensionIndex(dimensions)
+    given = [key for key in ("tokens", "matrix", "formula") if section.has(key)]
+    if len(given) != 1:
+        wrong = "has no price" if not given else "has several prices (" + ", ".join(given) + ")"
+        section.fault(given[1] if given else None, f"{wrong}: give exactly one of tokens = 5, [matrix] and [formula]")
+        return None
+    pricing: Pricing | None
+    match given[0]:
+        case "tokens":
+            pricing = Flat(section.amount("tokens"))
+        case "matrix":
+            inner = section.section("matrix")
+            pricing = None if inner is None else _read_matrix(inner, index)
+        case _:
+            inner = section.section("formula")
+            pricing = None if inner is None else _read_formula(inner, index)
+    for column, name in enumerate(dimensions):
+        if name and name not in index.used and dimensions[name] is not None:
+            section.faults.add(
+                (*section.path, "dimensions", column),
+                f'"{name}" changes nothing in the price; use it there or remove it',
+            )
+    return pricing
+
+
+def _read_matrix(section: Section, index: DimensionIndex) -> Matrix | None:
+    names = section.texts("by", '["size", "quality"]', limit=MAX_TERMS)
+    if not section.has("by"):
+        section.fault("by", 'is missing: name the dimensions of the table, such as by = ["size", "quality"]')
+    dimensions = [index.find(section, "by", name) for name in names]
+    for dimension in dimensions:
+        if dimension is not None and dimension.numeric:
+            section.fault(
+                "by", f'"{dimension.name}" is a number; a table stands on choices, so use a formula with ranges'
+            )
+    table = section.section("tokens")
+    if not section.has("tokens"):
+        section.fault("tokens", "is missing: add the table of amounts, one level of keys for each dimension in by")
+    section.finish()
+    if table is None or not section.sound or None in dimensions:
+        return None
+    chosen = [dimension for dimension in dimensions if dimension is not None]
+    cells: dict[tuple[Value, ...], int] = {}
+    _read_cells(table, chosen, (), cells)
+    if section.sound:
+        if not cells:
+            section.fault("tokens", "allows no combination at all; give at least one amount")
+        defaults = tuple(dimension.default for dimension in chosen)
+        if None not in defaults and defaults not in cells:
+            section.fault(
+                "tokens", "does not allow the combination of the defaults; give it an amount or change a default"
+            )
+    return Matrix(tuple(index.columns[name] for name in names), cells)
+
+
+def _read_cells(
+    table: Section, dimensions: Sequence[Dimension], before: tuple[Value, ...], cells: dict[tuple[Value, ...], int]
+) -> None:
+    dimension, rest = dimensions[0], dimensions[1:]
+    for value in dimension.values:
+        key = (*before, value)
+        if not table.has(value):
+            others = f" for every {' and '.join(other.name for other in rest)}" if rest else ""
+            table.fault(value, f'has no amount{others}: add one, or "{NOT_ALLOWED}" where it is not offered')
+        elif table.table[value] == NOT_ALLOWED:
+            continue
+        elif rest:
+            inner = table.section(value)
+            if inner is not None:
+                _read_cells(inner, rest, key, cells)
+        else:
+            cells[key] = table.amount(value)
+    refuse_other_choices(table, dimension)
+
+
+def _read_formula(section: Section, index: DimensionIndex) -> Formula:
+    base = section.amount("base", default=0)
+    surcharges = [read_table(member, index, "add") for member in section.sections("surcharges", limit=MAX_TERMS)]
+    rates = [_read_rate(member, index) for member in section.sections("rates", limit=MAX_TERMS)]
+    multipliers = [read_table(member, index, "times") for member in section.sections("multipliers", limit=MAX_TERMS)]
+    minimum_charge = section.amount("minimum_charge", default=0)
+    if not section.has("base") and not rates:
+        section.fault("base", "is missing: add base = the tokens of one use, or rates")
+    section.finish()
+    return Formula(
+        base_micros=base,
+        surcharges=tuple(table for table in surcharges if table is not None),
+        rates=tuple(rate for rate in rates if rate is not None),
+        multipliers=tuple(table for table in multipliers if table is not None),
+        minimum_charge_micros=minimum_charge,
+    )
+
+
+def _read_rate(section: Section, index: DimensionIndex) -> Rate | None:
+    names = section.texts("of", '["steps"]', limit=MAX_TERMS)
+    if not section.has("of"):
+        section.fault(
+            "of", 'is missing: name the dimensions whose product is counted, such as of = ["width", "height"]'
+        )
+    dimensions = [index.find(section, "of", name) for name in names]
+    for dimension in dimensions:
+        if dimension is not None and not dimension.numeric:
+            section.fault("of", f'"{dimension.name}" is a choice; a rate counts numbers, so use a surcharge')
+    amount = section.amount("tokens")
+    per = section.number("per", like="1000")
+    if per == 0:
+        section.fault("per", "must be more than 0")
+    included = section.number("included", like="25")
+    started = section.flag("started")
+    section.finish()
+    if not section.sound or None in dimensions:
+        return None
+    per = per or 1
+    return Rate(
+        columns=tuple(index.columns[name] for name in names),
+        amount=simplest(Fraction(amount) / per),
+        per=per,
+        included=included or 0,
+        started=started,
+    )

@@ -1,0 +1,130 @@
+"""Prices as a price book writes them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rules.pricing.bounds import MAX_CORNERS, corner_count, negative_corner, price_bounds
+from rules.pricing.dimensions import Dimension, value_text
+from rules.pricing.formulas import Formula, Pricing
+from rules.pricing.price_book import Price, PriceBounds
+from rules.pricing.slugs import is_slug, model_slug
+from rules.pricing.tokens import MAX_MICROS, MAX_TOKENS
+from rules.pricing.toml_dimensions import read_dimensions
+from rules.pricing.toml_formulas import read_pricing
+from rules.pricing.toml_sections import Section
+
+MAX_PRICES = 2_000
+MAX_NOTES_CHARACTERS = 1_000
+
+_CATEGORY = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class BookDefaults:
+    """What the prices of a book share: its tiers and its rounding unit."""
+
+    tiers: Sequence[str]
+    rounding_unit_micros: int
+
+
+def read_prices(book: Section, defaults: BookDefaults) -> tuple[Price, ...]:
+    """The prices without fault; a book without prices, and two prices for one model, are faults."""
+    sections = book.sections("prices", limit=MAX_PRICES)
+    if not sections and book.sound:
+        book.fault("prices", "is missing: a book needs at least one price, written [[prices]]")
+    lines_by_model: dict[str, str] = {}
+    prices: list[Price] = []
+    for section in sections:
+        model, price = _read_price(section, defaults)
+        if model and model in lines_by_model:
+            section.fault(
+                "model" if "model" in section.table else "name",
+                f'the model "{model}" is already priced at {lines_by_model[model]}; rename or remove one',
+            )
+        lines_by_model.setdefault(model, f"prices[{section.path[-1]}]")
+        if price is not None:
+            prices.append(price)
+    return tuple(prices)
+
+
+def _read_price(section: Section, defaults: BookDefaults) -> tuple[str, Price | None]:
+    name = section.text("name", '"Imagen 4 Ultra"')
+    model = _read_model(section, name)
+    category = section.text("category", '"image"', limit=50)
+    if category and _CATEGORY.fullmatch(category) is None:
+        section.fault("category", 'must be lower-case words joined by hyphens, such as "lip-sync"')
+    provider = section.optional_text("provider", '"OpenAI"')
+    tier = section.optional_text("tier", '"basic"')
+    if tier is not None and tier not in defaults.tiers:
+        declared = ", ".join(defaults.tiers) or "none"
+        section.fault("tier", f'"{tier}" is not a tier of this book ({declared}); add it to tiers or choose another')
+    premium = section.flag("premium")
+    notes = section.optional_text("notes", '"Premium quality"', limit=MAX_NOTES_CHARACTERS)
+    rounding_unit = section.amount("rounding_unit", default=defaults.rounding_unit_micros, zero=False)
+    provider_cost = section.optional_amount("provider_cost")
+    by_name = read_dimensions(section)
+    pricing = read_pricing(section, by_name)
+    section.finish()
+    if pricing is None or not section.sound:
+        return model, None
+    dimensions = tuple(dimension for dimension in by_name.values() if dimension is not None)
+    bounds = _read_bounds(section, dimensions, pricing, rounding_unit)
+    if bounds is None:
+        return model, None
+    return model, Price(
+        model=model,
+        name=name,
+        category=category,
+        pricing=pricing,
+        bounds=bounds,
+        dimensions=dimensions,
+        provider=provider,
+        tier=tier,
+        premium=premium,
+        notes=notes,
+        rounding_unit_micros=rounding_unit,
+        provider_cost_micros=provider_cost,
+    )
+
+
+def _read_model(section: Section, name: str) -> str:
+    """The source's own slug where it gives one, else the name's."""
+    model = section.optional_text("model", '"imagen-4-ultra"')
+    if model is not None and not is_slug(model):
+        section.fault(
+            "model", 'must be lower-case letters, digits and dots joined by single hyphens, such as "imagen-4-ultra"'
+        )
+    if model is None and name and not section.has("model"):
+        model = model_slug(name)
+        if not is_slug(model):
+            section.fault("name", 'gives no usable slug; add model = a slug of its own, such as "imagen-4-ultra"')
+    return model or ""
+
+
+def _read_bounds(
+    section: Section, dimensions: Sequence[Dimension], pricing: Pricing, rounding_unit_micros: int
+) -> PriceBounds | None:
+    """The computed bounds; a price that may be negative, too great, or too wide to be searched is a fault."""
+    corners = corner_count(dimensions, pricing)
+    if corners > MAX_CORNERS:
+        message = f"has {corners} combinations of choices and ranges; split the model, at most {MAX_CORNERS} fit"
+        section.fault("dimensions", message)
+        return None
+    if isinstance(pricing, Formula):
+        negative = negative_corner(dimensions, pricing)
+        if negative is not None:
+            pairs = zip(dimensions, negative, strict=True)
+            at = ", ".join(f"{dimension.name} {value_text(value)}" for dimension, value in pairs)
+            section.fault("formula", f"base and surcharges fall below 0 at {at}; raise the base or lessen the discount")
+            return None
+    bounds = price_bounds(dimensions, pricing, rounding_unit_micros)
+    assert bounds is not None
+    if max(bounds.first_micros, bounds.least_micros, bounds.greatest_micros or 0) > MAX_MICROS:
+        section.fault(
+            None, f"can cost more than {MAX_TOKENS} tokens, which no account can hold; lower its amounts or its maximum"
+        )
+        return None
+    return bounds

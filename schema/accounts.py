@@ -1,0 +1,161 @@
+"""Accounts: a person's or a team's pool of tokens, and the lists that belong to it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+from operator import attrgetter
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+
+from rules.identity import IdKind
+from rules.ledger.records import EntryFilter
+from rules.ledger.state import UNLIMITED
+from rules.pricing.tokens import MICROS
+from schema.balances import Balance, Grant, shown_balance, shown_grant
+from schema.connections import FIRST_DEFAULT, Connection, connection, slice_of_numbers
+from schema.described import output
+from schema.holds import Entry, Hold, shown_entry, shown_hold
+from schema.nodes import Node, shown_id
+from schema.reads import AccountRecord, Info
+from schema.scalars import TimeZone, Tokens, Version
+from schema.words import AccountKind, EntryKind, HoldState
+
+UNLIMITED_SHOWN = Tokens(-MICROS)
+"""-1 token on the wire: no limit."""
+
+
+@output
+class Account(Node):
+    """A pool of tokens."""
+
+    external_id: str
+    """The tenant's own name for it; unique per tenant, never changed."""
+    name: str
+    """What people call it."""
+    kind: AccountKind
+    """Whether it is one person's or a team's."""
+    time_zone: TimeZone
+    """Where its days begin and end."""
+    credit_limit: Tokens
+    """How many tokens it may go below zero: 0 prepaid, N postpaid or hybrid, -1 unlimited."""
+    frozen: bool
+    """Whether it takes no new work."""
+    tenant_id: strawberry.Private[UUID]
+    account_id: strawberry.Private[UUID]
+
+    @strawberry.field
+    async def balance(self, info: Info) -> Balance:
+        """What it has now. Whatever is due has happened."""
+        snapshot = await info.context.reads.balance(self.tenant_id, self.account_id)
+        if snapshot is None:
+            raise LookupError(f"account {self.account_id} has no row in the ledger")
+        return shown_balance(snapshot)
+
+    @strawberry.field
+    async def grants(
+        self,
+        info: Info,
+        active_only: bool | None = True,
+        first: int | None = FIRST_DEFAULT,
+        after: str | None = None,
+    ) -> Connection[Grant]:
+        """Its lots of tokens, newest first.
+
+        active_only: only those that still have tokens and have not ended
+        first: how many, 1 to 100
+        after: the cursor that the page follows
+        """
+        reads, active = info.context.reads, active_only is not False
+        page = await reads.grants(self.tenant_id, self.account_id, slice_of_numbers(first, after), active_only=active)
+        return connection(
+            page,
+            partial(shown_grant, self.account_id),
+            attrgetter("grant_id"),
+            partial(reads.count_grants, self.tenant_id, self.account_id, active_only=active),
+            follows=after is not None,
+        )
+
+    @strawberry.field
+    async def holds(
+        self,
+        info: Info,
+        state: HoldState | None = None,
+        first: int | None = FIRST_DEFAULT,
+        after: str | None = None,
+    ) -> Connection[Hold]:
+        """Its holds, newest first.
+
+        state: only those in this state
+        first: how many, 1 to 100
+        after: the cursor that the page follows
+        """
+        reads = info.context.reads
+        page = await reads.holds(self.tenant_id, self.account_id, slice_of_numbers(first, after), state=state)
+        return connection(
+            page,
+            partial(shown_hold, self.tenant_id, self.account_id),
+            attrgetter("hold_id"),
+            partial(reads.count_holds, self.tenant_id, self.account_id, state=state),
+            follows=after is not None,
+        )
+
+    @strawberry.field
+    async def entries(
+        self,
+        info: Info,
+        first: int | None = FIRST_DEFAULT,
+        after: str | None = None,
+        after_version: Version | None = None,
+        kinds: list[EntryKind] | None = None,
+        project: str | None = None,
+        model: str | None = None,
+        since: Annotated[datetime | None, strawberry.argument(name="from")] = None,
+        before: Annotated[datetime | None, strawberry.argument(name="to")] = None,
+    ) -> Connection[Entry]:
+        """The journal, newest first. Every part of the filter that is given must hold.
+
+        first: how many, 1 to 100
+        after: the cursor that the page follows
+        after_version: only entries beyond this version
+        kinds: only entries of these kinds
+        project: only entries of this project
+        model: only entries of this model
+        since: only entries at this instant or later
+        before: only entries before this instant
+        """
+        wanted = EntryFilter(
+            after_version=after_version,
+            kinds=None if kinds is None else frozenset(kinds),
+            project=project,
+            model=model,
+            since=since,
+            before=before,
+        )
+        reads = info.context.reads
+        page = await reads.entries(self.tenant_id, self.account_id, slice_of_numbers(first, after), wanted)
+        return connection(
+            page,
+            shown_entry,
+            attrgetter("version"),
+            partial(reads.count_entries, self.tenant_id, self.account_id, wanted),
+            follows=after is not None,
+        )
+
+
+def shown_account(tenant_id: UUID, record: AccountRecord) -> Account:
+    """An account as it is shown to its tenant."""
+    limit = record.credit_limit
+    return Account(
+        id=shown_id(IdKind.ACCOUNT, record.account_id),
+        external_id=record.external_id,
+        name=record.name,
+        kind=record.kind,
+        time_zone=TimeZone(record.time_zone),
+        credit_limit=UNLIMITED_SHOWN if limit == UNLIMITED else Tokens(limit),
+        frozen=record.frozen,
+        tenant_id=tenant_id,
+        account_id=record.account_id,
+    )

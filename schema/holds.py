@@ -1,0 +1,182 @@
+"""Holds and entries: tokens set aside for work, and the journal of everything that happened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import strawberry
+
+from rules.identity import IdKind
+from rules.ledger.journal import Entry as EntryRow
+from rules.ledger.records import CaptureView
+from rules.ledger.state import Hold as HoldRow
+from schema.described import output
+from schema.nodes import Node, shown_id, shown_id_or_none
+from schema.prices import EstimateLine, PriceBook, shown_book, shown_line
+from schema.reads import Info
+from schema.scalars import Tokens, Version
+from schema.words import EntryKind, HoldState, WorkOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class HoldRecord:
+    """A hold's row with the keys that lead to what lies behind it."""
+
+    tenant_id: UUID
+    account_id: UUID
+    row: HoldRow
+
+
+@output
+class Capture:
+    """What one call took from a hold."""
+
+    amount: Tokens
+    """Tokens charged, rounding at the end left aside."""
+    lines: list[EstimateLine]
+    """What was captured; empty for a plain amount."""
+    at: datetime
+    """When it was."""
+
+
+@output
+class Hold(Node):
+    """Tokens set aside for work, from particular grants. amount + overrun = captured + returned + remaining."""
+
+    account_id: strawberry.ID
+    """Whose tokens they are."""
+    project: str | None
+    """The project that the work is for."""
+    state: HoldState
+    """Where it is in its life."""
+    amount: Tokens
+    """The upper bound that was set aside, in tokens."""
+    captured: Tokens
+    """Tokens spent so far, rounding included."""
+    remaining: Tokens
+    """Tokens still set aside; 0 once the hold has ended."""
+    refunded: Tokens
+    """Tokens given back of what was captured."""
+    rounding: Tokens
+    """Tokens charged beyond the captured lines by rounding at the end."""
+    outcome: WorkOutcome | None
+    """How the work ended, where the hold was released."""
+    created_at: datetime
+    """When it was made."""
+    expires_at: datetime
+    """When it ends by itself unless it was ended before."""
+    ended_at: datetime | None
+    """When it left OPEN."""
+    description: str | None
+    """What whoever reserved wrote."""
+    record: strawberry.Private[HoldRecord]
+
+    @strawberry.field
+    async def lines(self, info: Info) -> list[EstimateLine]:
+        """What was set aside, line by line; empty for a plain amount."""
+        record = self.record
+        lines = await info.context.reads.hold_lines(record.tenant_id, record.account_id, record.row)
+        return [shown_line(line) for line in lines]
+
+    @strawberry.field
+    async def captures(self, info: Info) -> list[Capture]:
+        """What was captured, call by call, oldest first."""
+        record = self.record
+        captures = await info.context.reads.hold_captures(record.tenant_id, record.account_id, record.row)
+        return [_shown_capture(capture) for capture in captures]
+
+    @strawberry.field
+    async def price_book(self, info: Info) -> PriceBook:
+        """The version that the hold is priced at, for its whole life."""
+        record = self.record
+        version = record.row.price_book_version
+        published = await info.context.price_books.at_version(record.tenant_id, version)
+        if published is None:
+            raise LookupError(f"hold {record.row.hold_id}: price book version {version} is gone")
+        return shown_book(published)
+
+
+@output
+class Entry(Node):
+    """One fact of the journal; one for each captured line. Versions are 1, 2, 3 … without a gap."""
+
+    version: Version
+    """Its number in the account's journal."""
+    kind: EntryKind
+    """What happened."""
+    at: datetime
+    """When it did."""
+    total_change: Tokens
+    """By how many tokens the account's total changed."""
+    held_change: Tokens
+    """By how many tokens what is on hold changed."""
+    owed_change: Tokens
+    """By how many tokens what is owed changed."""
+    spent: Tokens
+    """Tokens charged by this entry: positive for captures and rounding, negative for refunds, else 0."""
+    available_after: Tokens
+    """Tokens that could be reserved afterwards, over the whole account."""
+    project: str | None
+    """The project that it was for."""
+    ref: str | None
+    """The captured line's own name."""
+    model: str | None
+    """The captured line's model."""
+    category: str | None
+    """The captured line's category."""
+    hold_id: strawberry.ID | None
+    """The hold concerned."""
+    grant_id: strawberry.ID | None
+    """The grant concerned, where it is one alone."""
+    note: str | None
+    """What whoever caused it wrote; of an ADJUSTMENT the setting that was changed."""
+
+
+def shown_hold(tenant_id: UUID, account_id: UUID, row: HoldRow) -> Hold:
+    """A hold's row as it is shown."""
+    return Hold(
+        id=shown_id(IdKind.HOLD, account_id, row.hold_id),
+        account_id=shown_id(IdKind.ACCOUNT, account_id),
+        project=row.project,
+        state=row.state,
+        amount=Tokens(row.amount),
+        captured=Tokens(row.captured),
+        remaining=Tokens(row.remaining),
+        refunded=Tokens(row.refunded),
+        rounding=Tokens(row.rounding),
+        outcome=row.outcome,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        ended_at=row.ended_at,
+        description=row.description,
+        record=HoldRecord(tenant_id, account_id, row),
+    )
+
+
+def shown_entry(row: EntryRow) -> Entry:
+    """An entry as it is shown."""
+    account_id = row.account_id
+    return Entry(
+        id=shown_id(IdKind.ENTRY, account_id, row.version),
+        version=Version(row.version),
+        kind=row.kind,
+        at=row.at,
+        total_change=Tokens(row.total_change),
+        held_change=Tokens(row.held_change),
+        owed_change=Tokens(row.owed_change),
+        spent=Tokens(row.spent),
+        available_after=Tokens(row.available_after),
+        project=row.project,
+        ref=row.ref,
+        model=row.model,
+        category=row.category,
+        hold_id=shown_id_or_none(IdKind.HOLD, account_id, row.hold_id),
+        grant_id=shown_id_or_none(IdKind.GRANT, account_id, row.grant_id),
+        note=row.note,
+    )
+
+
+def _shown_capture(capture: CaptureView) -> Capture:
+    return Capture(amount=Tokens(capture.amount), lines=[shown_line(line) for line in capture.lines], at=capture.at)

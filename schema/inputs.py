@@ -1,0 +1,278 @@
+"""Inputs: what the API's verbs take. Field names and defaults are promises.
+
+Fields without a default are None when absent; those of `UpdateAccountInput` tell absent from null.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import strawberry
+from strawberry import Maybe
+
+from rules.ledger.commands import HOLD_TTL_SECONDS_DEFAULT
+from schema.described import exactly_one_of, given
+from schema.scalars import Params, TimeZone, Tokens
+from schema.words import AccountKind, ApiKeyKind, GrantSource, OverrunPolicy, TenantMode, WorkOutcome
+
+PRIORITY_DEFAULT = 50
+
+
+@given
+class PriceFilter:
+    """Which prices are meant; every part given must hold."""
+
+    category: str | None
+    """Only this category."""
+    provider: str | None
+    """Only this provider, whatever its case and punctuation."""
+    tier: str | None
+    """Only prices that need exactly this plan tier."""
+    search: str | None
+    """Found in model or name, whatever its case and punctuation."""
+    models: list[str] | None
+    """Only these models."""
+
+
+@given
+class LineInput:
+    """One thing to be priced: `count` uses of a model with these params."""
+
+    ref: str | None
+    """The caller's own name for it (a workflow node, an agent step), at most 255 characters; comes back unchanged."""
+    model: str
+    """The model's slug, as `prices` lists it."""
+    params: Params | None
+    """The params; absent ones take their default."""
+    count: int | None = 1
+    """How many uses, 1 to 1,000,000."""
+
+
+@given
+class EstimateInput:
+    """What to price: lines (1 to 100), or a plain amount to ask whether it could be spent. Give one of them."""
+
+    lines: list[LineInput] | None
+    """The lines, 1 to 100."""
+    amount: Tokens | None
+    """Or a plain amount of tokens."""
+    account_id: strawberry.ID | None
+    """Whose balance is asked; or `accountExternalId`. Neither: prices alone."""
+    account_external_id: str | None
+    """The tenant's own name for the account."""
+    project: str | None
+    """The project that the work is for."""
+
+
+@exactly_one_of
+class WorkInput:
+    """What is to be paid for. Exactly one member; leave the other out."""
+
+    lines: list[LineInput] | None
+    """Lines to be priced, 1 to 100."""
+    amount: Tokens | None
+    """A plain amount of tokens, above 0."""
+
+
+@exactly_one_of
+class ActualInput:
+    """What a commit captures, on top of earlier captures. Exactly one member; leave the other out.
+
+    Work that has run is never refused for its params: types are checked, bounds are not, and what goes beyond the hold
+    follows `overrun`.
+    """
+
+    lines: list[LineInput] | None
+    """Lines, priced at the hold's price book version; a model that this version lacks at the current one."""
+    amount: Tokens | None
+    """A plain amount of tokens; 0 is allowed."""
+
+
+@given
+class ReserveInput:
+    """What to set aside, and for whom. The same input serves `charge`."""
+
+    idempotency_key: str
+    """1 to 255 characters, unique per account and mutation, for good. The same key with the same input does nothing
+    again and is answered with the same effect and `replayed: true`; with another input: IdempotencyConflict. A refusal
+    is not remembered. `hold` and `balance` show today's state, so start work only on an OPEN hold."""
+    account_id: strawberry.ID | None
+    """Whose tokens; or `accountExternalId`."""
+    account_external_id: str | None
+    """The tenant's own name for the account."""
+    project: str | None
+    """The project that the work is for."""
+    work: WorkInput
+    """What is to be paid for."""
+    ttl_seconds: int | None = HOLD_TTL_SECONDS_DEFAULT
+    """Seconds from now until the hold ends by itself, 1 to 86,400."""
+    not_after: datetime | None
+    """Judged later than this (a delayed duplicate), it is refused as InvalidInput."""
+    description: str | None
+    """Anything that people should find on the hold."""
+
+
+@given
+class CommitInput:
+    """What was used of a hold."""
+
+    idempotency_key: str
+    """As in `ReserveInput`."""
+    hold_id: strawberry.ID
+    """The hold."""
+    actual: ActualInput | None
+    """What this call captures; absent: all that remains."""
+    final: bool | None = True
+    """Whether the rest goes back; false: more captures will follow."""
+    overrun: OverrunPolicy | None = OverrunPolicy.REFUSE
+    """What happens when the work cost more than the hold; what stays uncharged is told in `uncovered`."""
+
+
+@given
+class ReleaseInput:
+    """Which hold to give back, and why."""
+
+    idempotency_key: str
+    """As in `ReserveInput`."""
+    hold_id: strawberry.ID
+    """The hold."""
+    outcome: WorkOutcome | None = WorkOutcome.CANCELLED
+    """How the work ended."""
+    note: str | None
+    """Anything that people should find in the journal."""
+
+
+@given
+class ExtendInput:
+    """What to add to a hold: time, work, or both."""
+
+    idempotency_key: str
+    """As in `ReserveInput`."""
+    hold_id: strawberry.ID
+    """The hold."""
+    ttl_seconds: int | None
+    """Seconds from now that it lives at least; 7 days from its making at most."""
+    work: WorkInput | None
+    """What is added, priced at the hold's price book version."""
+
+
+@given
+class RefundInput:
+    """What to give back of what a hold captured."""
+
+    idempotency_key: str
+    """As in `ReserveInput`."""
+    hold_id: strawberry.ID
+    """The hold."""
+    amount: Tokens | None
+    """How many tokens; absent: all that was captured and not yet refunded."""
+    reason: str | None
+    """Anything that people should find in the journal."""
+
+
+@given
+class CreateTenantInput:
+    """A new AI product."""
+
+    slug: str
+    """Its name in lower case: letters and digits in words joined by hyphens, at most 63 characters; unique."""
+    name: str
+    """What people call it, at most 200 characters."""
+    mode: TenantMode
+    """LIVE or TEST, for good."""
+    price_book: str
+    """The slug of a price book that was shipped with the server; its copy becomes the tenant's version 1."""
+
+
+@given
+class CreateApiKeyInput:
+    """A new key."""
+
+    name: str
+    """What people call it, at most 200 characters."""
+    kind: ApiKeyKind
+    """What it may do."""
+    tenant_id: strawberry.ID | None
+    """Whose key it is: for the root key alone, which must give it."""
+    expires_at: datetime | None
+    """When it ends; absent: never by itself."""
+
+
+@given
+class RevokeApiKeyInput:
+    """Which key to end."""
+
+    id: strawberry.ID
+    """The key's id, not the key."""
+
+
+@given
+class CreateAccountInput:
+    """A new account, or the one that already has this external id."""
+
+    external_id: str
+    """The tenant's own name for it, 1 to 255 characters; never changed."""
+    name: str
+    """What people call it, at most 200 characters."""
+    kind: AccountKind | None = AccountKind.PERSONAL
+    """Whether it is one person's or a team's."""
+    time_zone: TimeZone | None = TimeZone("UTC")
+    """Where its days begin and end."""
+
+
+@given
+class UpdateAccountInput:
+    """What to change of an account. An absent field stays as it is."""
+
+    account_id: strawberry.ID
+    """The account."""
+    name: Maybe[str | None]
+    """What people call it, at most 200 characters."""
+    time_zone: Maybe[TimeZone | None]
+    """Where its days begin and end."""
+    frozen: Maybe[bool | None]
+    """Whether it takes no new work."""
+    credit_limit: Maybe[Tokens | None]
+    """How many tokens it may go below zero; 0: prepaid only; -1: unlimited."""
+
+
+@given
+class GrantTokensInput:
+    """A lot of tokens to add."""
+
+    idempotency_key: str
+    """As in `ReserveInput`."""
+    account_id: strawberry.ID | None
+    """Whose they are to be; or `accountExternalId`."""
+    account_external_id: str | None
+    """The tenant's own name for the account."""
+    amount: Tokens
+    """How many tokens, above 0."""
+    source: GrantSource | None = GrantSource.BONUS
+    """Where they come from."""
+    priority: int | None = PRIORITY_DEFAULT
+    """Lower is spent first."""
+    expires_at: datetime | None
+    """When what is left ends; absent: as the price book's policy says for the source."""
+    note: str | None
+    """Anything that people should find on the grant."""
+
+
+@given
+class RevokeGrantInput:
+    """Which grant to take back."""
+
+    idempotency_key: str
+    """As in `ReserveInput`."""
+    grant_id: strawberry.ID
+    """The grant."""
+    note: str | None
+    """Anything that people should find in the journal."""
+
+
+@given
+class AdvanceClockInput:
+    """How far to move the clock."""
+
+    seconds: int
+    """Seconds forward, above 0."""

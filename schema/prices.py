@@ -1,0 +1,224 @@
+"""Prices and estimates: what one use costs, why, and whether it can be paid."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from rules.ledger.records import Estimated, LineView
+from rules.pricing import price_book as book_rules
+from rules.pricing.costs import CostStep as CostStepRecord
+from rules.pricing.dimensions import Dimension
+from schema.described import output
+from schema.problems import Problem
+from schema.reads import PublishedBook
+from schema.refusals import problem_of
+from schema.scalars import Tokens
+from schema.words import DimensionType, EstimateWarning, PricingType
+
+
+@output
+class PriceBook:
+    """One version of a tenant's price list. Creating a tenant copies the shipped file as version 1."""
+
+    slug: str
+    """Which price list, such as "node-studio"."""
+    version: int
+    """From 1; an old hold keeps the version it was priced at."""
+    name: str
+    """What people call it."""
+    currency: str
+    """ISO 4217, in lower case; what its packages and plans are sold in."""
+    tiers: list[str]
+    """Plan tiers, lowest first."""
+    published_at: datetime
+    """When this version was made."""
+
+
+@output
+class PriceDimension:
+    """A param that a price depends on. Without a default it must be given."""
+
+    name: str
+    """The param's name."""
+    type: DimensionType
+    """What values it takes."""
+    unit: str | None
+    """What is counted, such as "px" or "s"."""
+    values: list[str] | None
+    """The choices; null for numbers."""
+    default: str | None
+    """What an absent param stands for; null: it must be given."""
+    minimum: str | None
+    """The least number allowed, in the unit; null for choices."""
+    maximum: str | None
+    """The greatest number allowed, in the unit; null for choices, and where nothing bounds it."""
+
+
+@output
+class Price:
+    """How one model's or tool's cost comes about."""
+
+    model: str
+    """The slug that lines name, unique in the price book: the name in lower case with hyphens ("dall-e-3")."""
+    name: str
+    """What people call it."""
+    category: str
+    """What it makes, such as "image", "video" or "tool"."""
+    provider: str | None
+    """Who runs the model."""
+    tier: str | None
+    """The lowest plan tier that may use it; null: everyone."""
+    premium: bool
+    """Whether it is marked as premium."""
+    notes: str | None
+    """What people should know of it."""
+    pricing_type: PricingType
+    """How its cost comes about."""
+    token_cost: Tokens
+    """Tokens for one use at the default params; a dimension without a default takes its minimum or first value."""
+    min_token_cost: Tokens
+    """The fewest tokens that one use can cost with any allowed params."""
+    max_token_cost: Tokens | None
+    """The most tokens that one use can cost with any allowed params; null: nothing bounds it."""
+    dimensions: list[PriceDimension]
+    """The params that it depends on."""
+
+
+@output
+class CostStep:
+    """One step on the way to a line's cost."""
+
+    label: str
+    """What it is for, such as "resolution 1024x1024"."""
+    amount: Tokens
+    """Tokens that it adds, or takes off; a line's steps add up to its cost, rounding included."""
+
+
+@output
+class EstimateLine:
+    """One line with its price."""
+
+    ref: str | None
+    """The caller's own name for it, unchanged."""
+    model: str
+    """The model."""
+    count: int
+    """How many uses."""
+    unit_cost: Tokens
+    """Tokens for one use."""
+    cost: Tokens
+    """Tokens for all uses. Of a hold's lines the upper bound that was set aside; of a capture's what the work cost."""
+    min_cost: Tokens
+    """The fewest tokens that one use can cost with any allowed params."""
+    max_cost: Tokens | None
+    """The most tokens that one use can cost with any allowed params; null: nothing bounds it."""
+    pricing_type: PricingType
+    """How the cost came about."""
+    price_book_version: int
+    """The version that it was priced at."""
+    steps: list[CostStep]
+    """How the cost came about, step by step."""
+
+
+@output
+class Estimate:
+    """What work would cost now, and whether the account could pay for it."""
+
+    total: Tokens
+    """Tokens for everything: the sum of the lines, plus `rounding`."""
+    lines: list[EstimateLine]
+    """The lines in the order given; empty for a plain amount."""
+    rounding: Tokens
+    """Tokens that rounding at the end of the hold adds."""
+    price_book: PriceBook
+    """The version that it was priced at."""
+    affordable: bool | None
+    """Whether it would go through now; null without an account."""
+    blockers: list[Problem]
+    """What stands in its way now, most important first; empty when it would go through."""
+    warnings: list[EstimateWarning]
+    """What a client should warn of although it would go through."""
+    balance_after: Tokens | None
+    """Tokens that would be available afterwards; null without an account."""
+
+
+def shown_book(published: PublishedBook) -> PriceBook:
+    """A published version as it is shown."""
+    book = published.book
+    return PriceBook(
+        slug=book.slug,
+        version=published.version,
+        name=book.name,
+        currency=book.currency,
+        tiers=list(book.tiers),
+        published_at=published.published_at,
+    )
+
+
+def shown_price(price: book_rules.Price) -> Price:
+    """A price as it is shown."""
+    bounds = price.bounds
+    return Price(
+        model=price.model,
+        name=price.name,
+        category=price.category,
+        provider=price.provider,
+        tier=price.tier,
+        premium=price.premium,
+        notes=price.notes,
+        pricing_type=price.pricing_type,
+        token_cost=Tokens(bounds.first_micros),
+        min_token_cost=Tokens(bounds.least_micros),
+        max_token_cost=_tokens_or_none(bounds.greatest_micros),
+        dimensions=[_shown_dimension(dimension) for dimension in price.dimensions],
+    )
+
+
+def shown_line(line: LineView) -> EstimateLine:
+    """A priced line as it is shown."""
+    return EstimateLine(
+        ref=line.ref,
+        model=line.model,
+        count=line.count,
+        unit_cost=Tokens(line.unit_cost),
+        cost=Tokens(line.cost),
+        min_cost=Tokens(line.min_cost),
+        max_cost=_tokens_or_none(line.max_cost),
+        pricing_type=line.pricing_type,
+        price_book_version=line.price_book_version,
+        steps=[_shown_step(step) for step in line.steps],
+    )
+
+
+def shown_estimate(estimated: Estimated, published: PublishedBook) -> Estimate:
+    """An estimate as it is shown, with the version that it was priced at."""
+    return Estimate(
+        total=Tokens(estimated.total),
+        lines=[shown_line(line) for line in estimated.lines],
+        rounding=Tokens(estimated.rounding),
+        price_book=shown_book(published),
+        affordable=estimated.affordable,
+        blockers=[problem_of(blocker) for blocker in estimated.blockers],
+        warnings=list(estimated.warnings),
+        balance_after=_tokens_or_none(estimated.balance_after),
+    )
+
+
+def _shown_step(step: CostStepRecord) -> CostStep:
+    return CostStep(label=step.label, amount=Tokens(step.amount))
+
+
+def _shown_dimension(dimension: Dimension) -> PriceDimension:
+    return PriceDimension(
+        name=dimension.name,
+        type=dimension.type,
+        unit=dimension.unit,
+        values=list(dimension.values) or None,
+        default=dimension.default_text,
+        minimum=dimension.minimum_text,
+        maximum=dimension.maximum_text,
+    )
+
+
+def _tokens_or_none(micros: int | None) -> Tokens | None:
+    return None if micros is None else Tokens(micros)

@@ -1,0 +1,119 @@
+"""Problems: what a caller can expect and act on, as members of the results' unions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from schema.described import interface, output
+from schema.scalars import Tokens
+from schema.words import HoldState, ProblemCode
+
+
+@interface
+class Problem:
+    """Why a request was refused. Exactly one is answered, the first in the order of precedence; nothing was changed."""
+
+    code: ProblemCode
+    """The reason, for programs."""
+    message: str
+    """The reason and the remedy, for people."""
+
+
+@output
+class InsufficientTokens(Problem):
+    """More is required than is available now."""
+
+    required: Tokens
+    """Tokens that would have to be available."""
+    available: Tokens
+    """Tokens that are."""
+
+
+@output
+class AccountFrozen(Problem):
+    """The account takes no new work; what is open may still be finished."""
+
+
+@output
+class UnknownModel(Problem):
+    """No price of the price book has this model."""
+
+    model: str
+    """The model that was asked for."""
+    suggestions: list[str]
+    """At most five models that may have been meant, closest first."""
+
+
+@output
+class InvalidParams(Problem):
+    """A line's params cannot be priced."""
+
+    model: str
+    """The line's model."""
+    param: str | None
+    """The param to blame, where there is one."""
+
+
+@output
+class HoldExpired(Problem):
+    """The hold outlived its time; what was not captured has gone back."""
+
+    expired_at: datetime
+    """When it did."""
+
+
+@output
+class HoldNotOpen(Problem):
+    """The hold has ended already."""
+
+    state: HoldState
+    """How it ended."""
+
+
+@output
+class HoldExceeded(Problem):
+    """The work cost more than the hold still has, and the commit asked to refuse that."""
+
+    held: Tokens
+    """Tokens still on hold."""
+    required: Tokens
+    """Tokens that the work cost."""
+
+
+@output
+class IdempotencyConflict(Problem):
+    """The idempotency key has taken effect before, with another input."""
+
+
+@output
+class NotFound(Problem):
+    """There is no such thing in the credential's scope; the same whether it never was or is somebody else's."""
+
+
+@output
+class InvalidInput(Problem):
+    """A field of the input is out of form or bounds."""
+
+    field: str
+    """The field's path within the input, such as "lines[2].count"."""
+
+
+@output
+class NotRefundable(Problem):
+    """Less was captured, net of earlier refunds, than is asked back."""
+
+
+PROBLEMS: tuple[type[Problem], ...] = (
+    InsufficientTokens,
+    AccountFrozen,
+    UnknownModel,
+    InvalidParams,
+    HoldExpired,
+    HoldNotOpen,
+    HoldExceeded,
+    IdempotencyConflict,
+    NotFound,
+    InvalidInput,
+    NotRefundable,
+)
+"""Every problem. All are named to the schema: one that is reached only through the interface would fail at run time."""

@@ -1,0 +1,136 @@
+"""What shown types read when a client selects what lies behind them, and the records they are shown from.
+
+Protocols, so that the schema reaches readers without knowing the services that are them. Whoever holds a type made from
+a record has passed the scope already: the tenant and account named here are the credential's own.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol, TypeAlias
+from uuid import UUID
+
+import strawberry
+
+from rules.ledger.balance import BalanceSnapshot
+from rules.ledger.journal import Entry
+from rules.ledger.records import CaptureView, EntryFilter, LineView, Page, Slice
+from rules.ledger.state import Grant, Hold
+from rules.pricing.price_book import PriceBook
+from schema.words import AccountKind, HoldState
+
+
+class AccountRecord(Protocol):
+    """An account's profile with the settings that the ledger keeps. `credit_limit` in micro-tokens, -1 unlimited."""
+
+    @property
+    def account_id(self) -> UUID:
+        """Its id."""
+
+    @property
+    def external_id(self) -> str:
+        """The tenant's own name for it."""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+
+    @property
+    def kind(self) -> AccountKind:
+        """Whether one person's or a team's."""
+
+    @property
+    def time_zone(self) -> str:
+        """IANA name."""
+
+    @property
+    def credit_limit(self) -> int:
+        """How far below zero it may go."""
+
+    @property
+    def frozen(self) -> bool:
+        """Whether it takes no new work."""
+
+
+class PublishedBook(Protocol):
+    """One version of a tenant's price book."""
+
+    @property
+    def book(self) -> PriceBook:
+        """The book itself."""
+
+    @property
+    def version(self) -> int:
+        """Its number, from 1."""
+
+    @property
+    def published_at(self) -> datetime:
+        """When it was made, in UTC."""
+
+
+class LedgerReads(Protocol):
+    """Reads of one account. Whatever is due is settled first. None, or an empty page: the tenant has no such thing."""
+
+    async def balance(self, tenant_id: UUID, account_id: UUID) -> BalanceSnapshot | None:
+        """The balance now."""
+
+    async def hold(self, tenant_id: UUID, account_id: UUID, hold_id: int) -> Hold | None:
+        """One hold, open or ended."""
+
+    async def grant(self, tenant_id: UUID, account_id: UUID, grant_id: int) -> Grant | None:
+        """One grant, also when used up."""
+
+    async def entry(self, tenant_id: UUID, account_id: UUID, version: int) -> Entry | None:
+        """One entry of the journal."""
+
+    async def hold_lines(self, tenant_id: UUID, account_id: UUID, hold: Hold) -> tuple[LineView, ...]:
+        """What was set aside, line by line, re-rated at the hold's price book version; empty for a plain amount."""
+
+    async def hold_captures(self, tenant_id: UUID, account_id: UUID, hold: Hold) -> tuple[CaptureView, ...]:
+        """What was captured, oldest first, with the steps that led to each line's cost."""
+
+    async def grants(self, tenant_id: UUID, account_id: UUID, part: Slice[int], *, active_only: bool) -> Page[Grant]:
+        """Newest first, keyed by grant id. Active: neither ended nor expired, with tokens left."""
+
+    async def count_grants(self, tenant_id: UUID, account_id: UUID, *, active_only: bool) -> int:
+        """How many `grants` lists in all."""
+
+    async def holds(
+        self, tenant_id: UUID, account_id: UUID, part: Slice[int], *, state: HoldState | None
+    ) -> Page[Hold]:
+        """Newest first, keyed by hold id."""
+
+    async def count_holds(self, tenant_id: UUID, account_id: UUID, *, state: HoldState | None) -> int:
+        """How many `holds` lists in all."""
+
+    async def entries(self, tenant_id: UUID, account_id: UUID, part: Slice[int], wanted: EntryFilter) -> Page[Entry]:
+        """Newest first, keyed by version."""
+
+    async def count_entries(self, tenant_id: UUID, account_id: UUID, wanted: EntryFilter) -> int:
+        """How many `entries` lists in all."""
+
+
+class PriceBooks(Protocol):
+    """A tenant's price lists, read and checked once."""
+
+    async def current(self, tenant_id: UUID) -> PublishedBook:
+        """The version in force now."""
+
+    async def at_version(self, tenant_id: UUID, version: int) -> PublishedBook | None:
+        """One version, in force or not; None when the tenant has none of that number."""
+
+
+class Behind(Protocol):
+    """What lies behind the shown types: the part of a request's context that the schema knows."""
+
+    @property
+    def reads(self) -> LedgerReads:
+        """Reads of accounts."""
+
+    @property
+    def price_books(self) -> PriceBooks:
+        """Price lists."""
+
+
+Info: TypeAlias = strawberry.Info[Behind, None]
+"""What Strawberry hands to the fields that read."""

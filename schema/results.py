@@ -1,0 +1,196 @@
+"""Results: for every verb what it did, or the one problem that kept it from doing anything."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, TypeAlias
+
+import strawberry
+
+from schema.accounts import Account
+from schema.balances import Balance, Grant
+from schema.described import output
+from schema.holds import Hold
+from schema.prices import Estimate
+from schema.problems import (
+    AccountFrozen,
+    HoldExceeded,
+    HoldExpired,
+    HoldNotOpen,
+    IdempotencyConflict,
+    InsufficientTokens,
+    InvalidInput,
+    InvalidParams,
+    NotFound,
+    NotRefundable,
+    UnknownModel,
+)
+from schema.scalars import Tokens
+
+
+@output
+class EstimateSuccess:
+    """The work has a price."""
+
+    estimate: Estimate
+    """What it would cost."""
+
+
+@output
+class ReserveSuccess:
+    """Tokens are set aside."""
+
+    hold: Hold
+    """The hold as it stands now."""
+    balance: Balance
+    """What the account has now."""
+    replayed: bool
+    """Whether an earlier request with the same key did it."""
+
+
+@output
+class CommitSuccess:
+    """Tokens were captured, or given back."""
+
+    hold: Hold
+    """The hold as it stands now."""
+    balance: Balance
+    """What the account has now."""
+    amount: Tokens
+    """Tokens that this call captured, rounding included; of a refund what it gave back."""
+    uncovered: Tokens
+    """Tokens that the work cost and nobody was charged for."""
+    replayed: bool
+    """Whether an earlier request with the same key did it."""
+
+
+@output
+class ReleaseSuccess:
+    """What was not captured went back."""
+
+    hold: Hold
+    """The hold as it stands now."""
+    balance: Balance
+    """What the account has now."""
+    replayed: bool
+    """Whether an earlier request with the same key did it."""
+
+
+@output
+class GrantSuccess:
+    """Tokens came in, or were taken back."""
+
+    grant: Grant
+    """The grant as it stands now."""
+    balance: Balance
+    """What the account has now."""
+    replayed: bool
+    """Whether an earlier request with the same key did it."""
+
+
+@output
+class AccountSuccess:
+    """The account was made, found or changed."""
+
+    account: Account
+    """As it stands now."""
+
+
+@output
+class CreateTenantSuccess:
+    """The tenant was made."""
+
+    tenant_id: strawberry.ID
+    """Its id."""
+    secret_key: str
+    """Its first key, shown this once."""
+
+
+@output
+class CreateApiKeySuccess:
+    """The key was made."""
+
+    id: strawberry.ID
+    """Its id, by which it can be revoked."""
+    key: str
+    """The key, shown this once."""
+
+
+@output
+class RevokeApiKeySuccess:
+    """The key has ended, on every process within 5 seconds."""
+
+    id: strawberry.ID
+    """Its id."""
+    revoked_at: datetime
+    """When it was first revoked."""
+
+
+@output
+class AdvanceClockSuccess:
+    """The tenant's clock was moved, and everything due on the way has happened."""
+
+    now: datetime
+    """What it says now."""
+
+
+EstimateResult: TypeAlias = Annotated[
+    EstimateSuccess | UnknownModel | InvalidParams | NotFound | InvalidInput,
+    strawberry.union("EstimateResult", description="The estimate, or why there is none."),
+]
+ReserveResult: TypeAlias = Annotated[
+    ReserveSuccess
+    | InsufficientTokens
+    | AccountFrozen
+    | UnknownModel
+    | InvalidParams
+    | HoldExpired
+    | HoldNotOpen
+    | IdempotencyConflict
+    | NotFound
+    | InvalidInput,
+    strawberry.union("ReserveResult", description="The hold, or why nothing was set aside."),
+]
+CommitResult: TypeAlias = Annotated[
+    CommitSuccess
+    | InsufficientTokens
+    | AccountFrozen
+    | UnknownModel
+    | InvalidParams
+    | HoldExpired
+    | HoldNotOpen
+    | HoldExceeded
+    | NotRefundable
+    | IdempotencyConflict
+    | NotFound
+    | InvalidInput,
+    strawberry.union("CommitResult", description="What was captured or given back, or why nothing was."),
+]
+ReleaseResult: TypeAlias = Annotated[
+    ReleaseSuccess | HoldExpired | HoldNotOpen | IdempotencyConflict | NotFound | InvalidInput,
+    strawberry.union("ReleaseResult", description="The released hold, or why it was not released."),
+]
+GrantResult: TypeAlias = Annotated[
+    GrantSuccess | IdempotencyConflict | NotFound | InvalidInput,
+    strawberry.union("GrantResult", description="The grant, or why nothing was changed."),
+]
+AccountResult: TypeAlias = Annotated[
+    AccountSuccess | NotFound | InvalidInput,
+    strawberry.union("AccountResult", description="The account, or why nothing was changed."),
+]
+CreateTenantResult: TypeAlias = Annotated[
+    CreateTenantSuccess | InvalidInput,
+    strawberry.union("CreateTenantResult", description="The tenant, or why none was made."),
+]
+CreateApiKeyResult: TypeAlias = Annotated[
+    CreateApiKeySuccess | NotFound | InvalidInput,
+    strawberry.union("CreateApiKeyResult", description="The key, or why none was made."),
+]
+RevokeApiKeyResult: TypeAlias = Annotated[
+    RevokeApiKeySuccess | NotFound,
+    strawberry.union("RevokeApiKeyResult", description="The key's end, or that there is no such key."),
+]
+AdvanceClockResult: TypeAlias = Annotated[
+    AdvanceClockSuccess | InvalidInput,
+    strawberry.union("AdvanceClockResult", description="The tenant's new time, or why its clock was not moved."),
+]

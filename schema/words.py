@@ -1,0 +1,175 @@
+"""The closed lists of words that the API speaks: the core's own enums, published with every member described.
+
+Types take them from here, so that none is published before it is described.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from models.account import AccountKind
+from models.api_key import ApiKeyKind
+from models.tenant import TenantMode
+from rules.credentials import CredentialKind
+from rules.ledger.kinds import BalanceLevel, EntryKind, GrantSource, HoldState, OverrunPolicy, WorkOutcome
+from rules.ledger.records import EstimateWarning
+from rules.pricing.dimensions import DimensionType
+from rules.pricing.formulas import PricingType
+from schema.described import word
+
+__all__ = [
+    "AccountKind",
+    "ApiKeyKind",
+    "BalanceLevel",
+    "CredentialKind",
+    "DimensionType",
+    "EntryKind",
+    "EstimateWarning",
+    "GrantSource",
+    "HoldState",
+    "OverrunPolicy",
+    "PricingType",
+    "ProblemCode",
+    "TenantMode",
+    "WorkOutcome",
+]
+
+
+class ProblemCode(StrEnum):
+    """Why a request was refused, for programs; `message` says it to people."""
+
+    INSUFFICIENT_TOKENS = "INSUFFICIENT_TOKENS"
+    ACCOUNT_FROZEN = "ACCOUNT_FROZEN"
+    UNKNOWN_MODEL = "UNKNOWN_MODEL"
+    INVALID_PARAMS = "INVALID_PARAMS"
+    HOLD_EXPIRED = "HOLD_EXPIRED"
+    HOLD_NOT_OPEN = "HOLD_NOT_OPEN"
+    HOLD_EXCEEDED = "HOLD_EXCEEDED"
+    IDEMPOTENCY_CONFLICT = "IDEMPOTENCY_CONFLICT"
+    NOT_FOUND = "NOT_FOUND"
+    INVALID_INPUT = "INVALID_INPUT"
+    NOT_REFUNDABLE = "NOT_REFUNDABLE"
+
+
+word(
+    ProblemCode,
+    {
+        ProblemCode.INSUFFICIENT_TOKENS: "More tokens are required than are available.",
+        ProblemCode.ACCOUNT_FROZEN: "The account takes no new work.",
+        ProblemCode.UNKNOWN_MODEL: "No price of the price book has this model.",
+        ProblemCode.INVALID_PARAMS: "A param is unknown, missing or out of bounds.",
+        ProblemCode.HOLD_EXPIRED: "The hold outlived its time and gave its tokens back.",
+        ProblemCode.HOLD_NOT_OPEN: "The hold has ended already.",
+        ProblemCode.HOLD_EXCEEDED: "The work cost more than the hold still has.",
+        ProblemCode.IDEMPOTENCY_CONFLICT: "The idempotency key is known, with another input.",
+        ProblemCode.NOT_FOUND: "There is no such thing in the credential's scope.",
+        ProblemCode.INVALID_INPUT: "A field of the input is out of form or bounds.",
+        ProblemCode.NOT_REFUNDABLE: "Less was captured than is asked back.",
+    },
+)
+word(
+    PricingType,
+    {
+        PricingType.FLAT: "Every use costs the same.",
+        PricingType.MATRIX: "A table over choices.",
+        PricingType.FORMULA: "A base with surcharges, rates and multipliers.",
+    },
+)
+word(
+    DimensionType,
+    {
+        DimensionType.INTEGER: "A whole number.",
+        DimensionType.NUMBER: "A number, with a fraction or without.",
+        DimensionType.CHOICE: "One of the dimension's values.",
+        DimensionType.BOOLEAN: "true or false.",
+    },
+)
+word(
+    AccountKind,
+    {AccountKind.PERSONAL: "One person's pool of tokens.", AccountKind.TEAM: "A pool that a team shares."},
+)
+word(
+    HoldState,
+    {
+        HoldState.OPEN: "Tokens are set aside; work may be captured.",
+        HoldState.COMMITTED: "The final capture was made; the rest went back.",
+        HoldState.RELEASED: "Everything that was not captured was given back on request.",
+        HoldState.EXPIRED: "It outlived its time; everything that was not captured went back by itself.",
+    },
+)
+word(
+    WorkOutcome,
+    {
+        WorkOutcome.CANCELLED: "The work was called off.",
+        WorkOutcome.FAILED: "The work failed.",
+        WorkOutcome.FILTERED: "A content filter withheld the result.",
+        WorkOutcome.TIMED_OUT: "The work took too long.",
+    },
+)
+word(
+    OverrunPolicy,
+    {
+        OverrunPolicy.REFUSE: "Refuse with HoldExceeded; nothing is captured.",
+        OverrunPolicy.CAP: "Charge what is held and no more.",
+        OverrunPolicy.CHARGE_AVAILABLE: "Charge what is held and beyond it what the balance still allows.",
+    },
+)
+word(
+    GrantSource,
+    {
+        GrantSource.PURCHASE: "Bought as a package.",
+        GrantSource.PLAN: "Came with a plan's period.",
+        GrantSource.TRIAL: "Given once to a new account.",
+        GrantSource.BONUS: "A gift.",
+        GrantSource.REFERRAL: "Earned by referring somebody.",
+        GrantSource.PROMO: "Redeemed with a promo code.",
+        GrantSource.LOYALTY: "Earned by spending.",
+        GrantSource.AUTO_TOP_UP: "Bought by an automatic top-up.",
+        GrantSource.ADJUSTMENT: "Came back to a grant that had ended meanwhile, or corrects a mistake.",
+        GrantSource.ASSIGNMENT: "Split off another grant for a member or project.",
+        GrantSource.TRANSFER: "Came from another account of the tenant.",
+    },
+)
+word(
+    EntryKind,
+    {
+        EntryKind.GRANT: "Tokens came in: total rises.",
+        EntryKind.HOLD: "Tokens were set aside: held rises.",
+        EntryKind.CAPTURE: "One line was charged: total and held fall by what it took.",
+        EntryKind.ROUNDING: "What rounding at the end of a hold added to its captures.",
+        EntryKind.RELEASE: "What was set aside went back: held falls.",
+        EntryKind.REFUND: "Captured tokens went back where they came from.",
+        EntryKind.EXPIRY: "The unheld part of a grant ended: total falls.",
+        EntryKind.REVOCATION: "The unheld part of a grant was taken back: total falls.",
+        EntryKind.CLAWBACK: "A grant was taken back whole: what was spent of it is owed.",
+        EntryKind.SETTLEMENT: "What was owed was paid: owed falls.",
+        EntryKind.TRANSFER: "Tokens went to, or came from, another account of the tenant.",
+        EntryKind.ASSIGNMENT: "Tokens moved between the pool and a member or project; no amount changes.",
+        EntryKind.ADJUSTMENT: "A setting was changed, named in `note`; no amount changes.",
+    },
+    text="What one entry of the journal records.",
+)
+word(
+    BalanceLevel,
+    {
+        BalanceLevel.GREEN: "Enough, or unlimited.",
+        BalanceLevel.YELLOW: "Below the low-balance threshold.",
+        BalanceLevel.RED: "None left.",
+    },
+)
+word(EstimateWarning, {EstimateWarning.LOW_BALANCE: "The work would leave the account low on tokens."})
+word(
+    CredentialKind,
+    {
+        CredentialKind.ROOT: "The operator's key: makes tenants and their keys, and nothing else.",
+        CredentialKind.SECRET: "A tenant's key: everything within the tenant.",
+    },
+)
+word(ApiKeyKind, {ApiKeyKind.SECRET: "Everything within the tenant; for the tenant's backend alone."})
+word(
+    TenantMode,
+    {
+        TenantMode.LIVE: "Takes real money; its clock is the real one.",
+        TenantMode.TEST: "For trying out: its clock can be moved forward.",
+    },
+)

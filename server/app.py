@@ -1,0 +1,104 @@
+"""The application: every route, on services that a composition has opened."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+
+from resolvers.roots import build_schema
+from server.composition import open_services
+from server.documents import Documents
+from server.edge import FRAME_BYTES_MAX, Edge, ServedServices
+from server.execution import Execution
+from server.graphiql import graphiql_routes
+from server.graphql_socket import GraphqlSocket
+from server.graphql_view import GraphqlView
+from server.health import Readyz, healthz
+from server.root_key import load_root_key
+from server.schema_export import sdl_of
+from server.settings import Environment, InvalidSettings, Settings, read_settings
+
+GRAPHQL_PATH: Final = "/graphql"
+
+UVICORN_LIMITS: Final[Mapping[str, Any]] = {
+    # Frames are refused while they arrive, not when they have filled the memory.
+    "ws_max_size": FRAME_BYTES_MAX,
+    # Compression keeps a window of its own for every socket.
+    "ws_per_message_deflate": False,
+}
+"""What whoever runs uvicorn has to set for the edge's bounds to hold from the first byte."""
+
+
+def create_app() -> Starlette:
+    """The application of one server process, set up by the environment; its lifespan opens and closes the services.
+
+    Raises InvalidSettings, also where no database is set: the process that starts this one sees to that.
+    """
+    settings = read_settings()
+    if settings.database_url is None:
+        raise InvalidSettings("DATABASE_URL must name the database; `python -m server serve` sets it for its processes")
+    dsn, root_key, edge = settings.database_url, load_root_key(settings), edge_of(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with open_services(dsn, root_key=root_key) as services:
+            app.router.routes.extend(routes_of(services, edge))
+            yield
+
+    return Starlette(middleware=_middleware(edge), lifespan=lifespan)
+
+
+def build_app(services: ServedServices, edge: Edge) -> Starlette:
+    """The application on services that are open already."""
+    return Starlette(routes=routes_of(services, edge), middleware=_middleware(edge))
+
+
+def edge_of(settings: Settings) -> Edge:
+    """What is open at the edge: in production nothing that shows the schema."""
+    development = settings.environment is Environment.DEVELOPMENT
+    return Edge(introspection=development, graphiql=development)
+
+
+def routes_of(services: ServedServices, edge: Edge) -> list[BaseRoute]:
+    """Every route."""
+    schema = build_schema()
+    execution = Execution(schema, Documents(schema, introspection=edge.introspection))
+    routes: list[BaseRoute] = [
+        # Two routes on one path; a mount would answer a POST without the slash with a redirect.
+        Route(GRAPHQL_PATH, GraphqlView(execution, services)),
+        WebSocketRoute(GRAPHQL_PATH, GraphqlSocket(execution, services, edge).serve),
+        Route("/healthz", healthz),
+        Route("/readyz", Readyz(services).respond),
+    ]
+    if edge.introspection:
+        sdl = sdl_of(schema)
+
+        async def schema_text(_: Request) -> Response:
+            return PlainTextResponse(sdl)
+
+        routes.append(Route("/schema.graphql", schema_text))
+    if edge.graphiql:
+        routes.extend(graphiql_routes())
+    return routes
+
+
+def _middleware(edge: Edge) -> list[Middleware]:
+    if not edge.allowed_origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=sorted(edge.allowed_origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["authorization", "content-type"],
+            expose_headers=["x-request-id", "retry-after"],
+        )
+    ]

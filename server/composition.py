@@ -1,0 +1,97 @@
+"""The composition root: every service of one process, made once, started and stopped in order."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from models.database import Database
+from models.migrations import is_current
+from models.statements import statement
+from models.unavailable import DatabaseUnavailable
+from services.accounts import Accounts
+from services.credentials import Credentials
+from services.fares import Fares
+from services.grants import Grants
+from services.ledger.due_accounts import Sweeper
+from services.ledger.reads import AccountReading, LedgerReads
+from services.ledger.writer import Writer
+from services.live.hub import LiveHub
+from services.live.postgres_bus import PostgresBus
+from services.price_books import PriceBooks
+from services.shipped_price_books import ShippedPriceBooks
+from services.tenant_clock import TenantClock
+from services.tenants import Tenants
+
+READY: Final = "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the API calls; see resolvers/context.py."""
+
+    database: Database
+    credentials: Credentials
+    fares: Fares
+    grants: Grants
+    accounts: Accounts
+    reads: LedgerReads
+    price_books: PriceBooks
+    tenants: Tenants
+    clocks: TenantClock
+    live: LiveHub[AccountReading]
+
+    @property
+    def api_keys(self) -> Credentials:
+        """Keys are made and revoked where they are known."""
+        return self.credentials
+
+    async def readiness(self) -> dict[str, str]:
+        """Named checks, each `ok` or what is wrong."""
+        checks = {"database": READY, "migrations": READY, "bus": READY}
+        try:
+            async with self.database.spanning_reader() as connection:
+                await connection.fetchval(statement("read_clock"))
+            if not await is_current(self.database):
+                checks["migrations"] = "the database is behind this release; run `python -m server migrate`"
+        except DatabaseUnavailable:
+            checks["database"] = "the database does not answer"
+            checks["migrations"] = "unknown while the database does not answer"
+        if not self.live.bus_connected:
+            checks["bus"] = "reconnecting; balances of other processes arrive by comparison, within seconds"
+        return checks
+
+
+@asynccontextmanager
+async def open_services(dsn: str, *, root_key: str) -> AsyncIterator[Services]:
+    """Opens everything on a migrated database; on leaving, what is queued is finished before connections close."""
+    async with await Database.open(dsn) as database:
+        price_books = PriceBooks(database)
+        credentials = Credentials(database, root_key=root_key)
+        # The writer tells the hub what it committed, and the hub reads through the writer what is due.
+        writer = Writer(database, announce=lambda account_id, version: live.changed(account_id, version))
+        reads = LedgerReads(database, writer, price_books)
+        live: LiveHub[AccountReading] = LiveHub(reads, PostgresBus(dsn))
+        services = Services(
+            database=database,
+            credentials=credentials,
+            fares=Fares(writer, price_books, reads),
+            grants=Grants(writer, price_books),
+            accounts=Accounts(database, writer, price_books),
+            reads=reads,
+            price_books=price_books,
+            tenants=Tenants(database, ShippedPriceBooks()),
+            clocks=TenantClock(database, writer, price_books),
+            live=live,
+        )
+        credentials.start()
+        try:
+            async with live, writer, Sweeper(database, writer):
+                try:
+                    yield services
+                finally:
+                    await live.end_subscriptions()
+        finally:
+            await credentials.stop()

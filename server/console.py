@@ -1,0 +1,48 @@
+"""What the console says when the server is ready: where everything is, and a first query to paste."""
+
+import json
+import shlex
+import socket
+from pathlib import Path
+
+from server.demo_keys import FILE_NAME as DEMO_KEYS_FILE
+from server.root_key import FILE_NAME as ROOT_KEY_FILE
+from server.settings import Environment, Settings
+
+DEMO_TENANT = "node-studio"
+
+_FIRST_QUERY = '{"query": "{ prices(first: 3) { nodes { model name } } }"}'
+_WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+
+
+def address_of(listener: socket.socket) -> str:
+    """The base URL under which a browser on this machine reaches the listener."""
+    host, port = listener.getsockname()[:2]
+    host = _WILDCARDS.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _first_query(address: str, keys: Path) -> str:
+    program = f'import json; print(json.load(open({json.dumps(str(keys))}))["{DEMO_TENANT}"]["secretKey"])'
+    return (
+        f"curl -s {address}/graphql -H 'Content-Type: application/json' "
+        f'-H "Authorization: Bearer $(python3 -c {shlex.quote(program)})" '
+        f"-d {shlex.quote(_FIRST_QUERY)}"
+    )
+
+
+def announcement(settings: Settings, listener: socket.socket) -> str:
+    """The lines for the console, without any secret."""
+    address = address_of(listener)
+    data_dir = settings.data_dir.absolute()
+    keys = data_dir / DEMO_KEYS_FILE
+    lines = [f"Farebox is ready ({settings.environment}).", "", f"  API        {address}/graphql"]
+    if settings.environment is Environment.DEVELOPMENT:
+        lines.append(f"  GraphiQL   {address}/")
+    if keys.exists():
+        lines.append(f"  demo keys  {keys}")
+    if settings.root_key is None:
+        lines.append(f"  root key   {data_dir / ROOT_KEY_FILE}")
+    if keys.exists():
+        lines += ["", "A first query, for another terminal:", "", f"  {_first_query(address, keys)}"]
+    return "\n".join([*lines, "", "Ctrl-C stops it."])

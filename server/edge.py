@@ -1,0 +1,60 @@
+"""The edge: what is allowed at the door, whoever knocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+from urllib.parse import urlsplit
+
+from resolvers.context import Services
+from services.principal import Principal
+
+BODY_BYTES_MAX: Final = 512 * 1024
+"""A request of 100 lines takes less than a tenth of it."""
+FRAME_BYTES_MAX: Final = BODY_BYTES_MAX
+"""Of a websocket, for the same content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """What is open. `allowed_origins`: pages elsewhere that may use the API, such as "https://app.example.com"."""
+
+    introspection: bool
+    graphiql: bool
+    allowed_origins: frozenset[str] = frozenset()
+
+
+class Authenticator(Protocol):
+    """Tells who has a key."""
+
+    async def authenticate(self, key: str) -> Principal | None:
+        """None when nobody has it, also when it is revoked or expired."""
+
+
+class Readiness(Protocol):
+    """Tells whether requests can be served."""
+
+    async def readiness(self) -> dict[str, str]:
+        """Named checks, each `ok` or what is wrong."""
+
+
+class ServedServices(Services, Readiness, Protocol):
+    """All that an application needs of its composition."""
+
+    @property
+    def credentials(self) -> Authenticator:
+        """Who is asking."""
+
+
+def bearer_key(authorization: str) -> str | None:
+    """The key in `Bearer <key>`; None when the header says something else."""
+    scheme, _, key = authorization.partition(" ")
+    key = key.strip()
+    return key if scheme.lower() == "bearer" and key else None
+
+
+def is_origin_allowed(origin: str | None, host: str | None, allowed: frozenset[str]) -> bool:
+    """Whether a page of this origin may open a socket here. What is no browser sends none, and has nothing to steal."""
+    if origin is None or origin in allowed:
+        return True
+    return host is not None and urlsplit(origin).netloc.lower() == host.lower()

@@ -1,0 +1,37 @@
+"""Health: whether the process runs, and whether it can serve."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from server.edge import Readiness
+
+CHECK_SECONDS_MAX: Final = 5.0
+"""For all checks; what takes longer is not ready."""
+_OK: Final = "ok"
+
+
+async def healthz(_: Request) -> Response:
+    """200 as long as the process answers."""
+    return JSONResponse({"status": _OK})
+
+
+class Readyz:
+    """An endpoint that says what is ready: 200 when everything is, else 503 with the reasons."""
+
+    def __init__(self, readiness: Readiness) -> None:
+        self._readiness = readiness
+
+    async def respond(self, _: Request) -> Response:
+        """Runs the checks."""
+        try:
+            async with asyncio.timeout(CHECK_SECONDS_MAX):
+                checks = await self._readiness.readiness()
+        except TimeoutError:
+            checks = {"checks": f"not done within {CHECK_SECONDS_MAX:g} seconds"}
+        ready = all(found == _OK for found in checks.values())
+        return JSONResponse({"ready": ready, "checks": checks}, status_code=200 if ready else 503)

@@ -1,0 +1,81 @@
+"""HTTP answers: which media type a client wants, and how an answer is written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from starlette.responses import Response
+
+from server.execution import Answer
+
+JSON: Final = "application/json"
+GRAPHQL: Final = "application/graphql-response+json"
+
+
+def wanted_media_type(accept: str | None) -> str | None:
+    """The media type to answer with, of the two that are offered; None when the client takes neither.
+
+    A client that lists one of them gets it, whatever else it lists: urql puts `text/event-stream` into every request.
+    """
+    if accept is None or not accept.strip():
+        return JSON
+    weights = _weights(accept)
+    named = [kind for kind in (GRAPHQL, JSON) if weights.get(kind, 0.0) > 0]
+    if named:
+        return max(named, key=lambda kind: weights[kind])
+    if any(weights.get(wildcard, 0.0) > 0 for wildcard in ("*/*", "application/*")) and weights.get(JSON) != 0:
+        return JSON
+    return None
+
+
+def _weights(accept: str) -> dict[str, float]:
+    weights = {}
+    for member in accept.split(",")[:_MEMBERS_MAX]:
+        kind, *parameters = [part.strip().lower() for part in member.split(";")]
+        weights[kind] = _weight(parameters)
+    return weights
+
+
+def _weight(parameters: list[str]) -> float:
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            try:
+                return float(parameter.removeprefix("q="))
+            except ValueError:
+                return 0.0
+    return 1.0
+
+
+_MEMBERS_MAX: Final = 32
+"""Members of an Accept header that are read."""
+
+
+def encoded(body: Mapping[str, Any]) -> bytes:
+    """The body as JSON. ASCII alone, so that whatever text is in it can be encoded."""
+    return json.dumps(body, separators=(",", ":")).encode("ascii")
+
+
+def respond(
+    answer: Answer,
+    media_type: str,
+    request_id: str,
+    *,
+    status: int | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """The response. Without a status: 200, or 400 for a refusal where the media type lets statuses say something."""
+    if status is None:
+        status = 400 if answer.refused and media_type == GRAPHQL else 200
+    return Response(
+        encoded(answer.body),
+        status_code=status,
+        headers={
+            "content-type": f"{media_type}; charset=utf-8",
+            "vary": "Accept",
+            "cache-control": "no-store",
+            "x-request-id": request_id,
+            **(headers or {}),
+        },
+    )

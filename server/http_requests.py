@@ -1,0 +1,109 @@
+"""HTTP requests: what a client sent, read within bounds and judged in form."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.datastructures import QueryParams
+from starlette.requests import ClientDisconnect, Request
+
+from resolvers.errors import ErrorCode
+from server.edge import BODY_BYTES_MAX
+from server.execution import Operation
+from server.unstorable_text import holds_unstorable, may_be_unstorable
+
+OPERATION_NAME_LENGTH_MAX = 255
+
+
+@dataclass(frozen=True, slots=True)
+class BadRequest(Exception):
+    """The request is out of form; `status` is of HTTP."""
+
+    message: str
+    status: int = 400
+    code: ErrorCode = ErrorCode.BAD_USER_INPUT
+
+
+async def read_post(request: Request) -> Operation:
+    """The operation in a JSON body. Raises BadRequest, and ClientDisconnect when nobody waits any more."""
+    kind, _, parameters = request.headers.get("content-type", "").partition(";")
+    # Nothing else is taken: a form of another site could send any other type without the browser asking first.
+    if kind.strip().lower() != "application/json":
+        raise BadRequest("Send the request as application/json.", status=415)
+    charset = parameters.strip().lower()
+    if charset.startswith("charset=") and charset.removeprefix("charset=").strip('"') not in ("utf-8", "utf8"):
+        raise BadRequest("Send the request in UTF-8.", status=415)
+    return operation_of(decoded(await _body(request)))
+
+
+def read_get(parameters: QueryParams) -> Operation:
+    """The operation in a URL's parameters. Raises BadRequest."""
+    members: dict[str, Any] = {}
+    for name in ("query", "operationName"):
+        if name in parameters:
+            members[name] = parameters[name]
+    for name in ("variables", "extensions"):
+        if parameters.get(name):
+            members[name] = decoded(parameters[name].encode())
+    return operation_of(members)
+
+
+def decoded(text: bytes) -> Any:
+    """The JSON value, of which every text can be kept. Raises BadRequest."""
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        # ValueError is also what a number of thousands of digits raises.
+        raise BadRequest("The body is not JSON.") from None
+    if may_be_unstorable(text) and holds_unstorable(value):
+        raise BadRequest("Strings must not contain NUL or half a surrogate pair.")
+    return value
+
+
+def operation_of(members: object) -> Operation:
+    """The operation that a decoded request describes. Raises BadRequest."""
+    if isinstance(members, list):
+        raise BadRequest("Send one operation at a time: batches are not taken.")
+    if not isinstance(members, dict):
+        raise BadRequest("The request must be a JSON object.")
+    query = members.get("query")
+    if not isinstance(query, str) or not query.strip():
+        raise BadRequest("`query` must be a GraphQL document.")
+    variables = members.get("variables")
+    if variables is not None and not isinstance(variables, dict):
+        raise BadRequest("`variables` must be a JSON object.")
+    name = members.get("operationName")
+    if name is not None and not (isinstance(name, str) and len(name) <= OPERATION_NAME_LENGTH_MAX):
+        raise BadRequest("`operationName` must be a string.")
+    extensions = members.get("extensions")
+    if extensions is not None and not isinstance(extensions, dict):
+        raise BadRequest("`extensions` must be a JSON object.")
+    # Some clients send an empty name where they mean none.
+    return Operation(query, variables, name or None)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+async def _body(request: Request) -> bytes:
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and len(declared) < 19 and int(declared) > BODY_BYTES_MAX:
+        raise _too_large()
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > BODY_BYTES_MAX:
+            raise _too_large()
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _too_large() -> BadRequest:
+    return BadRequest(f"The body has more than {BODY_BYTES_MAX} bytes.", status=413)
+
+
+__all__ = ["BadRequest", "ClientDisconnect", "decoded", "operation_of", "read_get", "read_post"]

@@ -1,0 +1,151 @@
+"""What the environment decides, read once and checked as a whole before anything starts."""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+PORT_MAX = 65_535
+PROCESSES_MAX = 64
+ROOT_KEY_LENGTH_MIN = 32
+ROOT_KEY_LENGTH_MAX = 256
+
+_SHOWN_LENGTH_MAX = 60
+
+# A misspelt name would be passed over in silence, and FAREBOX_ENVIRONMENT=production would not be production.
+# Variables of the test suite share the prefix and are not the server's.
+_OWN_PREFIX = "FAREBOX_"
+_TEST_PREFIX = "FAREBOX_TEST_"
+
+T = TypeVar("T")
+
+
+class InvalidSettings(Exception):
+    """At least one setting is wrong; the message is one line: which, what it is and what would be right."""
+
+
+class Environment(StrEnum):
+    """What the server is for: development brings demo data and GraphiQL, production neither."""
+
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of one server. Its text does not show the secrets.
+
+    `database_url` and `root_key` None: the server brings its own. `port` 0: any free one.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    data_dir: Path = Path(".data")
+    environment: Environment = Environment.DEVELOPMENT
+    processes: int = 1
+    database_url: str | None = field(default=None, repr=False)
+    root_key: str | None = field(default=None, repr=False)
+
+
+def _whole_number(least: int, most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if re.fullmatch(r"[0-9]{1,9}", text) is None or not least <= int(text) <= most:
+            raise ValueError
+        return int(text)
+
+    return read
+
+
+def _host(text: str) -> str:
+    if re.fullmatch(r"[0-9A-Za-z.:_%-]{1,255}", text) is None:
+        raise ValueError
+    return text
+
+
+def _path(text: str) -> Path:
+    if "\0" in text:
+        raise ValueError
+    return Path(text).expanduser()
+
+
+def _database_url(text: str) -> str:
+    parts = urlsplit(text)
+    _ = parts.port  # Raises ValueError when it is no port.
+    if parts.scheme not in ("postgresql", "postgres") or len(parts.path) < 2:
+        raise ValueError
+    return text
+
+
+def _root_key(text: str) -> str:
+    if re.fullmatch(rf"[!-~]{{{ROOT_KEY_LENGTH_MIN},{ROOT_KEY_LENGTH_MAX}}}", text) is None:
+        raise ValueError
+    return text
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Reads variable after variable and gathers what is wrong with them."""
+
+    environment: Mapping[str, str]
+    faults: list[str] = field(default_factory=list)
+    known: list[str] = field(default_factory=list)
+
+    def read(self, name: str, parse: Callable[[str], T], default: T, remedy: str, *, secret: bool = False) -> T:
+        """The variable's value, or `default` where it is absent, empty or wrong."""
+        self.known.append(name)
+        text = self.environment.get(name, "")
+        if not text:
+            return default
+        try:
+            return parse(text)
+        except (ValueError, RuntimeError):
+            shown = "" if secret else f", not {text[:_SHOWN_LENGTH_MAX]!r}"
+            self.faults.append(f"{name} must be {remedy}{shown}")
+            return default
+
+    def refuse_unknown_names(self) -> None:
+        """Adds a fault for each variable that looks like a setting and is none."""
+        for name in sorted(self.environment):
+            if not name.startswith(_OWN_PREFIX) or name.startswith(_TEST_PREFIX) or name in self.known:
+                continue
+            meant = get_close_matches(name, self.known, n=1)
+            self.faults.append(f"{name} is not a setting" + (f" (did you mean {meant[0]}?)" if meant else ""))
+
+
+def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings from `environment`, the process's own unless given. Raises InvalidSettings with all faults."""
+    reader = _Reader(os.environ if environment is None else environment)
+    default = Settings()
+    settings = Settings(
+        host=reader.read("HOST", _host, default.host, "a host name or an address such as 127.0.0.1"),
+        port=reader.read(
+            "PORT", _whole_number(0, PORT_MAX), default.port, f"a whole number from 0 (any free port) to {PORT_MAX}"
+        ),
+        data_dir=reader.read("FAREBOX_DATA_DIR", _path, default.data_dir, "the path of a directory"),
+        environment=reader.read("FAREBOX_ENV", Environment, default.environment, " or ".join(Environment)),
+        processes=reader.read(
+            "WEB_CONCURRENCY",
+            _whole_number(1, PROCESSES_MAX),
+            default.processes,
+            f"a number of processes from 1 to {PROCESSES_MAX}",
+        ),
+        database_url=reader.read(
+            "DATABASE_URL", _database_url, None, "like postgresql://user:password@host:5432/database", secret=True
+        ),
+        root_key=reader.read(
+            "FAREBOX_ROOT_KEY",
+            _root_key,
+            None,
+            f"{ROOT_KEY_LENGTH_MIN} to {ROOT_KEY_LENGTH_MAX} printable ASCII characters without spaces",
+            secret=True,
+        ),
+    )
+    reader.refuse_unknown_names()
+    if reader.faults:
+        raise InvalidSettings("invalid settings in the environment: " + "; ".join(reader.faults))
+    return settings

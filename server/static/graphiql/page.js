@@ -1,0 +1,59 @@
+// GraphiQL on this server: requests go to /graphql over HTTP, subscriptions over a websocket, both with the key that the
+// Headers pane holds.
+"use strict";
+
+const firstQuery = `# Put a key into the Headers pane below: {"Authorization": "Bearer <key>"}
+query FirstLook {
+  viewer { kind tenantName mode }
+  prices(first: 5) { nodes { model name tokenCost minTokenCost maxTokenCost } }
+}
+`;
+
+const socketUrl = new URL("/graphql", location.href);
+socketUrl.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+
+const clients = new Map();
+
+// One socket for each key, opened when a subscription first needs it.
+function clientFor(authorization) {
+  if (!clients.has(authorization)) {
+    const connectionParams = authorization ? { authorization } : {};
+    clients.set(authorization, graphqlWs.createClient({ url: socketUrl.href, connectionParams }));
+  }
+  return clients.get(authorization);
+}
+
+function authorizationOf(headers) {
+  const name = Object.keys(headers ?? {}).find((name) => name.toLowerCase() === "authorization");
+  return name && headers[name];
+}
+
+async function fetcher(request, options) {
+  const headers = options?.headers ?? {};
+  if (isSubscription(request, options?.documentAST)) {
+    return clientFor(authorizationOf(headers)).iterate(request);
+  }
+  const response = await fetch("/graphql", {
+    method: "POST",
+    headers: { ...headers, "content-type": "application/json", accept: "application/json" },
+    body: JSON.stringify(request),
+  });
+  return response.json();
+}
+
+function isSubscription(request, document) {
+  const operations = (document?.definitions ?? []).filter((definition) => definition.kind === "OperationDefinition");
+  const meant = operations.find((operation) => operation.name?.value === request.operationName) ?? operations[0];
+  return meant?.operation === "subscription";
+}
+
+ReactDOM.createRoot(document.getElementById("graphiql")).render(
+  React.createElement(GraphiQL, {
+    fetcher,
+    defaultQuery: firstQuery,
+    defaultHeaders: '{\n  "Authorization": "Bearer "\n}',
+    defaultEditorToolsVisibility: "headers",
+    isHeadersEditorEnabled: true,
+    shouldPersistHeaders: true,
+  }),
+);

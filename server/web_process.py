@@ -1,0 +1,14 @@
+"""What each process of the web server runs: the application, with its logs and an eye on the process above it."""
+
+from starlette.applications import Starlette
+
+from server.app import create_app as create_the_app
+from server.logs import configure_logs
+from server.parent_watch import watch_parent
+
+
+def create_app() -> Starlette:
+    """The application, made once in each process."""
+    configure_logs()
+    watch_parent()
+    return create_the_app()

@@ -1,0 +1,161 @@
+"""Accounts: a tenant's pools of tokens, by the tenant's own names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from uuid import UUID
+from zoneinfo import available_timezones
+
+import asyncpg
+
+from models.account import EXTERNAL_ID_LENGTH_MAX, Account, AccountKind
+from models.database import Database
+from models.statements import statement
+from rules.identity import account_id_of
+from rules.ledger.commands import AdjustAccount, OpenAccount
+from rules.ledger.outcomes import AccountEffect
+from rules.ledger.records import Page, Slice
+from rules.ledger.refusals import NotFound
+from rules.ledger.state import UNLIMITED
+from rules.pricing.refusals import InvalidInput
+from rules.pricing.tokens import MAX_MICROS
+from services.ledger.submission import Profile, Riders
+from services.ledger.writer import Writer
+from services.names import fault_of_name
+from services.price_books import PriceBooks
+from services.texts import fault_of_text, first_fault
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRecord:
+    """An account's profile with the settings that the ledger keeps. `credit_limit` in micro-tokens, -1 unlimited."""
+
+    account_id: UUID
+    external_id: str
+    name: str
+    kind: AccountKind
+    time_zone: str
+    credit_limit: int
+    frozen: bool
+
+
+class Accounts:
+    """Creates, changes, reads and lists accounts."""
+
+    def __init__(self, database: Database, writer: Writer, price_books: PriceBooks) -> None:
+        self._database = database
+        self._writer = writer
+        self._price_books = price_books
+
+    async def create(
+        self, tenant_id: UUID, *, external_id: str, name: str, kind: AccountKind, time_zone: str
+    ) -> AccountRecord | InvalidInput:
+        """Creates the account with the trial tokens of the price book's policy, or returns the one that is there."""
+        fault = first_fault(
+            fault_of_external_id(external_id), fault_of_name("name", name), fault_of_time_zone(time_zone)
+        )
+        if fault is not None:
+            return fault
+        policies = (await self._price_books.current(tenant_id)).book.policies
+        account_id = account_id_of(tenant_id, external_id)
+        await self._writer.submit(
+            OpenAccount(
+                tenant_id,
+                account_id,
+                time_zone,
+                trial_amount=policies.trial_tokens_micros,
+                trial_expires_after_months=policies.months_until_expiry("TRIAL"),
+                grace_days=policies.grace_days,
+            ),
+            Riders(profile=Profile(external_id, name, kind)),
+        )
+        record = await self.get(tenant_id, account_id)
+        if record is None:
+            raise AssertionError(f"account {account_id} was opened and is not there")
+        return record
+
+    async def update(
+        self,
+        tenant_id: UUID,
+        account_id: UUID,
+        *,
+        name: str | None = None,
+        time_zone: str | None = None,
+        frozen: bool | None = None,
+        credit_limit: int | None = None,
+    ) -> AccountRecord | NotFound | InvalidInput:
+        """Changes what is given; None leaves a setting as it is."""
+        if await self.get(tenant_id, account_id) is None:
+            return NotFound("account")
+        fault = first_fault(
+            fault_of_name("name", name) if name is not None else None,
+            fault_of_time_zone(time_zone) if time_zone is not None else None,
+            _fault_of_credit_limit(credit_limit) if credit_limit is not None else None,
+        )
+        if fault is not None:
+            return fault
+        if time_zone is not None or frozen is not None or credit_limit is not None:
+            outcome = await self._writer.submit(AdjustAccount(tenant_id, account_id, time_zone, frozen, credit_limit))
+            if not isinstance(outcome, AccountEffect):
+                return NotFound("account")
+        if name is not None:
+            async with self._database.tenant(tenant_id):
+                await Account.filter(account_id=account_id).update(name=name)
+        return await self.get(tenant_id, account_id) or NotFound("account")
+
+    async def get(self, tenant_id: UUID, account_id: UUID) -> AccountRecord | None:
+        """One account; None when this tenant has none of that id."""
+        async with self._database.reader(tenant_id) as connection:
+            row = await connection.fetchrow(statement("read_account"), account_id)
+        return _record(row) if row is not None else None
+
+    async def list(self, tenant_id: UUID, part: Slice[str], *, search: str | None) -> Page[AccountRecord]:
+        """By external id, which is also the key. `search` is the beginning of the external id or name, in any case."""
+        async with self._database.reader(tenant_id) as connection:
+            found = await connection.fetch(
+                statement("list_accounts"), tenant_id, part.after, search or None, part.first + 1
+            )
+        return Page(tuple(_record(row) for row in found[: part.first]), len(found) > part.first)
+
+    async def count(self, tenant_id: UUID, *, search: str | None) -> int:
+        """How many `list` lists in all."""
+        async with self._database.reader(tenant_id) as connection:
+            return int(await connection.fetchval(statement("count_accounts"), tenant_id, search or None))
+
+
+def fault_of_external_id(external_id: str) -> InvalidInput | None:
+    """Why this cannot be an external id; None when it can."""
+    if not external_id.strip():
+        return InvalidInput("externalId", "must not be empty")
+    return fault_of_text("externalId", external_id, EXTERNAL_ID_LENGTH_MAX)
+
+
+def fault_of_time_zone(time_zone: str) -> InvalidInput | None:
+    """Why this is no time zone; None when it is one of IANA's names."""
+    if time_zone in _time_zones():
+        return None
+    return InvalidInput("timeZone", "must be an IANA time zone such as Europe/Berlin")
+
+
+def _fault_of_credit_limit(credit_limit: int) -> InvalidInput | None:
+    if credit_limit == UNLIMITED or 0 <= credit_limit <= MAX_MICROS:
+        return None
+    return InvalidInput("creditLimit", "must be 0 or more tokens, or -1 for unlimited")
+
+
+@cache
+def _time_zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def _record(row: asyncpg.Record) -> AccountRecord:
+    return AccountRecord(
+        account_id=row["account_id"],
+        external_id=row["external_id"],
+        name=row["name"],
+        kind=AccountKind(row["kind"]),
+        time_zone=row["time_zone"],
+        credit_limit=row["credit_limit"],
+        frozen=row["frozen"],
+    )

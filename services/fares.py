@@ -1,0 +1,299 @@
+"""Fares: the hot path. Prices the work, fingerprints the request, asks the ledger."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rules.ledger.commands import HOLD_TTL_SECONDS_MAX, Charge, Commit, Extend, Refund, Release, Reserve
+from rules.ledger.kinds import Mutation
+from rules.ledger.outcomes import HoldEffect, RepriceAt
+from rules.ledger.records import Estimated, EstimateWarning
+from rules.ledger.refusals import (
+    AccountFrozen,
+    HoldExceeded,
+    HoldExpired,
+    HoldNotOpen,
+    IdempotencyConflict,
+    InputRefusal,
+    InsufficientTokens,
+    NotFound,
+    NotRefundable,
+)
+from rules.ledger.requests import (
+    CommitRequest,
+    EstimateRequest,
+    ExtendRequest,
+    RefundRequest,
+    ReleaseRequest,
+    ReserveRequest,
+)
+from rules.pricing.rating import Priced, Purpose, price_lines
+from rules.pricing.refusals import InvalidInput, InvalidParams, UnknownModel
+from services.fingerprints import once
+from services.ledger.line_views import line_view
+from services.ledger.reads import LedgerReads
+from services.ledger.writer import Writer
+from services.price_books import PriceBooks
+from services.texts import NOTE_LENGTH_MAX, fault_of_key, fault_of_label, fault_of_text, first_fault, new_salt
+from services.work_pricing import PricedWork, price_work
+
+REPRICINGS_MAX: Final = 2
+"""Once at the version that the hold turned out to have; it never changes, so a second time is a bug."""
+
+ReserveOutcome = (
+    HoldEffect
+    | InsufficientTokens
+    | AccountFrozen
+    | UnknownModel
+    | InvalidParams
+    | HoldExpired
+    | HoldNotOpen
+    | IdempotencyConflict
+    | NotFound
+    | InvalidInput
+)
+"""What reserve and extend come to."""
+CommitOutcome = ReserveOutcome | HoldExceeded | NotRefundable
+"""What commit, charge and refund come to."""
+ReleaseOutcome = HoldEffect | HoldExpired | HoldNotOpen | IdempotencyConflict | NotFound | InvalidInput
+WORK: Final = "work"
+ACTUAL: Final = "actual"
+
+
+class Fares:
+    """Estimate, reserve, charge, commit, extend, release, refund. Raises `LedgerUnavailable` when none could judge."""
+
+    def __init__(self, writer: Writer, price_books: PriceBooks, reads: LedgerReads) -> None:
+        self._writer = writer
+        self._price_books = price_books
+        self._reads = reads
+
+    async def estimate(
+        self, request: EstimateRequest
+    ) -> Estimated | UnknownModel | InvalidParams | NotFound | InvalidInput:
+        """Prices work without a lock; with an account also whether it would go through, and what stands in the way."""
+        account = None
+        if request.account_id is not None:
+            account = await self._reads.account(request.tenant_id, request.account_id)
+            if account is None:
+                return NotFound("account")
+        published = await self._price_books.current(request.tenant_id)
+        if isinstance(request.work, int):
+            if request.work <= 0:
+                return InvalidInput("amount", "must be more than 0")
+            priced = Priced((), request.work, 0)
+        else:
+            answer = price_lines(published.book, request.work, purpose=Purpose.ESTIMATE)
+            if not isinstance(answer, Priced):
+                return answer
+            priced = answer
+        lines = tuple(line_view(line, published.version) for line in priced.lines)
+        if account is None:
+            return Estimated(priced.total, priced.rounding, lines, published.version)
+        balance = account.balance
+        blockers: list[AccountFrozen | InsufficientTokens] = []
+        if account.frozen:
+            blockers.append(AccountFrozen())
+        if not balance.unlimited and priced.total > balance.available:
+            blockers.append(InsufficientTokens(priced.total, balance.available))
+        after = max(0, balance.available - priced.total)
+        warnings = () if blockers or not balance.would_be_low(after) else (EstimateWarning.LOW_BALANCE,)
+        return Estimated(
+            priced.total, priced.rounding, lines, published.version, not blockers, tuple(blockers), warnings, after
+        )
+
+    async def reserve(self, request: ReserveRequest) -> ReserveOutcome:
+        """Sets an upper bound aside."""
+        return _of_reserve(await self._start(request, Mutation.RESERVE, Purpose.RESERVE, Reserve))
+
+    async def charge(self, request: ReserveRequest) -> CommitOutcome:
+        """Reserves and commits in one step, at the lines' cost."""
+        return await self._start(request, Mutation.CHARGE, Purpose.ESTIMATE, Charge)
+
+    async def _start(
+        self, request: ReserveRequest, mutation: Mutation, purpose: Purpose, kind: type[Reserve]
+    ) -> CommitOutcome:
+        bad_key = fault_of_key(request.key)
+        if bad_key is not None:
+            return bad_key
+        published = await self._price_books.current(request.tenant_id)
+        work = price_work(published, request.work, purpose, field=WORK)
+        fault = first_fault(
+            _ttl_fault(request.ttl_seconds),
+            fault_of_label("project", request.project),
+            fault_of_text("description", request.description, NOTE_LENGTH_MAX),
+        )
+        command = kind(
+            tenant_id=request.tenant_id,
+            account_id=request.account_id,
+            once=once(mutation, request.key, request),
+            amount=work.amount,
+            lines=work.lines,
+            lines_json=work.lines_json,
+            price_book_version=published.version,
+            ttl_seconds=request.ttl_seconds,
+            rounding_unit=work.rounding_unit,
+            project=request.project if fault is None else None,
+            not_after=request.not_after,
+            description=request.description if fault is None else None,
+            text_salt=new_salt() if mutation is Mutation.CHARGE else b"",
+            refusal=fault or work.refusal,
+        )
+        return _of_hold(await self._writer.submit(command))
+
+    async def commit(self, request: CommitRequest) -> CommitOutcome:
+        """Captures what was used, at the price book version of the hold."""
+        bad_key = fault_of_key(request.key)
+        if bad_key is not None:
+            return bad_key
+        identity = once(Mutation.COMMIT, request.key, request)
+        current = await self._price_books.current(request.tenant_id)
+        version = current.version
+        for _ in range(REPRICINGS_MAX):
+            work: PricedWork | None = None
+            if request.actual is not None:
+                published = await self._price_books.version(request.tenant_id, version)
+                work = price_work(published, request.actual, Purpose.ACTUAL, field=ACTUAL, fallback=current)
+            is_amount = isinstance(request.actual, int)
+            outcome = await self._writer.submit(
+                Commit(
+                    tenant_id=request.tenant_id,
+                    account_id=request.account_id,
+                    once=identity,
+                    hold_id=request.hold_id,
+                    lines=work.lines if work is not None and not is_amount else None,
+                    amount=work.amount if work is not None and is_amount else None,
+                    final=request.final,
+                    overrun=request.overrun,
+                    priced_at=version if work is not None and not is_amount else None,
+                    text_salt=new_salt(),
+                    refusal=work.refusal if work is not None else None,
+                )
+            )
+            if not isinstance(outcome, RepriceAt):
+                return _of_hold(outcome)
+            version = outcome.price_book_version
+        raise AssertionError("a hold changed its price book version")
+
+    async def extend(self, request: ExtendRequest) -> ReserveOutcome:
+        """Adds time or work to a hold, at its own price book version."""
+        bad_key = fault_of_key(request.key)
+        if bad_key is not None:
+            return bad_key
+        identity = once(Mutation.EXTEND, request.key, request)
+        version = (await self._price_books.current(request.tenant_id)).version
+        fault: InputRefusal | None = None
+        if request.ttl_seconds is None and request.work is None:
+            fault = InvalidInput("ttlSeconds", "give ttlSeconds, work, or both")
+        elif request.ttl_seconds is not None:
+            fault = _ttl_fault(request.ttl_seconds)
+        for _ in range(REPRICINGS_MAX):
+            work = PricedWork()
+            if request.work is not None:
+                published = await self._price_books.version(request.tenant_id, version)
+                work = price_work(published, request.work, Purpose.RESERVE, field=WORK)
+            has_lines = request.work is not None and not isinstance(request.work, int)
+            outcome = await self._writer.submit(
+                Extend(
+                    tenant_id=request.tenant_id,
+                    account_id=request.account_id,
+                    once=identity,
+                    hold_id=request.hold_id,
+                    ttl_seconds=request.ttl_seconds,
+                    amount=work.amount,
+                    adds_work=request.work is not None,
+                    lines=work.lines,
+                    lines_json=work.lines_json,
+                    rounding_unit=work.rounding_unit,
+                    priced_at=version if has_lines else None,
+                    refusal=fault or work.refusal,
+                )
+            )
+            if not isinstance(outcome, RepriceAt):
+                return _of_reserve(outcome)
+            version = outcome.price_book_version
+        raise AssertionError("a hold changed its price book version")
+
+    async def release(self, request: ReleaseRequest) -> ReleaseOutcome:
+        """Gives back what was not captured."""
+        bad_key = fault_of_key(request.key)
+        if bad_key is not None:
+            return bad_key
+        fault = fault_of_text("note", request.note, NOTE_LENGTH_MAX)
+        outcome = await self._writer.submit(
+            Release(
+                tenant_id=request.tenant_id,
+                account_id=request.account_id,
+                once=once(Mutation.RELEASE, request.key, request),
+                hold_id=request.hold_id,
+                outcome=request.outcome,
+                note=request.note if fault is None else None,
+                text_salt=new_salt(),
+                refusal=fault,
+            )
+        )
+        match outcome:
+            case HoldEffect() | HoldExpired() | HoldNotOpen() | IdempotencyConflict() | NotFound() | InvalidInput():
+                return outcome
+            case _:
+                raise AssertionError(f"a release came to {type(outcome).__name__}")
+
+    async def refund(self, request: RefundRequest) -> CommitOutcome:
+        """Gives captured tokens back."""
+        bad_key = fault_of_key(request.key)
+        if bad_key is not None:
+            return bad_key
+        fault = fault_of_text("reason", request.reason, NOTE_LENGTH_MAX)
+        if fault is None and request.amount is not None and request.amount <= 0:
+            fault = InvalidInput("amount", "must be more than 0")
+        return _of_hold(
+            await self._writer.submit(
+                Refund(
+                    tenant_id=request.tenant_id,
+                    account_id=request.account_id,
+                    once=once(Mutation.REFUND, request.key, request),
+                    hold_id=request.hold_id,
+                    amount=request.amount,
+                    reason=request.reason if fault is None else None,
+                    text_salt=new_salt(),
+                    refusal=fault,
+                )
+            )
+        )
+
+
+def _ttl_fault(ttl_seconds: int) -> InvalidInput | None:
+    if 1 <= ttl_seconds <= HOLD_TTL_SECONDS_MAX:
+        return None
+    return InvalidInput("ttlSeconds", f"must be between 1 and {HOLD_TTL_SECONDS_MAX}, not {ttl_seconds}")
+
+
+def _of_hold(outcome: object) -> CommitOutcome:
+    """The ledger's answer, for a command about a hold."""
+    match outcome:
+        case (
+            HoldEffect()
+            | InsufficientTokens()
+            | AccountFrozen()
+            | UnknownModel()
+            | InvalidParams()
+            | HoldExpired()
+            | HoldNotOpen()
+            | HoldExceeded()
+            | NotRefundable()
+            | IdempotencyConflict()
+            | NotFound()
+            | InvalidInput()
+        ):
+            return outcome
+        case _:
+            raise AssertionError(f"a command about a hold came to {type(outcome).__name__}")
+
+
+def _of_reserve(outcome: object) -> ReserveOutcome:
+    """The ledger's answer, for a command that captures nothing."""
+    match _of_hold(outcome):
+        case HoldExceeded() | NotRefundable() as unexpected:
+            raise AssertionError(f"a reservation came to {type(unexpected).__name__}")
+        case expected:
+            return expected

@@ -1,0 +1,60 @@
+"""Fingerprints: whether two requests under one idempotency key ask for the same thing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import fields
+from datetime import datetime
+from uuid import UUID
+
+from rules.ledger.commands import Once
+from rules.ledger.kinds import Mutation
+from rules.ledger.requests import AccountRequest
+from rules.pricing.rating import LineRequest
+
+_NOT_COMPARED = frozenset({"key", "tenant_id", "account_id"})
+"""The key itself, and what already names the operation's row."""
+
+_FIELDS_OF: dict[type[AccountRequest], tuple[tuple[str, object], ...]] = {}
+"""The compared fields with their defaults, by kind of request; there are seven kinds."""
+
+
+def once(mutation: Mutation, key: str, request: AccountRequest) -> Once:
+    """The request's key with a SHA-256 over its canonical input: every field, defaults filled in, null params left out.
+
+    Fields are named, so that one added later with a default does not change what earlier requests were.
+    """
+    canonical = [mutation.value]
+    for name, default in _compared_fields(request):
+        value = getattr(request, name)
+        if value != default:
+            canonical.append(f"{name}={json.dumps(_canonical(value), sort_keys=True, default=str)}")
+    return Once(mutation, key, hashlib.sha256("\n".join(canonical).encode("utf-8", "surrogatepass")).digest())
+
+
+def _compared_fields(request: AccountRequest) -> tuple[tuple[str, object], ...]:
+    kind = type(request)
+    known = _FIELDS_OF.get(kind)
+    if known is None:
+        known = tuple((field.name, field.default) for field in fields(request) if field.name not in _NOT_COMPARED)
+        _FIELDS_OF[kind] = known
+    return known
+
+
+def _canonical(value: object) -> object:
+    match value:
+        case tuple():
+            return [_canonical(item) for item in value]
+        case LineRequest(model, params, count, ref):
+            given = {name: _canonical(param) for name, param in params.items() if param is not None}
+            return {"model": model, "params": given, "count": count, "ref": ref}
+        case float() if value.is_integer():
+            # 1024.0 and 1024 are one number to whoever sends JSON.
+            return int(value)
+        case datetime():
+            return value.isoformat()
+        case UUID():
+            return value.hex
+        case _:
+            return value

@@ -1,0 +1,93 @@
+"""Grants: tokens that a tenant gives its accounts, and takes back."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rules.ledger.commands import GrantTokens, RevokeGrant
+from rules.ledger.kinds import GrantSource, Mutation
+from rules.ledger.outcomes import GrantEffect
+from rules.ledger.refusals import IdempotencyConflict, NotFound
+from rules.ledger.requests import GrantRequest, RevokeGrantRequest
+from rules.pricing.refusals import InvalidInput
+from services.fingerprints import once
+from services.ledger.writer import Writer
+from services.price_books import PriceBooks
+from services.texts import NOTE_LENGTH_MAX, fault_of_key, fault_of_text, first_fault, new_salt
+
+PRIORITY_MAX: Final = 1_000_000
+_NOT_BY_HAND = frozenset({GrantSource.ASSIGNMENT, GrantSource.TRANSFER, GrantSource.AUTO_TOP_UP})
+"""Sources that only their own operations may write."""
+
+GrantOutcome = GrantEffect | IdempotencyConflict | NotFound | InvalidInput
+
+
+class Grants:
+    """grantTokens and revokeGrant. Raises `LedgerUnavailable` when nobody could judge."""
+
+    def __init__(self, writer: Writer, price_books: PriceBooks) -> None:
+        self._writer = writer
+        self._price_books = price_books
+
+    async def grant_tokens(self, request: GrantRequest) -> GrantOutcome:
+        """Adds a lot of tokens. Without an instant it expires as the price book's policy says of its source."""
+        bad_key = fault_of_key(request.key)
+        if bad_key is not None:
+            return bad_key
+        published = await self._price_books.current(request.tenant_id)
+        fault = first_fault(
+            InvalidInput("amount", "must be more than 0") if request.amount <= 0 else None,
+            InvalidInput("source", f"{request.source} is written by its own operation only")
+            if request.source in _NOT_BY_HAND
+            else None,
+            InvalidInput("priority", f"must be between 0 and {PRIORITY_MAX}")
+            if not 0 <= request.priority <= PRIORITY_MAX
+            else None,
+            fault_of_text("note", request.note, NOTE_LENGTH_MAX),
+        )
+        return _of_grant(
+            await self._writer.submit(
+                GrantTokens(
+                    tenant_id=request.tenant_id,
+                    account_id=request.account_id,
+                    once=once(Mutation.GRANT_TOKENS, request.key, request),
+                    amount=request.amount,
+                    source=request.source,
+                    source_ref=f"grantTokens:{request.key}",
+                    priority=request.priority if fault is None else 0,
+                    expires_at=request.expires_at,
+                    expires_after_months=published.book.policies.months_until_expiry(request.source),
+                    note=request.note if fault is None else None,
+                    text_salt=new_salt(),
+                    refusal=fault,
+                )
+            )
+        )
+
+    async def revoke_grant(self, request: RevokeGrantRequest) -> GrantOutcome:
+        """Takes back what is unspent: the unheld part now, held parts as they come back."""
+        bad_key = fault_of_key(request.key)
+        if bad_key is not None:
+            return bad_key
+        fault = fault_of_text("note", request.note, NOTE_LENGTH_MAX)
+        return _of_grant(
+            await self._writer.submit(
+                RevokeGrant(
+                    tenant_id=request.tenant_id,
+                    account_id=request.account_id,
+                    once=once(Mutation.REVOKE_GRANT, request.key, request),
+                    grant_id=request.grant_id,
+                    note=request.note if fault is None else None,
+                    text_salt=new_salt(),
+                    refusal=fault,
+                )
+            )
+        )
+
+
+def _of_grant(outcome: object) -> GrantOutcome:
+    match outcome:
+        case GrantEffect() | IdempotencyConflict() | NotFound() | InvalidInput():
+            return outcome
+        case _:
+            raise AssertionError(f"a command about a grant came to {type(outcome).__name__}")

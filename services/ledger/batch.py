@@ -1,0 +1,237 @@
+"""One batch: load the rows of its commands under lock, decide each in order, write what changed; one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+
+from models.ledger import rows
+from rules.ledger.commands import Commit, Extend, GrantTokens, OpenAccount, Refund, Release, RevokeGrant
+from rules.ledger.decide import decide
+from rules.ledger.due import settle_due
+from rules.ledger.refusals import NotFound
+from rules.ledger.state import AccountState
+from services.ledger.submission import AlreadyApplied, InboxMessage, LedgerOutcome, Submission
+
+DUE_HOLDS_MAX: Final = 500
+"""Outlived holds settled for one account in one batch; with more it is loaded again before anything is decided."""
+
+LOAD: Final = "SELECT * FROM ledger_load_v1($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+WRITE: Final = "SELECT ledger_write_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+
+
+@dataclass(slots=True)
+class LoadedAccount:
+    """An account's state in this batch, its time, and what other rows of its were loaded."""
+
+    state: AccountState
+    now: datetime
+    allocations_loaded: dict[int, int] = field(default_factory=dict)
+    """How many allocations each hold had when it was loaded: later ones are new rows."""
+    messages: set[InboxMessage] = field(default_factory=set)
+    new_messages: list[InboxMessage] = field(default_factory=list)
+    profile: rows.Row | None = None
+    drained: bool = True
+    """False while more is due than was loaded; then nothing is decided for the account yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A batch's answers, in the order of its submissions; None where the account must be loaded again first."""
+
+    outcomes: list[LedgerOutcome | None]
+    changed: list[tuple[UUID, int]]
+    """(account, version) of every account that has new entries."""
+    wrote: bool
+
+
+async def run_batch(connection: asyncpg.Connection, submissions: Sequence[Submission]) -> Decided:
+    """Loads, decides and writes, inside the transaction that is open on the connection."""
+    accounts = await _load(connection, submissions)
+    outcomes = [_decide(accounts.get(submission.account_id), submission) for submission in submissions]
+    written = await _write(connection, accounts.values())
+    changed = [
+        (loaded.state.account.account_id, loaded.state.account.version)
+        for loaded in accounts.values()
+        if loaded.state.entries
+    ]
+    return Decided(outcomes, changed, written)
+
+
+async def _load(connection: asyncpg.Connection, submissions: Sequence[Submission]) -> dict[UUID, LoadedAccount]:
+    wanted_holds: set[tuple[UUID, int]] = set()
+    wanted_lines: set[tuple[UUID, int]] = set()
+    wanted_grants: set[tuple[UUID, int]] = set()
+    wanted_keys: set[tuple[UUID, str, str]] = set()
+    wanted_refs: set[tuple[UUID, str]] = set()
+    wanted_messages: set[tuple[UUID, str, str]] = set()
+    openings: dict[UUID, UUID] = {}
+    for submission in submissions:
+        command = submission.command
+        account_id = command.account_id
+        match command:
+            case Commit() | Release() | Extend():
+                wanted_holds.add((account_id, command.hold_id))
+            case Refund():
+                wanted_holds.add((account_id, command.hold_id))
+                wanted_lines.add((account_id, command.hold_id))
+            case RevokeGrant():
+                wanted_grants.add((account_id, command.grant_id))
+            case GrantTokens():
+                wanted_refs.add((account_id, command.source_ref))
+            case OpenAccount():
+                openings[account_id] = command.tenant_id
+            case _:
+                pass
+        once = getattr(command, "once", None)
+        if once is not None:
+            wanted_keys.add((account_id, once.mutation, once.key))
+        for message in submission.riders.messages:
+            wanted_messages.add((account_id, message.origin, message.message_id))
+    loaded = await connection.fetchrow(
+        LOAD,
+        list({submission.account_id for submission in submissions}),
+        list(openings.items()),
+        list(wanted_holds),
+        list(wanted_lines),
+        list(wanted_grants),
+        list(wanted_keys),
+        list(wanted_refs),
+        list(wanted_messages),
+        DUE_HOLDS_MAX,
+    )
+    accounts = _assemble(loaded)
+    for account_id, hold_id in wanted_lines:
+        if account_id in accounts:
+            accounts[account_id].state.captured_lines.setdefault(hold_id, [])
+    for account in accounts.values():
+        account.drained = settle_due(account.state, account.now)
+    return accounts
+
+
+def _assemble(loaded: asyncpg.Record | None) -> dict[UUID, LoadedAccount]:
+    """The loader's columns as one state per account."""
+    accounts: dict[UUID, LoadedAccount] = {}
+    if loaded is None:
+        raise AssertionError("the loader always gives one row")
+    clocks = {clock[0]: clock for clock in loaded["clocks"] or ()}
+    for row in loaded["accounts"] or ():
+        clock = clocks[row[0]]
+        state = AccountState(rows.read_account(row), next_due_at=clock[2])
+        accounts[row[0]] = LoadedAccount(state, clock[1])
+    for row in loaded["grants"] or ():
+        grant = rows.read_grant(row)
+        accounts[row[0]].state.grants[grant.grant_id] = grant
+        accounts[row[0]].state.source_refs[grant.source_ref] = grant.grant_id
+    for row in loaded["holds"] or ():
+        hold = rows.read_hold(row)
+        accounts[row[0]].state.holds[hold.hold_id] = hold
+        accounts[row[0]].allocations_loaded[hold.hold_id] = 0
+    for row in loaded["allocations"] or ():
+        account = accounts[row[0]]
+        account.state.holds[row[1]].allocations.append(rows.read_allocation(row))
+        account.allocations_loaded[row[1]] += 1
+    for row in loaded["lines"] or ():
+        accounts[row[0]].state.captured_lines.setdefault(row[3], []).append(rows.read_line(row))
+    for row in loaded["operations"] or ():
+        operation = rows.read_operation(row)
+        accounts[row[0]].state.operations[(operation.mutation, operation.key)] = operation
+    for row in loaded["messages"] or ():
+        accounts[row[0]].messages.add(InboxMessage(row[1], row[2]))
+    return accounts
+
+
+def _decide(account: LoadedAccount | None, submission: Submission) -> LedgerOutcome | None:
+    command, riders = submission.command, submission.riders
+    if account is None:
+        return NotFound("account")
+    if not account.drained:
+        return None
+    state = account.state
+    once = getattr(command, "once", None)
+    is_replay = once is not None and (once.mutation, once.key) in state.operations
+    # What the account was told is not another tenant's to know; the core says to it that there is no such account.
+    if not is_replay and state.account.tenant_id == command.tenant_id:
+        for message in riders.messages:
+            if message in account.messages:
+                return AlreadyApplied(message)
+    remembered, opened = len(state.new_operations), state.account.opened
+    outcome = decide(state, command, account.now)
+    if len(state.new_operations) > remembered:
+        account.new_messages += riders.messages
+        account.messages.update(riders.messages)
+    if riders.profile is not None and state.account.opened and not opened:
+        profile = riders.profile
+        account.profile = rows.profile_row(
+            state.account.account_id,
+            state.account.tenant_id,
+            profile.external_id,
+            profile.name,
+            profile.kind,
+            account.now,
+        )
+    return outcome
+
+
+async def _write(connection: asyncpg.Connection, accounts: Collection[LoadedAccount]) -> bool:
+    """One call for everything that changed; none at all when nothing did."""
+    changed = [loaded for loaded in accounts if loaded.state.account_changed]
+    if not changed:
+        return False
+    columns: list[list[rows.Row]] = [[] for _ in range(14)]
+    for loaded in changed:
+        _collect(loaded, columns)
+    await connection.fetchval(WRITE, *columns)
+    return True
+
+
+def _collect(loaded: LoadedAccount, columns: list[list[rows.Row]]) -> None:
+    state = loaded.state
+    account = state.account
+    (
+        account_rows,
+        new_grants,
+        changed_grants,
+        new_holds,
+        changed_holds,
+        new_allocations,
+        changed_allocations,
+        new_lines,
+        changed_lines,
+        entries,
+        texts,
+        operations,
+        messages,
+        profiles,
+    ) = columns
+    account_rows.append(rows.account_row(account))
+    for grant_id in state.new_grants:
+        new_grants.append(rows.grant_row(account, state.grants[grant_id]))
+    for grant_id in state.changed_grants - state.new_grants:
+        changed_grants.append(rows.grant_row(account, state.grants[grant_id]))
+    for hold_id in state.changed_holds:
+        hold = state.holds[hold_id]
+        (new_holds if hold_id in state.new_holds else changed_holds).append(rows.hold_row(account, hold))
+        known = loaded.allocations_loaded.get(hold_id, 0)
+        for allocation in hold.allocations[:known]:
+            changed_allocations.append(rows.allocation_row(account, hold_id, allocation))
+        for allocation in hold.allocations[known:]:
+            new_allocations.append(rows.allocation_row(account, hold_id, allocation))
+    created = {line.version for line in state.new_lines}
+    new_lines += [rows.line_row(account, line) for line in state.new_lines]
+    changed_lines += [
+        rows.line_row(account, line) for line in state.changed_lines.values() if line.version not in created
+    ]
+    entries += [rows.entry_row(account, entry) for entry in state.entries]
+    texts += [rows.text_row(account, entry) for entry in state.entries if entry.text_digest]
+    operations += [rows.operation_row(account, operation) for operation in state.new_operations]
+    messages += [
+        rows.message_row(account, message.origin, message.message_id, loaded.now) for message in loaded.new_messages
+    ]
+    if loaded.profile is not None:
+        profiles.append(loaded.profile)

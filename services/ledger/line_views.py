@@ -1,0 +1,125 @@
+"""How lines are shown: rated anew at the price book version they were priced at, so that their steps can be checked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from itertools import groupby
+from typing import Final
+from uuid import UUID
+
+from rules.ledger.line_codec import decode_lines
+from rules.ledger.records import CaptureView, LineView
+from rules.ledger.state import CapturedLine, Hold
+from rules.pricing.costs import CostStep
+from rules.pricing.dimensions import DimensionType
+from rules.pricing.price_book import Price
+from rules.pricing.rating import LineRequest, Priced, PricedLine, Purpose, price_lines
+from services.price_books import PriceBooks
+
+SET_ASIDE_BEYOND_COST: Final = "set aside beyond the cost, for smaller values that cost more"
+NOT_CHARGED: Final = "not charged: the hold and its overrun policy allowed no more"
+
+
+def line_view(line: PricedLine, price_book_version: int) -> LineView:
+    """A line as it was just priced."""
+    return LineView(
+        ref=line.ref,
+        model=line.model,
+        count=line.count,
+        unit_cost=line.unit_cost,
+        cost=line.cost,
+        min_cost=line.min_cost,
+        max_cost=line.max_cost,
+        pricing_type=line.pricing_type,
+        price_book_version=price_book_version,
+        steps=line.steps,
+    )
+
+
+async def reserved_views(price_books: PriceBooks, tenant_id: UUID, hold: Hold) -> tuple[LineView, ...]:
+    """The lines that a hold was made for."""
+    views = []
+    for line in decode_lines(hold.lines_json):
+        if line.model is not None:
+            rated = await _rated(
+                price_books, tenant_id, line.price_book_version, line.model, line.params_json, line.count, line.ref
+            )
+            views.append(_view(rated, line.cost, line.price_book_version, SET_ASIDE_BEYOND_COST))
+    return tuple(views)
+
+
+async def captured_views(
+    price_books: PriceBooks, tenant_id: UUID, lines: Sequence[CapturedLine]
+) -> tuple[CaptureView, ...]:
+    """Captured lines, grouped by the commit that captured them; rounding is left to the hold's own field."""
+    views = []
+    for _, together in groupby(lines, key=lambda line: line.call):
+        work = [line for line in together if not line.rounding]
+        if not work:
+            continue
+        shown = [await _captured_view(price_books, tenant_id, line) for line in work if line.model is not None]
+        views.append(CaptureView(sum(line.amount for line in work), work[0].at, tuple(filter(None, shown))))
+    return tuple(views)
+
+
+async def _captured_view(price_books: PriceBooks, tenant_id: UUID, line: CapturedLine) -> LineView | None:
+    if line.model is None:
+        return None
+    rated = await _rated(
+        price_books, tenant_id, line.price_book_version, line.model, line.params_json, max(line.count, 1), line.ref
+    )
+    return _view(rated, line.amount, line.price_book_version, NOT_CHARGED)
+
+
+async def _rated(
+    price_books: PriceBooks,
+    tenant_id: UUID,
+    version: int,
+    model: str,
+    params_json: str,
+    count: int,
+    ref: str | None,
+) -> PricedLine:
+    """The line rated again; published versions never change, so what was priced once can be priced for ever."""
+    published = await price_books.version(tenant_id, version)
+    price = published.book.prices_by_model[model]
+    request = LineRequest(model, _params(price, json.loads(params_json)), count, ref)
+    priced = price_lines(published.book, (request,), purpose=Purpose.ACTUAL)
+    if not isinstance(priced, Priced):
+        raise AssertionError(f"a line of {model} that was priced at version {version} no longer is")
+    return priced.lines[0]
+
+
+def _params(price: Price, texts: Mapping[str, str]) -> dict[str, str | bool | Decimal]:
+    """Canonical texts back as params."""
+    params: dict[str, str | bool | Decimal] = {}
+    for dimension in price.dimensions:
+        text = texts.get(dimension.name)
+        if text is None:
+            continue
+        if dimension.numeric:
+            params[dimension.name] = Decimal(text)
+        else:
+            params[dimension.name] = text == "true" if dimension.type is DimensionType.BOOLEAN else text
+    return params
+
+
+def _view(rated: PricedLine, cost: int, version: int, difference: str) -> LineView:
+    """The rated line at what was really set aside or charged; the steps add up to that."""
+    steps = rated.steps
+    if cost != rated.cost:
+        steps = (*steps, CostStep(difference, cost - rated.cost))
+    return LineView(
+        ref=rated.ref,
+        model=rated.model,
+        count=rated.count,
+        unit_cost=cost if rated.count == 1 else rated.unit_cost,
+        cost=cost,
+        min_cost=rated.min_cost,
+        max_cost=rated.max_cost,
+        pricing_type=rated.pricing_type,
+        price_book_version=version,
+        steps=steps,
+    )

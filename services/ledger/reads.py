@@ -1,0 +1,203 @@
+"""Reads of one account. Whatever is due is settled first, so that one version never shows two balances."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+
+from models.database import Database
+from models.ledger import rows
+from models.statements import statement
+from rules.ledger.balance import BalanceSnapshot
+from rules.ledger.commands import Settle
+from rules.ledger.journal import Entry
+from rules.ledger.kinds import HoldState
+from rules.ledger.records import CaptureView, EntryFilter, LineView, Page, Slice
+from rules.ledger.state import Account, Grant, Hold
+from services.ledger.line_views import captured_views, reserved_views
+from services.ledger.writer import Writer
+from services.live.reader import Position
+from services.price_books import PriceBooks
+
+SETTLINGS_MAX: Final = 3
+"""Tries to read an account with nothing due; one is enough unless something falls due at that very moment."""
+
+_TOP: Final = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class AccountReading:
+    """An account's ledger row at one moment, with nothing due."""
+
+    account: Account
+    balance: BalanceSnapshot
+    now: datetime
+    due_in_seconds: float | None
+    """Until something falls due next, by the tenant's clock."""
+
+    @property
+    def version(self) -> int:
+        """The account's latest entry."""
+        return self.balance.version
+
+    @property
+    def as_of(self) -> datetime:
+        """When that entry was made."""
+        return self.balance.as_of
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the account takes no new work."""
+        return self.account.frozen
+
+
+class LedgerReads:
+    """What the API and the live watcher see of accounts. None, or an empty page: the tenant has no such thing."""
+
+    def __init__(self, database: Database, writer: Writer, price_books: PriceBooks) -> None:
+        self._database = database
+        self._writer = writer
+        self._price_books = price_books
+
+    async def account(self, tenant_id: UUID, account_id: UUID) -> AccountReading | None:
+        """The account's ledger row and balance now."""
+        async with self._settled(tenant_id, account_id) as (_, reading):
+            return reading
+
+    read = account
+    """The watcher's name for it."""
+
+    async def balance(self, tenant_id: UUID, account_id: UUID) -> BalanceSnapshot | None:
+        """The balance now."""
+        reading = await self.account(tenant_id, account_id)
+        return reading.balance if reading is not None else None
+
+    async def positions(self, accounts: Sequence[UUID]) -> Mapping[UUID, Position]:
+        """Where these accounts stand, in one query that settles nothing; unknown ones are left out."""
+        async with self._database.spanning_reader() as connection:
+            found = await connection.fetch(statement("list_positions"), list(accounts))
+        return {row["account_id"]: Position(row["version"], row["due_in_seconds"]) for row in found}
+
+    async def hold(self, tenant_id: UUID, account_id: UUID, hold_id: int) -> Hold | None:
+        """One hold, open or ended."""
+        async with self._settled(tenant_id, account_id) as (connection, _):
+            row = await connection.fetchrow(statement("read_hold"), account_id, hold_id)
+        return rows.read_hold(tuple(row)) if row is not None else None
+
+    async def grant(self, tenant_id: UUID, account_id: UUID, grant_id: int) -> Grant | None:
+        """One grant, also when used up."""
+        async with self._settled(tenant_id, account_id) as (connection, _):
+            row = await connection.fetchrow(statement("read_grant"), account_id, grant_id)
+        return rows.read_grant(tuple(row)) if row is not None else None
+
+    async def entry(self, tenant_id: UUID, account_id: UUID, version: int) -> Entry | None:
+        """One entry of the journal."""
+        found = await self.entries(tenant_id, account_id, Slice(1, version + 1), EntryFilter(after_version=version - 1))
+        return found.rows[0] if found.rows else None
+
+    async def hold_lines(self, tenant_id: UUID, account_id: UUID, hold: Hold) -> tuple[LineView, ...]:
+        """What was set aside, line by line, rated anew at the version it was priced at; empty for a plain amount."""
+        return await reserved_views(self._price_books, tenant_id, hold)
+
+    async def hold_captures(self, tenant_id: UUID, account_id: UUID, hold: Hold) -> tuple[CaptureView, ...]:
+        """What was captured, oldest first, with the steps that led to each line's cost."""
+        async with self._database.reader(tenant_id) as connection:
+            found = await connection.fetch(statement("list_captured_lines"), account_id, hold.hold_id, _TOP)
+        lines = [rows.read_line(tuple(row)) for row in found]
+        return await captured_views(self._price_books, tenant_id, lines)
+
+    async def grants(self, tenant_id: UUID, account_id: UUID, part: Slice[int], *, active_only: bool) -> Page[Grant]:
+        """Newest first, keyed by grant id. Active: neither ended nor expired, with tokens left."""
+        async with self._settled(tenant_id, account_id) as (connection, reading):
+            if reading is None:
+                return Page((), has_more=False)
+            found = await connection.fetch(
+                statement("list_grants"), account_id, _below(part), active_only, reading.now, part.first + 1
+            )
+        return Page(tuple(rows.read_grant(tuple(row)) for row in found[: part.first]), len(found) > part.first)
+
+    async def count_grants(self, tenant_id: UUID, account_id: UUID, *, active_only: bool) -> int:
+        """How many `grants` lists in all."""
+        async with self._settled(tenant_id, account_id) as (connection, reading):
+            if reading is None:
+                return 0
+            return int(await connection.fetchval(statement("count_grants"), account_id, active_only, reading.now))
+
+    async def holds(
+        self, tenant_id: UUID, account_id: UUID, part: Slice[int], *, state: HoldState | None
+    ) -> Page[Hold]:
+        """Newest first, keyed by hold id."""
+        async with self._settled(tenant_id, account_id) as (connection, _):
+            found = await connection.fetch(statement("list_holds"), account_id, _below(part), state, part.first + 1)
+        return Page(tuple(rows.read_hold(tuple(row)) for row in found[: part.first]), len(found) > part.first)
+
+    async def count_holds(self, tenant_id: UUID, account_id: UUID, *, state: HoldState | None) -> int:
+        """How many `holds` lists in all."""
+        async with self._settled(tenant_id, account_id) as (connection, _):
+            return int(await connection.fetchval(statement("count_holds"), account_id, state))
+
+    async def entries(self, tenant_id: UUID, account_id: UUID, part: Slice[int], wanted: EntryFilter) -> Page[Entry]:
+        """Newest first, keyed by version."""
+        async with self._settled(tenant_id, account_id) as (connection, _):
+            found = await connection.fetch(
+                statement("list_entries"), account_id, _below(part), *_filters(wanted), part.first + 1
+            )
+        return Page(tuple(rows.read_entry(tuple(row)) for row in found[: part.first]), len(found) > part.first)
+
+    async def count_entries(self, tenant_id: UUID, account_id: UUID, wanted: EntryFilter) -> int:
+        """How many `entries` lists in all."""
+        async with self._settled(tenant_id, account_id) as (connection, _):
+            return int(await connection.fetchval(statement("count_entries"), account_id, *_filters(wanted)))
+
+    @asynccontextmanager
+    async def _settled(
+        self, tenant_id: UUID, account_id: UUID
+    ) -> AsyncIterator[tuple[asyncpg.Connection, AccountReading | None]]:
+        """A snapshot in which nothing of the account is due, and its row; the row is None for an unknown account."""
+        for attempt in range(SETTLINGS_MAX):
+            async with self._database.reader(tenant_id) as connection:
+                row = await connection.fetchrow(statement("read_ledger_account"), account_id, tenant_id)
+                is_due = row is not None and row["due_in_seconds"] is not None and row["due_in_seconds"] <= 0
+                if not is_due or attempt == SETTLINGS_MAX - 1:
+                    yield connection, _reading(row) if row is not None else None
+                    return
+            await self._writer.submit(Settle(tenant_id, account_id))
+
+
+def _reading(row: asyncpg.Record) -> AccountReading:
+    account = rows.read_account(tuple(row)[:17])
+    balance = BalanceSnapshot(
+        account_id=account.account_id,
+        version=account.version,
+        total=account.total,
+        held=account.held,
+        available=account.available,
+        owed=account.owed,
+        unlimited=account.unlimited,
+        mark=account.mark,
+        as_of=account.last_at if account.version else account.created_at,
+        expiring_amount=row["expiring_amount"],
+        expiring_at=row["expiring_at"],
+    )
+    return AccountReading(account, balance, row["observed_at"], row["due_in_seconds"])
+
+
+def _below(part: Slice[int]) -> int:
+    return part.after if part.after is not None else _TOP
+
+
+def _filters(wanted: EntryFilter) -> tuple[object, ...]:
+    return (
+        wanted.after_version or 0,
+        sorted(wanted.kinds) if wanted.kinds is not None else None,
+        wanted.project,
+        wanted.model,
+        wanted.since,
+        wanted.before,
+    )

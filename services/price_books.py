@@ -1,0 +1,135 @@
+"""Price books as published: which one is in force for a tenant, read from memory on the hot path."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID, uuid4
+
+import asyncpg
+
+from models.database import Database
+from models.statements import statement
+from rules.pricing.price_book import PriceBook
+from rules.pricing.toml import read_price_book
+from rules.pricing.toml_sections import Fault
+from services.read_through_cache import ReadThroughCache
+
+IN_FORCE_SECONDS: Final = 1.0
+"""How late a process may notice that another version is in force."""
+
+IN_FORCE_MAX: Final = 10_000
+"""Tenants whose version in force is remembered; a number each."""
+
+BOOKS_MAX: Final = 256
+"""Read books remembered; a large one takes about a megabyte."""
+
+PUBLISH_ATTEMPTS_MAX: Final = 8
+"""Against others who publish for the same tenant at the same moment; each attempt lets one of them through."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedBook:
+    """One immutable version of a tenant's price book; in force from `effective_at`, by the tenant's clock."""
+
+    version: int
+    published_at: datetime
+    effective_at: datetime
+    book: PriceBook
+
+
+class PriceBookMissing(Exception):
+    """The tenant has no price book in force: every tenant is created with one, so this is a fault of the server."""
+
+
+class PriceBookUnreadable(Exception):
+    """A book that was published, and so was valid, no longer reads: a fault of this release."""
+
+
+class PriceBooks:
+    """The books of all tenants. Reading raises `DatabaseUnavailable` when the answer is not in memory."""
+
+    def __init__(self, database: Database, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._database = database
+        self._versions_in_force: ReadThroughCache[UUID, int] = ReadThroughCache(
+            self._find_in_force, size=IN_FORCE_MAX, ttl_seconds=IN_FORCE_SECONDS, monotonic=monotonic
+        )
+        self._books: ReadThroughCache[tuple[UUID, int], PublishedBook] = ReadThroughCache(
+            self._read, size=BOOKS_MAX, ttl_seconds=None, monotonic=monotonic
+        )
+
+    async def current(self, tenant_id: UUID) -> PublishedBook:
+        """The version in force; up to a second late after a change elsewhere. Raises `PriceBookMissing`."""
+        version = await self._versions_in_force.get(tenant_id)
+        published = None if version is None else await self._books.get((tenant_id, version))
+        if published is None:
+            raise PriceBookMissing(f"tenant {tenant_id} has no price book in force")
+        return published
+
+    async def at_version(self, tenant_id: UUID, version: int) -> PublishedBook | None:
+        """One version, in force or not; None when the tenant has none of that number."""
+        return await self._books.get((tenant_id, version))
+
+    async def version(self, tenant_id: UUID, version: int) -> PublishedBook:
+        """One version that something was priced at, so that it exists. Raises `PriceBookMissing`."""
+        published = await self.at_version(tenant_id, version)
+        if published is None:
+            raise PriceBookMissing(f"tenant {tenant_id} has no version {version} of its price book")
+        return published
+
+    async def publish(
+        self, tenant_id: UUID, source: str, *, effective_at: datetime | None = None
+    ) -> PublishedBook | tuple[Fault, ...]:
+        """Makes a text the tenant's next version, in force at once or from a later instant; or all its faults.
+
+        An older text published anew is a rollback. An unknown tenant raises `PriceBookMissing`.
+        """
+        book = read_price_book(source)
+        if not isinstance(book, PriceBook):
+            return book
+        for attempt in range(1, PUBLISH_ATTEMPTS_MAX + 1):
+            try:
+                async with self._database.tenant(tenant_id) as connection:
+                    published = await insert_price_book(connection, tenant_id, source, book, effective_at)
+                break
+            except asyncpg.UniqueViolationError:
+                if attempt == PUBLISH_ATTEMPTS_MAX:
+                    raise
+        self._books.keep((tenant_id, published.version), published)
+        self.clock_moved(tenant_id)
+        return published
+
+    def clock_moved(self, tenant_id: UUID) -> None:
+        """Another version may be in force from now on: looks at the next request."""
+        self._versions_in_force.forget(tenant_id)
+
+    async def _find_in_force(self, tenant_id: UUID) -> int | None:
+        async with self._database.reader(tenant_id) as connection:
+            version: int | None = await connection.fetchval(statement("find_price_book_in_force"), tenant_id)
+        return version
+
+    async def _read(self, key: tuple[UUID, int]) -> PublishedBook | None:
+        tenant_id, version = key
+        async with self._database.reader(tenant_id) as connection:
+            row = await connection.fetchrow(statement("read_price_book"), tenant_id, version)
+        if row is None:
+            return None
+        book = read_price_book(row["source"])
+        if not isinstance(book, PriceBook):
+            raise PriceBookUnreadable(f"version {version} of tenant {tenant_id}: {book[0].message}")
+        return PublishedBook(row["version"], row["published_at"], row["effective_at"], book)
+
+
+async def insert_price_book(
+    connection: asyncpg.Connection, tenant_id: UUID, source: str, book: PriceBook, effective_at: datetime | None = None
+) -> PublishedBook:
+    """Writes the next version in the caller's transaction. Raises `UniqueViolationError` when another was faster."""
+    row = await connection.fetchrow(
+        statement("insert_price_book"), uuid4(), tenant_id, book.slug, book.name, source, effective_at
+    )
+    if row is None:
+        raise PriceBookMissing(f"there is no tenant {tenant_id} to publish for")
+    return PublishedBook(row["version"], row["published_at"], row["effective_at"], book)

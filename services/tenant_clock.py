@@ -1,0 +1,47 @@
+"""Test clocks: TEST tenants move their time forward, and everything due on the way happens."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from models.database import Database
+from models.statements import statement
+from rules.pricing.refusals import InvalidInput
+from services.ledger.due_accounts import settle_due_accounts
+from services.ledger.writer import Writer
+from services.price_books import PriceBooks
+
+ADVANCE_SECONDS_MAX: Final = 366 * 86_400
+"""One call moves the clock by a year at most: the journal needs a partition for every month on the way."""
+
+AHEAD_SECONDS_MAX: Final = 20 * ADVANCE_SECONDS_MAX
+"""How far a test clock may be ahead of real time."""
+
+
+class TenantClock:
+    """Moves tenants' clocks. In a TEST tenant alone; LIVE tenants' time is real."""
+
+    def __init__(self, database: Database, writer: Writer, price_books: PriceBooks) -> None:
+        self._database = database
+        self._writer = writer
+        self._price_books = price_books
+
+    async def advance(self, tenant_id: UUID, seconds: int) -> datetime | InvalidInput:
+        """Moves the clock; all that is due on the way has been settled, in order, when this gives the tenant's now."""
+        if not 1 <= seconds <= ADVANCE_SECONDS_MAX:
+            return InvalidInput("seconds", f"must be between 1 and {ADVANCE_SECONDS_MAX}, not {seconds}")
+        async with self._database.administration() as connection:
+            now: datetime | None = await connection.fetchval(
+                statement("advance_tenant_clock"), tenant_id, seconds * 1_000_000, AHEAD_SECONDS_MAX * 1_000_000
+            )
+            if now is None:
+                return InvalidInput(
+                    "seconds", f"only TEST tenants have a clock to move, up to {AHEAD_SECONDS_MAX} seconds ahead"
+                )
+            # From the real month on, because the entries of what falls due on the way are dated at their own instants.
+            await connection.fetchval(statement("ensure_journal_months"), now)
+        self._price_books.clock_moved(tenant_id)
+        await settle_due_accounts(self._database, self._writer, tenant_id)
+        return now

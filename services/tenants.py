@@ -1,0 +1,96 @@
+"""Tenants: AI products on this server."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+from uuid import UUID, uuid4
+
+from tortoise.exceptions import IntegrityError
+
+from models.api_key import ApiKeyKind
+from models.database import Database
+from models.statements import statement
+from models.tenant import SLUG_LENGTH_MAX, Tenant, TenantMode
+from rules.pricing.price_book import PriceBook
+from rules.pricing.refusals import InvalidInput
+from rules.pricing.toml import read_price_book
+from services.credentials import insert_api_key
+from services.names import fault_of_name
+from services.price_books import PriceBookUnreadable, insert_price_book
+from services.shipped_price_books import ShippedPriceBooks
+
+FIRST_KEY_NAME: Final = "First key"
+
+_SLUG: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedTenant:
+    """A new tenant with its first key, which is shown this once."""
+
+    tenant_id: UUID
+    slug: str
+    name: str
+    mode: TenantMode
+    key_id: UUID
+    price_book_version: int
+    secret_key: str = field(repr=False)
+
+
+class Tenants:
+    """Creates tenants. For the root key alone; the caller has checked that."""
+
+    def __init__(self, database: Database, shipped: ShippedPriceBooks) -> None:
+        self._database = database
+        self._shipped = shipped
+
+    async def create_tenant(
+        self, *, slug: str, name: str, mode: TenantMode, price_book: str
+    ) -> CreatedTenant | InvalidInput:
+        """Makes a tenant, its first key and version 1 of the shipped price book of that name, all or nothing."""
+        fault = _fault_of_slug(slug) or fault_of_name("name", name)
+        if fault is not None:
+            return fault
+        source = self._shipped.source(price_book)
+        if source is None:
+            return InvalidInput("priceBook", f"must be one of: {', '.join(self._shipped.slugs())}")
+        book = read_price_book(source)
+        if not isinstance(book, PriceBook):
+            raise PriceBookUnreadable(f"the shipped price book {price_book}, line {book[0].line}: {book[0].message}")
+        try:
+            return await self._insert(slug, name, mode, source, book)
+        except IntegrityError:
+            # The slug is the only thing here that another tenant can have.
+            return InvalidInput("slug", "is another tenant's already")
+
+    async def count(self) -> int:
+        """How many tenants there are on this server."""
+        async with self._database.administration():
+            return await Tenant.all().count()
+
+    async def _insert(self, slug: str, name: str, mode: TenantMode, source: str, book: PriceBook) -> CreatedTenant:
+        async with self._database.administration() as connection:
+            now: datetime = await connection.fetchval(statement("read_clock"))
+            tenant = await Tenant.create(id=uuid4(), slug=slug, name=name, mode=mode, created_at=now)
+            published = await insert_price_book(connection, tenant.id, source, book)
+            created = await insert_api_key(tenant, kind=ApiKeyKind.SECRET, name=FIRST_KEY_NAME, now=now)
+        return CreatedTenant(
+            tenant_id=tenant.id,
+            slug=slug,
+            name=name,
+            mode=mode,
+            key_id=created.key_id,
+            price_book_version=published.version,
+            secret_key=created.key,
+        )
+
+
+def _fault_of_slug(slug: str) -> InvalidInput | None:
+    if len(slug) > SLUG_LENGTH_MAX:
+        return InvalidInput("slug", f"must have at most {SLUG_LENGTH_MAX} characters")
+    if _SLUG.fullmatch(slug) is None:
+        return InvalidInput("slug", "must be lower-case letters and digits, in words joined by single hyphens")
+    return None

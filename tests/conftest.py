@@ -1,0 +1,109 @@
+"""A real Postgres for the tests: one server per worker, migrated once into a template, a fresh copy for every test.
+
+`FAREBOX_TEST_DATABASE_URL` (a superuser's, any database) runs the suite on a Postgres of one's own instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from models.database import Database
+from models.migrations import migrate
+from models.tenant import Tenant, TenantMode
+from server.embedded_postgres import EmbeddedPostgres
+
+ADMINISTRATION_TIMEOUT_SECONDS = 30.0
+
+TenantBuilder = Callable[..., Awaitable[Tenant]]
+
+
+def database_named(dsn: str, name: str) -> str:
+    """The same server and user, another database."""
+    return urlunsplit(urlsplit(dsn)._replace(path=f"/{name}"))
+
+
+async def administer(dsn: str, statement: str) -> None:
+    """One statement outside any transaction, as CREATE DATABASE needs it."""
+    connection = await asyncpg.connect(dsn, timeout=ADMINISTRATION_TIMEOUT_SECONDS)
+    try:
+        await connection.execute(statement, timeout=ADMINISTRATION_TIMEOUT_SECONDS)
+    finally:
+        await connection.close()
+
+
+def run_apart(work: Coroutine[Any, Any, None]) -> None:
+    """Runs it to its end in a thread of its own, because the tests' event loop is not ours to use."""
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        thread.submit(asyncio.run, work).result()
+
+
+@pytest.fixture(scope="session")
+def postgres_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Postgres server to make databases on; an embedded one forgets everything."""
+    external = os.environ.get("FAREBOX_TEST_DATABASE_URL")
+    if external:
+        yield external
+        return
+    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), durable=False) as embedded:
+        yield embedded.dsn
+
+
+@pytest.fixture(scope="session")
+def template(postgres_dsn: str) -> Iterator[str]:
+    """The name of a migrated database without rows."""
+    name = f"farebox_template_{uuid4().hex[:12]}"
+    run_apart(administer(postgres_dsn, f"CREATE DATABASE {name}"))
+    run_apart(migrate(database_named(postgres_dsn, name)))
+    yield name
+    run_apart(administer(postgres_dsn, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+async def empty_dsn(postgres_dsn: str) -> AsyncIterator[str]:
+    """A database of the test's own that was never migrated."""
+    name = f"farebox_test_{uuid4().hex[:12]}"
+    await administer(postgres_dsn, f"CREATE DATABASE {name}")
+    yield database_named(postgres_dsn, name)
+    await administer(postgres_dsn, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def dsn(postgres_dsn: str, template: str) -> AsyncIterator[str]:
+    """A migrated database of the test's own."""
+    name = f"farebox_test_{uuid4().hex[:12]}"
+    await administer(postgres_dsn, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield database_named(postgres_dsn, name)
+    await administer(postgres_dsn, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def database(dsn: str) -> AsyncIterator[Database]:
+    """The test's database, opened as a server process opens it."""
+    async with await Database.open(dsn) as opened:
+        yield opened
+
+
+@pytest.fixture
+def a_tenant(database: Database) -> TenantBuilder:
+    """Builds tenants: `await a_tenant()`, `await a_tenant(slug=…, name=…, mode=…)`."""
+    numbers = count(1)
+
+    async def build(*, slug: str | None = None, name: str | None = None, mode: TenantMode = TenantMode.TEST) -> Tenant:
+        slug = slug or f"tenant-{next(numbers)}"
+        async with database.administration():
+            return await Tenant.create(
+                id=uuid4(), slug=slug, name=name or slug.title(), mode=mode, created_at=datetime.now(UTC)
+            )
+
+    return build

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import random
+from fractions import Fraction
+
+import pytest
+
+from rules.pricing.bounds import reservation_bound
+from rules.pricing.dimensions import Dimension, DimensionType
+from rules.pricing.offers import PlanInterval
+from rules.pricing.price_book import Price, PriceBook
+from rules.pricing.rating import Purpose
+from rules.pricing.tokens import MICROS
+from tests.rules.pricing.books import PRICE_BOOKS, a_shipped_book, priced
+
+BOOKS = [a_shipped_book(path.stem) for path in sorted(PRICE_BOOKS.glob("*.toml"))]
+PRICES = [pytest.param(book, price, id=f"{book.slug}:{price.model}") for book in BOOKS for price in book.prices]
+TRIES = 40
+
+
+def some_params(price: Price, chance: random.Random) -> dict[str, object]:
+    return {dimension.name: some_value(dimension, chance) for dimension in price.dimensions}
+
+
+def some_value(dimension: Dimension, chance: random.Random) -> object:
+    match dimension.type:
+        case DimensionType.CHOICE:
+            return chance.choice(dimension.values)
+        case DimensionType.BOOLEAN:
+            return chance.random() < 0.5
+        case DimensionType.INTEGER:
+            return chance.randint(int(dimension.minimum or 0), int(dimension.maximum or 10_000))
+        case DimensionType.NUMBER:
+            least, greatest = int(dimension.minimum or 0), int(dimension.maximum or 10_000)
+            return round(chance.uniform(least, greatest), chance.choice([0, 1, 6]))
+
+
+def smaller(params: dict[str, object], chance: random.Random) -> dict[str, object]:
+    return {
+        name: value if isinstance(value, str | bool) else type(value)(value * chance.random())
+        for name, value in params.items()
+        if isinstance(value, str | bool | int | float)
+    }
+
+
+@pytest.mark.parametrize(("book", "price"), PRICES)
+def test_inside_its_bounds_every_price_holds_what_it_promises(book: PriceBook, price: Price) -> None:
+    chance = random.Random(price.model)
+    for _ in range(TRIES if price.dimensions else 1):
+        params = some_params(price, chance)
+        line = priced(book, params, model=price.model, count=chance.randint(1, 5))
+        assert sum(step.amount for step in line.steps) == line.cost == line.unit_cost * line.count
+        assert line.unit_cost % price.rounding_unit_micros == 0
+        assert 0 < line.min_cost <= line.unit_cost
+        assert line.max_cost is None or line.unit_cost <= line.max_cost
+        held = priced(book, params, model=price.model, purpose=Purpose.RESERVE)
+        used = priced(book, smaller(params, chance), model=price.model, purpose=Purpose.ACTUAL)
+        assert used.cost <= held.cost
+
+
+@pytest.mark.parametrize(("book", "price"), PRICES)
+def test_the_price_shown_is_that_of_the_defaults(book: PriceBook, price: Price) -> None:
+    required: dict[str, object] = {d.name: d.first_value for d in price.dimensions if d.default is None}
+    assert priced(book, required, model=price.model).cost == price.bounds.first_micros
+
+
+def test_the_file_of_a_book_is_named_by_its_slug() -> None:
+    assert [book.slug for book in BOOKS] == [path.stem for path in sorted(PRICE_BOOKS.glob("*.toml"))]
+
+
+def test_node_studio_sells_and_promises_what_its_source_says() -> None:
+    book = a_shipped_book("node-studio")
+    packages = {package.id: (package.tokens_micros // MICROS, package.price_minor_units) for package in book.packages}
+    assert packages == {"starter": (1_000, 1_000), "professional": (5_000, 4_000), "enterprise": (25_000, 15_000)}
+    (plan,) = book.plans
+    assert (plan.tokens_micros, plan.bonus_tokens_micros) == (2_000 * MICROS, 200 * MICROS)
+    assert (plan.price_minor_units, plan.interval, book.currency) == (2_000, PlanInterval.MONTH, "usd")
+    policies = book.policies
+    assert policies.trial_tokens_micros == 50 * MICROS
+    assert {source: policies.months_until_expiry(source) for source in ("TRIAL", "PURCHASE", "PLAN")} == {
+        "TRIAL": 12,
+        "PURCHASE": 12,
+        "PLAN": 12,
+    }
+    assert (policies.refund_days, policies.runs_per_minute, policies.referral_percent) == (7, 10, 10)
+    assert policies.alert_percents == (20, 10)
+    assert policies.auto_top_up is not None
+    assert policies.auto_top_up.threshold_micros == 500 * MICROS
+
+
+def test_pro_nodes_are_premium() -> None:
+    book = a_shipped_book("node-studio")
+    premium = {price.model for price in book.prices if price.premium}
+    assert {"sora-2", "imagen-4-ultra"} <= premium
+    words = ("premium", "high-end", "cutting-edge")
+    assert premium == {p.model for p in book.prices if any(word in (p.notes or "").lower() for word in words)}
+
+
+def test_the_reservation_of_a_playground_video_covers_shorter_ones() -> None:
+    price = a_shipped_book("ai-playground").price("stable-video")
+    assert price is not None
+    assert reservation_bound(price, ("512x512", "standard", Fraction(101, 10))) == 100 * MICROS
+    assert reservation_bound(price, ("512x512", "standard", 10)) == 75 * MICROS

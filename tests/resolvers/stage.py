@@ -1,0 +1,203 @@
+"""A stage for the API: services that answer what a test laid out, and remember what they were asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID
+
+from models.account import AccountKind
+from models.tenant import TenantMode
+from rules.identity import IdKind, account_id_of, public_id
+from rules.ledger.balance import BalanceSnapshot
+from rules.ledger.records import Page
+from rules.ledger.state import Hold
+from rules.pricing.formulas import Flat
+from rules.pricing.policies import Policies
+from rules.pricing.price_book import Dimension, DimensionType, Price, PriceBook, PriceBounds
+from rules.pricing.tokens import MICROS
+from services.principal import SCOPES, CredentialKind, Principal
+
+TENANT = UUID(int=1)
+OTHER_TENANT = UUID(int=2)
+ACCOUNT = account_id_of(TENANT, "alice")
+ACCOUNT_ID = public_id(IdKind.ACCOUNT, ACCOUNT)
+HOLD_ID = public_id(IdKind.HOLD, ACCOUNT, 7)
+GRANT_ID = public_id(IdKind.GRANT, ACCOUNT, 1)
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+SECRET_KEY = "the tenant's key"
+ROOT_KEY = "the root key"
+
+SECRET = Principal(CredentialKind.SECRET, SCOPES[CredentialKind.SECRET], TENANT, "studio", "Studio", TenantMode.TEST)
+ROOT = Principal(CredentialKind.ROOT, SCOPES[CredentialKind.ROOT])
+
+
+@dataclass(frozen=True)
+class AnAccount:
+    account_id: UUID = ACCOUNT
+    external_id: str = "alice"
+    name: str = "Alice"
+    kind: AccountKind = AccountKind.PERSONAL
+    time_zone: str = "UTC"
+    credit_limit: int = 0
+    frozen: bool = False
+
+
+@dataclass(frozen=True)
+class ABook:
+    book: PriceBook
+    version: int = 3
+    published_at: datetime = NOON
+
+
+def a_balance(**changes: Any) -> BalanceSnapshot:
+    facts: dict[str, Any] = {
+        "account_id": ACCOUNT,
+        "version": 9,
+        "total": 100 * MICROS,
+        "held": 35 * MICROS,
+        "available": 65 * MICROS,
+        "owed": 0,
+        "unlimited": False,
+        "mark": 100 * MICROS,
+        "as_of": NOON,
+    }
+    return BalanceSnapshot(**facts | changes)
+
+
+def a_hold(**changes: Any) -> Hold:
+    facts: dict[str, Any] = {
+        "hold_id": 7,
+        "amount": 35 * MICROS,
+        "remaining": 35 * MICROS,
+        "created_at": NOON,
+        "expires_at": NOON + timedelta(minutes=15),
+        "price_book_version": 3,
+    }
+    return Hold(**facts | changes)
+
+
+def a_price(model: str, tokens: int, category: str = "image") -> Price:
+    width = Dimension("width", DimensionType.INTEGER, unit="px", default=512, minimum=64, maximum=2048)
+    bounds = PriceBounds(tokens * MICROS, tokens * MICROS, tokens * MICROS)
+    return Price(model, model.title(), category, Flat(tokens * MICROS), bounds, dimensions=(width,))
+
+
+def a_book() -> PriceBook:
+    prices = (a_price("flux", 5), a_price("imagen", 10), a_price("kling", 20, "video"), a_price("suno", 8, "music"))
+    return PriceBook("studio", "Studio", "usd", ("free", "pro"), Policies(), prices)
+
+
+@dataclass
+class Asked:
+    """One noun's services: `answers` by method, `calls` as (method, arguments, keywords)."""
+
+    answers: dict[str, Any]
+    calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = field(default_factory=list)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+
+        async def method(*arguments: Any, **keywords: Any) -> Any:
+            self.calls.append((name, arguments, keywords))
+            answer = self.answers[name]
+            if isinstance(answer, Exception):
+                raise answer
+            return answer(*arguments, **keywords) if callable(answer) else answer
+
+        return method
+
+    @property
+    def request(self) -> Any:
+        """The only request that was made."""
+        ((_, (request,), _),) = self.calls
+        return request
+
+
+class Feed:
+    """A live source: `push` shows a balance to everyone who listens."""
+
+    def __init__(self) -> None:
+        self.listeners: list[asyncio.Queue[Any]] = []
+        self.since: list[int | None] = []
+
+    @asynccontextmanager
+    async def watch(
+        self, tenant_id: UUID, account_id: UUID, since_version: int | None = None
+    ) -> AsyncIterator[AsyncIterator[Any]]:
+        queue: asyncio.Queue[Any] = asyncio.Queue()
+        self.listeners.append(queue)
+        self.since.append(since_version)
+
+        async def events() -> AsyncIterator[Any]:
+            while True:
+                event = await queue.get()
+                if event is None:
+                    return
+                if isinstance(event, Exception):
+                    raise event
+                yield SimpleNamespace(balance=event)
+
+        try:
+            yield events()
+        finally:
+            self.listeners.remove(queue)
+
+    def push(self, event: Any) -> None:
+        for queue in self.listeners:
+            queue.put_nowait(event)
+
+
+class Keys:
+    """Who has which key; `revoke` ends one."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, Principal] = {SECRET_KEY: SECRET, ROOT_KEY: ROOT}
+        self.failure: Exception | None = None
+
+    async def authenticate(self, key: str) -> Principal | None:
+        if self.failure is not None:
+            raise self.failure
+        return self.known.get(key)
+
+
+class Stage:
+    """Everything that the API calls."""
+
+    def __init__(self) -> None:
+        book = ABook(a_book())
+        self.fares = Asked({})
+        self.grants = Asked({})
+        self.accounts = Asked({"get": lambda tenant, account: AnAccount() if account == ACCOUNT else None})
+        self.reads = Asked(
+            defaultdict(
+                lambda: Page((), False),
+                balance=lambda tenant, account: a_balance() if account == ACCOUNT else None,
+                hold=None,
+                grant=None,
+                entry=None,
+                count_entries=0,
+                count_grants=0,
+                count_holds=0,
+                hold_lines=(),
+                hold_captures=(),
+            )
+        )
+        self.price_books = Asked({"current": book, "at_version": book})
+        self.tenants = Asked({})
+        self.clocks = Asked({})
+        self.api_keys = Asked({})
+        self.live = Feed()
+        self.credentials = Keys()
+        self.checks = {"database": "ok", "migrations": "ok", "bus": "ok"}
+
+    async def readiness(self) -> dict[str, str]:
+        return self.checks

@@ -1,0 +1,204 @@
+"""The ledger's invariants over an account's rows in memory; the audit asks the same of the tables.
+
+A `Watch` reads the journal once, entry by entry, and keeps the running sums; after every command it compares them with
+the rows.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from rules.ledger.journal import Entry, chained_hash, digest_of_text, epoch_micros
+from rules.ledger.kinds import EntryKind, GrantEnd, HoldState
+from rules.ledger.state import UNLIMITED, Hold
+from tests.rules.ledger.shelf import Shelf
+
+
+@dataclass(slots=True)
+class Watch:
+    """What the journal has said so far."""
+
+    version: int = 0
+    total: int = 0
+    held: int = 0
+    owed: int = 0
+    head: bytes = b""
+    at: datetime | None = None
+    held_by: Counter[int] = field(default_factory=Counter)
+    spent_by: Counter[int] = field(default_factory=Counter)
+    ended: dict[int, tuple[object, ...]] = field(default_factory=dict)
+    created: set[int] = field(default_factory=set)
+
+    def check(self, shelf: Shelf, now: datetime) -> None:
+        """Fails at the first invariant that does not hold."""
+        for entry in shelf.entries[self.version :]:
+            self._read(shelf, entry, now)
+        self._check_account(shelf)
+        for hold in shelf.holds.values():
+            self._check_hold(shelf, hold)
+        _check_grants(shelf)
+        _check_due(shelf, now)
+
+    def _read(self, shelf: Shelf, entry: Entry, now: datetime) -> None:
+        self.version += 1
+        assert entry.version == self.version, f"version {entry.version} where {self.version} was due"
+        assert entry.account_id == shelf.account.account_id
+        assert self.at is None or entry.at >= self.at, "the journal's time runs backwards"
+        assert entry.at <= now, "an entry lies in the future"
+        self.at = entry.at
+        _check_signs(entry)
+        unlimited = entry.credit_limit == UNLIMITED
+        before = max(0, self.total - self.held - self.owed + max(0, entry.credit_limit))
+        newly_bound = _newly_bound(entry)
+        assert unlimited or newly_bound <= before, f"oversold: {newly_bound} taken of {before}\n{entry}"
+        self.total += entry.total_change
+        self.held += entry.held_change
+        self.owed += entry.owed_change
+        formula = max(0, self.total - self.held - self.owed + max(0, entry.credit_limit))
+        assert entry.available_after == formula, f"available after says {entry.available_after}, the sums {formula}"
+        self._check_hash(entry)
+        if entry.hold_id is not None:
+            self.held_by[entry.hold_id] += entry.held_change
+            self.spent_by[entry.hold_id] += entry.spent
+
+    def _check_hash(self, entry: Entry) -> None:
+        assert entry.text_digest == digest_of_text(entry.text_salt, entry.ref, entry.note)
+        numbers = (
+            entry.version,
+            epoch_micros(entry.at),
+            entry.total_change,
+            entry.held_change,
+            entry.owed_change,
+            entry.spent,
+            entry.available_after,
+            entry.credit_limit,
+            entry.hold_id or 0,
+            entry.grant_id or 0,
+        )
+        self.head = chained_hash(
+            self.head,
+            entry.account_id,
+            numbers,
+            entry.kind,
+            entry.member_id,
+            entry.project,
+            entry.model,
+            entry.category,
+            entry.text_digest,
+        )
+        assert entry.hash == self.head, f"the chain breaks at {entry.version}"
+
+    def _check_account(self, shelf: Shelf) -> None:
+        account = shelf.account
+        assert account.version == self.version == len(shelf.entries)
+        assert account.head_hash == self.head
+        assert (account.total, account.held, account.owed) == (self.total, self.held, self.owed)
+        assert min(account.total, account.held, account.credit_drawn, account.clawed_back) >= 0
+        assert account.total == sum(grant.remaining for grant in shelf.grants.values())
+        assert account.held == sum(hold.remaining for hold in shelf.holds.values() if hold.state is HoldState.OPEN)
+        on_grants = sum(grant.held for grant in shelf.grants.values())
+        on_credit = sum(part.held for hold in shelf.holds.values() for part in hold.allocations if part.grant_id is None)
+        assert account.held == on_grants + on_credit
+        assert account.owed == account.credit_drawn + account.clawed_back
+        drawn = sum(
+            part.captured - part.refunded
+            for hold in shelf.holds.values()
+            for part in hold.allocations
+            if part.grant_id is None
+        )
+        assert account.credit_drawn <= max(drawn, account.credit_drawn if drawn < 0 else drawn)
+
+    def _check_hold(self, shelf: Shelf, hold: Hold) -> None:
+        parts = hold.allocations
+        assert hold.amount + hold.overrun == hold.captured + hold.returned + hold.remaining, hold
+        assert hold.remaining == sum(part.held for part in parts), hold
+        assert hold.captured == sum(part.captured for part in parts), hold
+        assert hold.returned == sum(part.returned for part in parts), hold
+        assert hold.refunded == sum(part.refunded for part in parts) <= hold.captured, hold
+        assert all(0 <= part.redirected <= part.refunded <= part.captured for part in parts), hold
+        assert [part.ordinal for part in parts] == list(range(len(parts)))
+        lines = shelf.lines.get(hold.hold_id, [])
+        assert hold.captured == sum(line.amount for line in lines), hold
+        assert hold.refunded == sum(line.refunded for line in lines), hold
+        assert hold.rounding == sum(line.amount for line in lines if line.rounding), hold
+        assert hold.captures == len(lines)
+        assert all(0 <= line.refunded <= line.amount <= line.cost for line in lines)
+        assert self.held_by[hold.hold_id] == hold.remaining, "the journal and the hold disagree on what is held"
+        assert self.spent_by[hold.hold_id] == hold.captured - hold.refunded, "… on what was spent"
+        is_open = hold.state is HoldState.OPEN
+        assert is_open is (hold.ended_at is None)
+        assert is_open or hold.remaining == 0
+        if not is_open:
+            end = (hold.state, hold.ended_at, hold.outcome, hold.amount, hold.captured, hold.returned, hold.expires_at)
+            assert self.ended.setdefault(hold.hold_id, end) == end, f"hold {hold.hold_id} ended twice"
+
+
+def _newly_bound(entry: Entry) -> int:
+    """What the entry takes out of what is available: set aside anew, or spent beyond its hold."""
+    if entry.kind is EntryKind.HOLD:
+        return entry.held_change
+    return entry.spent + entry.held_change if entry.kind in (EntryKind.CAPTURE, EntryKind.ROUNDING) else 0
+
+
+def _check_grants(shelf: Shelf) -> None:
+    held: Counter[int] = Counter()
+    spent: Counter[int] = Counter()
+    for hold in shelf.holds.values():
+        for part in hold.allocations:
+            if part.grant_id is not None:
+                held[part.grant_id] += part.held
+                spent[part.grant_id] += part.captured - part.refunded + part.redirected
+    refs = [grant.source_ref for grant in shelf.grants.values()]
+    assert len(refs) == len(set(refs)), "a source reference has two grants"
+    for grant in shelf.grants.values():
+        used = grant.spent + grant.settled + grant.expired + grant.revoked
+        assert grant.granted == grant.remaining + used > 0, grant
+        assert min(grant.remaining, grant.spent, grant.settled, grant.expired, grant.revoked) >= 0, grant
+        assert 0 <= grant.held == held[grant.grant_id] <= grant.remaining, grant
+        assert grant.spent == spent[grant.grant_id], grant
+        assert grant.ended is None or grant.unheld == 0, "a grant that was taken back has free tokens"
+        assert grant.revoked == 0 or grant.ended in (GrantEnd.REVOKED, GrantEnd.CLAWED_BACK)
+        assert shelf.entries[grant.grant_id - 1].kind in (EntryKind.GRANT, EntryKind.REFUND), grant
+
+
+def _check_due(shelf: Shelf, now: datetime) -> None:
+    """Nothing is overdue, and the account knows in time when something will be."""
+    instants = [hold.expires_at for hold in shelf.holds.values() if hold.state is HoldState.OPEN]
+    instants += [
+        grant.expires_at
+        for grant in shelf.grants.values()
+        if grant.expires_at is not None and grant.ended is None and grant.unheld > 0
+    ]
+    if instants:
+        assert min(instants) > now, "something is overdue"
+        assert shelf.account.due_at is not None
+        assert shelf.account.due_at <= min(instants), "the account would wake up too late"
+
+
+def _check_signs(entry: Entry) -> None:
+    """product.md, *The journal's signs*."""
+    total, held, owed, spent = entry.total_change, entry.held_change, entry.owed_change, entry.spent
+    match entry.kind:
+        case EntryKind.GRANT:
+            holds = total > 0 and held == owed == spent == 0
+        case EntryKind.HOLD:
+            holds = held >= 0 and total == owed == spent == 0
+        case EntryKind.CAPTURE | EntryKind.ROUNDING:
+            holds = total <= 0 and owed >= 0 and spent == owed - total and 0 <= -held <= spent
+        case EntryKind.RELEASE:
+            holds = held <= 0 and total == owed == spent == 0
+        case EntryKind.REFUND:
+            holds = total >= 0 and owed <= 0 and held == 0 and spent == owed - total < 0
+        case EntryKind.EXPIRY | EntryKind.REVOCATION:
+            holds = total <= 0 and held == owed == spent == 0
+        case EntryKind.CLAWBACK:
+            holds = total <= 0 and owed >= 0 and held == spent == 0
+        case EntryKind.SETTLEMENT:
+            holds = total in (0, owed) and owed < 0 and held == spent == 0
+        case EntryKind.ADJUSTMENT:
+            holds = total == held == owed == spent == 0 and entry.note is not None
+        case EntryKind.TRANSFER | EntryKind.ASSIGNMENT:
+            holds = False
+    assert holds, f"the signs of {entry.kind} are wrong: {entry}"

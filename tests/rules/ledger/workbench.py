@@ -1,0 +1,483 @@
+"""An account to try the ledger's rules on: `bench = an_account(tokens=100)`, `hold = bench.reserve(35)`, `bench.wait(60)`.
+
+Amounts go in as tokens (35, "0.4") and are shown as tokens (`bench.available == 65`). Every command is judged on rows
+loaded afresh, as a batch does it, and leaves every invariant true, or the test fails. A refusal raises `Refused`:
+`with refusal(InsufficientTokens): …`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import count
+from typing import NamedTuple
+from uuid import UUID
+
+from rules.ledger.balance import BalanceSnapshot, balance_of
+from rules.ledger.commands import (
+    AdjustAccount,
+    AnyCommand,
+    Charge,
+    ClawBack,
+    Commit,
+    Extend,
+    GrantTokens,
+    Line,
+    Once,
+    OpenAccount,
+    Refund,
+    Release,
+    Reserve,
+    RevokeGrant,
+    Settle,
+)
+from rules.ledger.decide import decide
+from rules.ledger.due import settle_due
+from rules.ledger.entries import append
+from rules.ledger.journal import Entry
+from rules.ledger.kinds import EntryKind, GrantSource, Mutation, OverrunPolicy, WorkOutcome
+from rules.ledger.line_codec import encode_lines
+from rules.ledger.outcomes import AccountEffect, GrantEffect, HoldEffect, Outcome
+from rules.ledger.refusals import InputRefusal
+from rules.ledger.state import Account, AccountState, Grant, Hold
+from rules.pricing.tokens import MICROS, parse_tokens
+from tests.rules.ledger.invariants import Watch
+from tests.rules.ledger.shelf import Shelf, copy_of_hold
+
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+TENANT = UUID(int=1)
+ACCOUNT = UUID(int=2)
+PRICE_BOOK_VERSION = 1
+DAY_SECONDS = 86_400
+LOADS_MAX = 10_000
+"""Far more batches than any test needs to settle what is due."""
+
+Amount = int | str
+
+
+def tokens(amount: Amount) -> int:
+    """Tokens as the micro-tokens that rows keep."""
+    return parse_tokens(amount)
+
+
+def in_tokens(micros: int) -> Decimal:
+    """Micro-tokens as tokens, exactly."""
+    return Decimal(micros) / MICROS
+
+
+def after(seconds: float = 0, *, microseconds: int = 0) -> datetime:
+    """An instant so long after the beginning of every test."""
+    return START + timedelta(seconds=seconds, microseconds=microseconds)
+
+
+def a_line(
+    cost: Amount,
+    *,
+    model: str = "flux",
+    ref: str | None = None,
+    metered: bool = False,
+    count: int = 1,
+    category: str = "image",
+) -> Line:
+    """A priced line; `metered` ones are rounded once at the end of their hold."""
+    return Line(ref, model, category, "{}", count, tokens(cost), PRICE_BOOK_VERSION, rounds_at_end=metered)
+
+
+class Fact(NamedTuple):
+    """One entry's kind and changes, in tokens."""
+
+    kind: EntryKind
+    total: Decimal
+    held: Decimal
+    owed: Decimal
+    spent: Decimal
+
+
+def fact(kind: str, total: Amount = 0, held: Amount = 0, owed: Amount = 0, spent: Amount = 0) -> Fact:
+    """The entry that a test expects."""
+    return Fact(EntryKind(kind), *(in_tokens(tokens(amount)) for amount in (total, held, owed, spent)))
+
+
+class Refused(Exception):
+    """The ledger refused; `refusal` says with what."""
+
+    def __init__(self, command: AnyCommand, refusal: object) -> None:
+        super().__init__(f"{type(command).__name__} was refused: {refusal}")
+        self.refusal = refusal
+
+
+@contextmanager
+def refusal(expected: object) -> Iterator[None]:
+    """Expects what is inside to be refused, with this very refusal or (given a type) one of its kind."""
+    try:
+        yield
+    except Refused as refused:
+        got = refused.refusal
+        same = type(got) is expected if isinstance(expected, type) else got == expected
+        assert same, f"refused with {got}, not {expected}"
+    else:
+        raise AssertionError(f"was not refused; expected {expected}")
+
+
+class Workbench:
+    """One account, its clock, and its commands."""
+
+    def __init__(self, *, opened: bool = True, due_holds_max: int = 500) -> None:
+        self.shelf = Shelf(Account(TENANT, ACCOUNT, created_at=START, last_at=START, opened=opened))
+        self.now = START
+        self.watch = Watch()
+        self.due_holds_max = due_holds_max
+        self.last: Outcome | None = None
+        self.written: list[Fact] = []
+        """What the latest command wrote, with what fell due before it."""
+        self._keys = count(1)
+
+    # What stands on the account
+
+    @property
+    def account(self) -> Account:
+        return self.shelf.account
+
+    @property
+    def total(self) -> Decimal:
+        return in_tokens(self.account.total)
+
+    @property
+    def held(self) -> Decimal:
+        return in_tokens(self.account.held)
+
+    @property
+    def owed(self) -> Decimal:
+        return in_tokens(self.account.owed)
+
+    @property
+    def available(self) -> Decimal:
+        return in_tokens(self.account.available)
+
+    @property
+    def entries(self) -> list[Entry]:
+        return self.shelf.entries
+
+    @property
+    def facts(self) -> list[Fact]:
+        return [_fact_of(entry) for entry in self.entries]
+
+    def hold(self, hold_id: int) -> Hold:
+        return self.shelf.holds[hold_id]
+
+    def lot(self, grant_id: int) -> Grant:
+        return self.shelf.grants[grant_id]
+
+    def left_on(self, *grant_ids: int) -> list[Decimal]:
+        """What is left on these grants, held tokens included."""
+        return [in_tokens(self.lot(grant_id).remaining) for grant_id in grant_ids]
+
+    def balance(self) -> BalanceSnapshot:
+        """The balance as a read shows it: what is due is settled first."""
+        effect = self.submit(Settle(TENANT, ACCOUNT))
+        assert isinstance(effect, AccountEffect)
+        return effect.balance
+
+    # Time
+
+    def wait(self, seconds: int = 0, *, microseconds: int = 0, days: int = 0) -> None:
+        """Lets time pass; nothing looks at the account meanwhile."""
+        self.now += timedelta(days=days, seconds=seconds, microseconds=microseconds)
+
+    def at(self, instant: datetime) -> None:
+        """Goes to an instant."""
+        assert instant >= self.now, "time does not run backwards"
+        self.now = instant
+
+    # Commands
+
+    def submit(self, command: AnyCommand) -> Outcome:
+        """Judges one command as a batch of its own; raises `Refused`."""
+        first = len(self.entries)
+        state = self._settled(command)
+        before: AccountState = pickle.loads(pickle.dumps(state))
+        outcome = decide(state, command, self.now)
+        if not isinstance(outcome, HoldEffect | GrantEffect | AccountEffect):
+            before.burn_order = state.burn_order
+            assert state == before, f"{type(command).__name__} was refused and changed something"
+        else:
+            assert outcome.balance == balance_of(state)
+        self.shelf.write(state)
+        self.watch.check(self.shelf, self.now)
+        self.last = outcome
+        self.written = [_fact_of(entry) for entry in self.entries[first:]]
+        if not isinstance(outcome, HoldEffect | GrantEffect | AccountEffect):
+            raise Refused(command, outcome)
+        return outcome
+
+    def _settled(self, command: AnyCommand) -> AccountState:
+        for _ in range(LOADS_MAX):
+            state = self.shelf.load(command, self.now, self.due_holds_max)
+            if settle_due(state, self.now):
+                return state
+            self.shelf.write(state)
+        raise AssertionError("what is due never ends")
+
+    def once(self, mutation: Mutation, key: str | None, *said: object) -> Once:
+        """A key with a digest of what was said; a fresh key unless one is given."""
+        digest = hashlib.sha256(repr(said).encode()).digest()
+        return Once(mutation, key if key is not None else f"key-{next(self._keys)}", digest)
+
+    def open(self, *, trial: Amount = 0, trial_months: int | None = None, grace_days: int = 7) -> AccountEffect:
+        effect = self.submit(OpenAccount(TENANT, ACCOUNT, "UTC", tokens(trial), trial_months, grace_days))
+        assert isinstance(effect, AccountEffect)
+        return effect
+
+    def adjust(
+        self, *, credit_limit: Amount | None = None, frozen: bool | None = None, time_zone: str | None = None
+    ) -> AccountEffect:
+        """Changes settings; `credit_limit="unlimited"` takes away the bound."""
+        limit = -1 if credit_limit == "unlimited" else tokens(credit_limit) if credit_limit is not None else None
+        effect = self.submit(AdjustAccount(TENANT, ACCOUNT, time_zone, frozen, limit))
+        assert isinstance(effect, AccountEffect)
+        return effect
+
+    def grant(
+        self,
+        amount: Amount,
+        *,
+        expires_in: int | None = None,
+        expires_at: datetime | None = None,
+        expires_after_months: int | None = None,
+        priority: int = 50,
+        source: GrantSource = GrantSource.BONUS,
+        key: str | None = None,
+        source_ref: str | None = None,
+        note: str | None = None,
+        refused: InputRefusal | None = None,
+    ) -> int:
+        """Adds tokens; gives the grant's id. `expires_in` counts seconds from now."""
+        if expires_in is not None:
+            expires_at = self.now + timedelta(seconds=expires_in)
+        once = self.once(Mutation.GRANT_TOKENS, key, amount, source, priority, expires_at)
+        effect = self.submit(
+            GrantTokens(
+                TENANT,
+                ACCOUNT,
+                once,
+                tokens(amount),
+                source,
+                source_ref if source_ref is not None else f"ref:{once.key}",
+                priority,
+                expires_at,
+                expires_after_months,
+                note=note,
+                refusal=refused,
+            )
+        )
+        assert isinstance(effect, GrantEffect)
+        return effect.grant.grant_id
+
+    def reserve(
+        self,
+        amount: Amount | None = None,
+        *,
+        lines: Sequence[Line] = (),
+        rounding_unit: Amount = 0,
+        ttl_seconds: int = 900,
+        key: str | None = None,
+        project: str | None = None,
+        not_after: datetime | None = None,
+        refused: InputRefusal | None = None,
+    ) -> int:
+        """Sets tokens aside; gives the hold's id."""
+        once = self.once(Mutation.RESERVE, key, amount, lines, ttl_seconds, project)
+        command = self._work(Reserve, once, amount, lines, rounding_unit, ttl_seconds, project, not_after, refused)
+        return self._hold_effect(command).hold.hold_id
+
+    def charge(
+        self,
+        amount: Amount | None = None,
+        *,
+        lines: Sequence[Line] = (),
+        rounding_unit: Amount = 0,
+        key: str | None = None,
+        project: str | None = None,
+        not_after: datetime | None = None,
+        refused: InputRefusal | None = None,
+    ) -> HoldEffect:
+        once = self.once(Mutation.CHARGE, key, amount, lines, project)
+        return self._hold_effect(
+            self._work(Charge, once, amount, lines, rounding_unit, 900, project, not_after, refused)
+        )
+
+    def commit(
+        self,
+        hold_id: int,
+        amount: Amount | None = None,
+        *,
+        lines: Sequence[Line] | None = None,
+        rounding_unit: Amount = 0,
+        final: bool = True,
+        overrun: OverrunPolicy = OverrunPolicy.REFUSE,
+        key: str | None = None,
+        priced_at: int | None = None,
+        refused: InputRefusal | None = None,
+    ) -> HoldEffect:
+        return self._hold_effect(
+            Commit(
+                TENANT,
+                ACCOUNT,
+                self.once(Mutation.COMMIT, key, hold_id, amount, lines, final, overrun),
+                hold_id,
+                tuple(lines) if lines is not None else None,
+                tokens(amount) if amount is not None else None,
+                final,
+                overrun,
+                rounding_unit=tokens(rounding_unit),
+                priced_at=priced_at,
+                refusal=refused,
+            )
+        )
+
+    def release(
+        self,
+        hold_id: int,
+        *,
+        outcome: WorkOutcome = WorkOutcome.CANCELLED,
+        key: str | None = None,
+        note: str | None = None,
+        refused: InputRefusal | None = None,
+    ) -> HoldEffect:
+        once = self.once(Mutation.RELEASE, key, hold_id, outcome)
+        return self._hold_effect(Release(TENANT, ACCOUNT, once, hold_id, outcome, note, b"salt", refused))
+
+    def extend(
+        self,
+        hold_id: int,
+        amount: Amount | None = None,
+        *,
+        lines: Sequence[Line] = (),
+        ttl_seconds: int | None = None,
+        key: str | None = None,
+        priced_at: int | None = None,
+        refused: InputRefusal | None = None,
+    ) -> HoldEffect:
+        added = sum(line.cost for line in lines) if amount is None else tokens(amount)
+        return self._hold_effect(
+            Extend(
+                TENANT,
+                ACCOUNT,
+                self.once(Mutation.EXTEND, key, hold_id, amount, lines, ttl_seconds),
+                hold_id,
+                ttl_seconds,
+                added,
+                adds_work=amount is not None or bool(lines),
+                lines=tuple(lines),
+                lines_json=encode_lines(lines),
+                priced_at=priced_at,
+                refusal=refused,
+            )
+        )
+
+    def refund(
+        self,
+        hold_id: int,
+        amount: Amount | None = None,
+        *,
+        key: str | None = None,
+        reason: str | None = None,
+        refused: InputRefusal | None = None,
+    ) -> HoldEffect:
+        once = self.once(Mutation.REFUND, key, hold_id, amount, reason)
+        micros = tokens(amount) if amount is not None else None
+        return self._hold_effect(Refund(TENANT, ACCOUNT, once, hold_id, micros, reason, b"salt", refused))
+
+    def revoke(self, grant_id: int, *, key: str | None = None, refused: InputRefusal | None = None) -> GrantEffect:
+        once = self.once(Mutation.REVOKE_GRANT, key, grant_id)
+        effect = self.submit(RevokeGrant(TENANT, ACCOUNT, once, grant_id, refusal=refused))
+        assert isinstance(effect, GrantEffect)
+        return effect
+
+    def claw_back(self, grant_id: int, *, key: str | None = None) -> GrantEffect:
+        effect = self.submit(ClawBack(TENANT, ACCOUNT, self.once(Mutation.CLAW_BACK, key, grant_id), grant_id))
+        assert isinstance(effect, GrantEffect)
+        return effect
+
+    # What other parts of the product do to the rows
+
+    def assign(self, grant_id: int, project: str | None) -> None:
+        """Gives a whole grant to a project."""
+        self.lot(grant_id).project = project
+
+    def settle_credit(self, amount: Amount) -> None:
+        """A paid invoice: the journal's SETTLEMENT without tokens."""
+        state = self._settled(Settle(TENANT, ACCOUNT))
+        append(state, EntryKind.SETTLEMENT, self.now, drawn=-tokens(amount))
+        self.shelf.write(state)
+        self.watch.check(self.shelf, self.now)
+
+    def _work(
+        self,
+        kind: type[Reserve],
+        once: Once,
+        amount: Amount | None,
+        lines: Sequence[Line],
+        rounding_unit: Amount,
+        ttl_seconds: int,
+        project: str | None,
+        not_after: datetime | None,
+        refused: InputRefusal | None,
+    ) -> Reserve:
+        unit = tokens(rounding_unit)
+        metered = sum(line.cost for line in lines if line.rounds_at_end)
+        bound = sum(line.cost for line in lines) + (-metered % unit if unit else 0)
+        return kind(
+            TENANT,
+            ACCOUNT,
+            once,
+            tokens(amount) if amount is not None else bound,
+            tuple(lines),
+            encode_lines(lines),
+            PRICE_BOOK_VERSION,
+            ttl_seconds,
+            unit,
+            None,
+            project,
+            not_after,
+            refusal=refused,
+        )
+
+    def _hold_effect(self, command: AnyCommand) -> HoldEffect:
+        effect = self.submit(command)
+        assert isinstance(effect, HoldEffect)
+        return effect
+
+
+def an_account(
+    *,
+    tokens: Amount | None = None,
+    credit_limit: Amount = 0,
+    frozen: bool = False,
+    grace_days: int = 7,
+    due_holds_max: int = 500,
+) -> Workbench:
+    """An open account; `tokens` come as one purchase that never expires."""
+    bench = Workbench(opened=False, due_holds_max=due_holds_max)
+    bench.open(grace_days=grace_days)
+    if credit_limit != 0:
+        bench.adjust(credit_limit=credit_limit)
+    if tokens is not None:
+        bench.grant(tokens, source=GrantSource.PURCHASE)
+    if frozen:
+        bench.adjust(frozen=True)
+    return bench
+
+
+def a_copy_of(bench: Workbench, hold_id: int) -> Hold:
+    """A hold as it stands now, to compare with later."""
+    return copy_of_hold(bench.hold(hold_id))
+
+
+def _fact_of(entry: Entry) -> Fact:
+    changes = (entry.total_change, entry.held_change, entry.owed_change, entry.spent)
+    return Fact(entry.kind, *(in_tokens(change) for change in changes))

@@ -1,0 +1,315 @@
+"""The published shapes, transcribed by hand: a client that was written against them must go on working."""
+
+from __future__ import annotations
+
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    GraphQLUnionType,
+    validate,
+)
+from graphql import parse as parse_document
+
+from resolvers.roots import build_schema
+
+SCHEMA: GraphQLSchema = build_schema()
+
+OUTPUTS = {
+    "Query": (
+        "viewer:Viewer prices:PriceConnection price:Price estimate:EstimateResult account:Account "
+        "accounts:AccountConnection hold:Hold node:Node"
+    ),
+    "Mutation": (
+        "reserve:ReserveResult commit:CommitResult release:ReleaseResult extend:ReserveResult charge:CommitResult "
+        "refund:CommitResult createTenant:CreateTenantResult createApiKey:CreateApiKeyResult "
+        "revokeApiKey:RevokeApiKeyResult createAccount:AccountResult updateAccount:AccountResult "
+        "grantTokens:GrantResult revokeGrant:GrantResult advanceClock:AdvanceClockResult"
+    ),
+    "Subscription": "balance:Balance",
+    "Problem": "code:ProblemCode! message:String!",
+    "Node": "id:ID!",
+    "InsufficientTokens": "code:ProblemCode! message:String! required:Tokens! available:Tokens!",
+    "AccountFrozen": "code:ProblemCode! message:String!",
+    "UnknownModel": "code:ProblemCode! message:String! model:String! suggestions:[String!]!",
+    "InvalidParams": "code:ProblemCode! message:String! model:String! param:String",
+    "HoldExpired": "code:ProblemCode! message:String! expiredAt:DateTime!",
+    "HoldNotOpen": "code:ProblemCode! message:String! state:HoldState!",
+    "HoldExceeded": "code:ProblemCode! message:String! held:Tokens! required:Tokens!",
+    "IdempotencyConflict": "code:ProblemCode! message:String!",
+    "NotFound": "code:ProblemCode! message:String!",
+    "InvalidInput": "code:ProblemCode! message:String! field:String!",
+    "NotRefundable": "code:ProblemCode! message:String!",
+    "Price": (
+        "model:String! name:String! category:String! provider:String tier:String premium:Boolean! notes:String "
+        "pricingType:PricingType! tokenCost:Tokens! minTokenCost:Tokens! maxTokenCost:Tokens dimensions:[PriceDimension!]!"
+    ),
+    "PriceDimension": (
+        "name:String! type:DimensionType! unit:String values:[String!] default:String minimum:String maximum:String"
+    ),
+    "PriceConnection": "edges:[PriceEdge!]! nodes:[Price!]! pageInfo:PageInfo! totalCount:Int!",
+    "PriceEdge": "cursor:String! node:Price!",
+    "PageInfo": "hasNextPage:Boolean! hasPreviousPage:Boolean! startCursor:String endCursor:String",
+    "PriceBook": "slug:String! version:Int! name:String! currency:String! tiers:[String!]! publishedAt:DateTime!",
+    "Estimate": (
+        "total:Tokens! lines:[EstimateLine!]! rounding:Tokens! priceBook:PriceBook! affordable:Boolean "
+        "blockers:[Problem!]! warnings:[EstimateWarning!]! balanceAfter:Tokens"
+    ),
+    "EstimateLine": (
+        "ref:String model:String! count:Int! unitCost:Tokens! cost:Tokens! minCost:Tokens! maxCost:Tokens "
+        "pricingType:PricingType! priceBookVersion:Int! steps:[CostStep!]!"
+    ),
+    "CostStep": "label:String! amount:Tokens!",
+    "Account": (
+        "id:ID! externalId:String! name:String! kind:AccountKind! timeZone:TimeZone! creditLimit:Tokens! frozen:Boolean! "
+        "balance:Balance! grants:GrantConnection! holds:HoldConnection! entries:EntryConnection!"
+    ),
+    "AccountConnection": "edges:[AccountEdge!]! nodes:[Account!]! pageInfo:PageInfo! totalCount:Int!",
+    "AccountEdge": "cursor:String! node:Account!",
+    "Balance": (
+        "id:ID! accountId:ID! version:Version! total:Tokens! held:Tokens! available:Tokens! owed:Tokens! "
+        "unlimited:Boolean! level:BalanceLevel! remainingPercent:Int expiringNext:ExpiringTokens asOf:DateTime!"
+    ),
+    "ExpiringTokens": "amount:Tokens! expiresAt:DateTime!",
+    "Grant": (
+        "id:ID! source:GrantSource! amount:Tokens! remaining:Tokens! held:Tokens! priority:Int! expiresAt:DateTime "
+        "createdAt:DateTime! note:String"
+    ),
+    "GrantConnection": "edges:[GrantEdge!]! nodes:[Grant!]! pageInfo:PageInfo! totalCount:Int!",
+    "GrantEdge": "cursor:String! node:Grant!",
+    "Hold": (
+        "id:ID! accountId:ID! project:String state:HoldState! amount:Tokens! captured:Tokens! remaining:Tokens! "
+        "refunded:Tokens! rounding:Tokens! outcome:WorkOutcome lines:[EstimateLine!]! captures:[Capture!]! "
+        "priceBook:PriceBook! createdAt:DateTime! expiresAt:DateTime! endedAt:DateTime description:String"
+    ),
+    "HoldConnection": "edges:[HoldEdge!]! nodes:[Hold!]! pageInfo:PageInfo! totalCount:Int!",
+    "HoldEdge": "cursor:String! node:Hold!",
+    "Capture": "amount:Tokens! lines:[EstimateLine!]! at:DateTime!",
+    "Entry": (
+        "id:ID! version:Version! kind:EntryKind! at:DateTime! totalChange:Tokens! heldChange:Tokens! owedChange:Tokens! "
+        "spent:Tokens! availableAfter:Tokens! project:String ref:String model:String category:String holdId:ID grantId:ID "
+        "note:String"
+    ),
+    "EntryConnection": "edges:[EntryEdge!]! nodes:[Entry!]! pageInfo:PageInfo! totalCount:Int!",
+    "EntryEdge": "cursor:String! node:Entry!",
+    "Viewer": (
+        "kind:CredentialKind! scopes:[String!]! tenantId:ID tenantName:String mode:TenantMode accountId:ID "
+        "expiresAt:DateTime"
+    ),
+    "EstimateSuccess": "estimate:Estimate!",
+    "ReserveSuccess": "hold:Hold! balance:Balance! replayed:Boolean!",
+    "CommitSuccess": "hold:Hold! balance:Balance! amount:Tokens! uncovered:Tokens! replayed:Boolean!",
+    "ReleaseSuccess": "hold:Hold! balance:Balance! replayed:Boolean!",
+    "GrantSuccess": "grant:Grant! balance:Balance! replayed:Boolean!",
+    "AccountSuccess": "account:Account!",
+    "CreateTenantSuccess": "tenantId:ID! secretKey:String!",
+    "CreateApiKeySuccess": "id:ID! key:String!",
+    "RevokeApiKeySuccess": "id:ID! revokedAt:DateTime!",
+    "AdvanceClockSuccess": "now:DateTime!",
+}
+
+ARGUMENTS = {
+    "Query.viewer": "",
+    "Query.prices": "filter:PriceFilter first:Int=100 after:String",
+    "Query.price": "model:String!",
+    "Query.estimate": "input:EstimateInput!",
+    "Query.account": "id:ID externalId:String",
+    "Query.accounts": "first:Int=50 after:String search:String",
+    "Query.hold": "id:ID!",
+    "Query.node": "id:ID!",
+    "Mutation.reserve": "input:ReserveInput!",
+    "Mutation.commit": "input:CommitInput!",
+    "Mutation.release": "input:ReleaseInput!",
+    "Mutation.extend": "input:ExtendInput!",
+    "Mutation.charge": "input:ReserveInput!",
+    "Mutation.refund": "input:RefundInput!",
+    "Mutation.createTenant": "input:CreateTenantInput!",
+    "Mutation.createApiKey": "input:CreateApiKeyInput!",
+    "Mutation.revokeApiKey": "input:RevokeApiKeyInput!",
+    "Mutation.createAccount": "input:CreateAccountInput!",
+    "Mutation.updateAccount": "input:UpdateAccountInput!",
+    "Mutation.grantTokens": "input:GrantTokensInput!",
+    "Mutation.revokeGrant": "input:RevokeGrantInput!",
+    "Mutation.advanceClock": "input:AdvanceClockInput!",
+    "Subscription.balance": "accountId:ID sinceVersion:Version",
+    "Account.balance": "",
+    "Account.grants": "activeOnly:Boolean=true first:Int=50 after:String",
+    "Account.holds": "state:HoldState first:Int=50 after:String",
+    "Account.entries": (
+        "first:Int=50 after:String afterVersion:Version kinds:[EntryKind!] project:String model:String from:DateTime "
+        "to:DateTime"
+    ),
+}
+
+INPUTS = {
+    "PriceFilter": "category:String provider:String tier:String search:String models:[String!]",
+    "LineInput": "ref:String model:String! params:Params count:Int=1",
+    "EstimateInput": "lines:[LineInput!] amount:Tokens accountId:ID accountExternalId:String project:String",
+    "WorkInput": "lines:[LineInput!] amount:Tokens",
+    "ActualInput": "lines:[LineInput!] amount:Tokens",
+    "ReserveInput": (
+        "idempotencyKey:String! accountId:ID accountExternalId:String project:String work:WorkInput! ttlSeconds:Int=900 "
+        "notAfter:DateTime description:String"
+    ),
+    "CommitInput": (
+        "idempotencyKey:String! holdId:ID! actual:ActualInput final:Boolean=true overrun:OverrunPolicy=REFUSE"
+    ),
+    "ReleaseInput": "idempotencyKey:String! holdId:ID! outcome:WorkOutcome=CANCELLED note:String",
+    "ExtendInput": "idempotencyKey:String! holdId:ID! ttlSeconds:Int work:WorkInput",
+    "RefundInput": "idempotencyKey:String! holdId:ID! amount:Tokens reason:String",
+    "CreateTenantInput": "slug:String! name:String! mode:TenantMode! priceBook:String!",
+    "CreateApiKeyInput": "name:String! kind:ApiKeyKind! tenantId:ID expiresAt:DateTime",
+    "RevokeApiKeyInput": "id:ID!",
+    "CreateAccountInput": "externalId:String! name:String! kind:AccountKind=PERSONAL timeZone:TimeZone=UTC",
+    "UpdateAccountInput": "accountId:ID! name:String timeZone:TimeZone frozen:Boolean creditLimit:Tokens",
+    "GrantTokensInput": (
+        "idempotencyKey:String! accountId:ID accountExternalId:String amount:Tokens! source:GrantSource=BONUS "
+        "priority:Int=50 expiresAt:DateTime note:String"
+    ),
+    "RevokeGrantInput": "idempotencyKey:String! grantId:ID! note:String",
+    "AdvanceClockInput": "seconds:Int!",
+}
+
+UNIONS = {
+    "EstimateResult": "EstimateSuccess UnknownModel InvalidParams NotFound InvalidInput",
+    "ReserveResult": (
+        "ReserveSuccess InsufficientTokens AccountFrozen UnknownModel InvalidParams HoldExpired HoldNotOpen "
+        "IdempotencyConflict NotFound InvalidInput"
+    ),
+    "CommitResult": (
+        "CommitSuccess InsufficientTokens AccountFrozen UnknownModel InvalidParams HoldExpired HoldNotOpen HoldExceeded "
+        "NotRefundable IdempotencyConflict NotFound InvalidInput"
+    ),
+    "ReleaseResult": "ReleaseSuccess HoldExpired HoldNotOpen IdempotencyConflict NotFound InvalidInput",
+    "GrantResult": "GrantSuccess IdempotencyConflict NotFound InvalidInput",
+    "AccountResult": "AccountSuccess NotFound InvalidInput",
+    "CreateTenantResult": "CreateTenantSuccess InvalidInput",
+    "CreateApiKeyResult": "CreateApiKeySuccess NotFound InvalidInput",
+    "RevokeApiKeyResult": "RevokeApiKeySuccess NotFound",
+    "AdvanceClockResult": "AdvanceClockSuccess InvalidInput",
+}
+
+WORDS = {
+    "PricingType": "FLAT MATRIX FORMULA",
+    "DimensionType": "INTEGER NUMBER CHOICE BOOLEAN",
+    "EstimateWarning": "LOW_BALANCE",
+    "AccountKind": "PERSONAL TEAM",
+    "BalanceLevel": "GREEN YELLOW RED",
+    "GrantSource": ("PURCHASE PLAN TRIAL BONUS REFERRAL PROMO LOYALTY AUTO_TOP_UP ADJUSTMENT ASSIGNMENT TRANSFER"),
+    "HoldState": "OPEN COMMITTED RELEASED EXPIRED",
+    "WorkOutcome": "CANCELLED FAILED FILTERED TIMED_OUT",
+    "EntryKind": (
+        "GRANT HOLD CAPTURE ROUNDING RELEASE REFUND EXPIRY REVOCATION CLAWBACK SETTLEMENT TRANSFER ASSIGNMENT ADJUSTMENT"
+    ),
+    "OverrunPolicy": "REFUSE CAP CHARGE_AVAILABLE",
+    "TenantMode": "LIVE TEST",
+    "CredentialKind": "ROOT SECRET",
+    "ApiKeyKind": "SECRET",
+}
+
+
+def missing(promised: str, found: set[str]) -> list[str]:
+    return [part for part in promised.split() if part not in found]
+
+
+def with_default(name: str, type_: object, default: object) -> str:
+    text = {True: "true", None: ""}.get(default, getattr(default, "value", str(default))) if default is not None else ""
+    return f"{name}:{type_}" + (f"={text}" if text and text != "Undefined" else "")
+
+
+def test_every_output_field_has_its_type() -> None:
+    wrong = {}
+    for name, promised in OUTPUTS.items():
+        named = SCHEMA.type_map[name]
+        assert isinstance(named, GraphQLObjectType | GraphQLInterfaceType)
+        found = {f"{field}:{definition.type}" for field, definition in named.fields.items()}
+        wrong[name] = missing(promised, found)
+
+    assert {name: parts for name, parts in wrong.items() if parts} == {}
+
+
+def test_every_argument_has_its_type_and_default() -> None:
+    wrong = {}
+    for place, promised in ARGUMENTS.items():
+        type_name, field = place.split(".")
+        named = SCHEMA.type_map[type_name]
+        assert isinstance(named, GraphQLObjectType)
+        arguments = named.fields[field].args
+        found = {with_default(name, given.type, given.default_value) for name, given in arguments.items()}
+        wrong[place] = missing(promised, found)
+        required = {f"{name}:{given.type}" for name, given in arguments.items() if str(given.type).endswith("!")}
+        wrong[place] += [f"now required: {part}" for part in required - set(promised.split())]
+
+    assert {place: parts for place, parts in wrong.items() if parts} == {}
+
+
+def test_every_input_field_has_its_type_and_default() -> None:
+    wrong = {}
+    for name, promised in INPUTS.items():
+        named = SCHEMA.type_map[name]
+        assert isinstance(named, GraphQLInputObjectType)
+        found = {with_default(field, given.type, given.default_value) for field, given in named.fields.items()}
+        wrong[name] = missing(promised, found)
+        required = {f"{field}:{given.type}" for field, given in named.fields.items() if str(given.type).endswith("!")}
+        wrong[name] += [f"now required: {part}" for part in required - set(promised.split())]
+
+    assert {name: parts for name, parts in wrong.items() if parts} == {}
+
+
+def test_work_and_actual_take_exactly_one_member() -> None:
+    for name in ("WorkInput", "ActualInput"):
+        named = SCHEMA.type_map[name]
+        assert isinstance(named, GraphQLInputObjectType)
+        assert named.is_one_of
+
+
+def test_every_union_has_its_members() -> None:
+    wrong = {}
+    for name, promised in UNIONS.items():
+        named = SCHEMA.type_map[name]
+        assert isinstance(named, GraphQLUnionType)
+        wrong[name] = missing(promised, {member.name for member in named.types})
+
+    assert {name: parts for name, parts in wrong.items() if parts} == {}
+
+
+def test_every_word_is_there() -> None:
+    wrong = {}
+    for name, promised in WORDS.items():
+        named = SCHEMA.type_map[name]
+        assert isinstance(named, GraphQLEnumType)
+        wrong[name] = missing(promised, set(named.values))
+
+    assert {name: parts for name, parts in wrong.items() if parts} == {}
+
+
+def test_enum_values_are_upper_case_and_mutation_results_may_be_null() -> None:
+    for named in SCHEMA.type_map.values():
+        if isinstance(named, GraphQLEnumType) and not named.name.startswith("__"):
+            assert all(value.isupper() for value in named.values), named.name
+    for root in (SCHEMA.query_type, SCHEMA.mutation_type, SCHEMA.subscription_type):
+        assert root is not None
+        assert [name for name, field in root.fields.items() if str(field.type).endswith("!")] == []
+
+
+def test_no_union_gives_one_field_name_two_shapes() -> None:
+    """Everything of every member is selected at once, which only validates where the shapes agree."""
+    mutation = SCHEMA.mutation_type
+    assert mutation is not None
+    for field, definition in mutation.fields.items():
+        union = definition.type
+        assert isinstance(union, GraphQLUnionType)
+        parts = " ".join(f"... on {member.name} {{ {leaves(member)} }}" for member in union.types)
+        input_type = definition.args["input"].type
+        document = parse_document(f"mutation($input: {input_type}) {{ {field}(input: $input) {{ {parts} }} }}")
+        assert validate(SCHEMA, document) == []
+
+
+def leaves(named: GraphQLObjectType) -> str:
+    chosen = []
+    for field, definition in named.fields.items():
+        inner = SCHEMA.type_map[str(definition.type).strip("[]!")]
+        chosen.append(f"{field} {{ __typename }}" if isinstance(inner, GraphQLObjectType) else field)
+    return " ".join(chosen)

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import get_args
+
+import pytest
+from graphql import GraphQLInterfaceType
+
+from resolvers.roots import build_schema
+from rules.ledger.kinds import HoldState
+from rules.ledger.refusals import (
+    AccountFrozen,
+    HoldExceeded,
+    HoldExpired,
+    HoldNotOpen,
+    IdempotencyConflict,
+    InsufficientTokens,
+    NotFound,
+    NotRefundable,
+    Refusal,
+)
+from rules.pricing.refusals import InvalidInput, InvalidParams, UnknownModel
+from schema.refusals import problem_of
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+EXAMPLES: list[tuple[Refusal, str, list[str]]] = [
+    (InsufficientTokens(35_000_000, 4_500_000), "INSUFFICIENT_TOKENS", ["35 tokens", "4.5 are available"]),
+    (AccountFrozen(), "ACCOUNT_FROZEN", ["frozen"]),
+    (UnknownModel("flx", ("flux",)), "UNKNOWN_MODEL", ["flx", "flux"]),
+    (InvalidParams("flux", "width", "width must be at most 2048."), "INVALID_PARAMS", ["flux", "width", "2048"]),
+    (HoldExpired(NOON), "HOLD_EXPIRED", ["2026-03-01T12:00:00Z"]),
+    (HoldNotOpen(HoldState.COMMITTED), "HOLD_NOT_OPEN", ["COMMITTED"]),
+    (HoldExceeded(1_000_000, 2_000_000), "HOLD_EXCEEDED", ["2 tokens", "CAP"]),
+    (IdempotencyConflict("job-1"), "IDEMPOTENCY_CONFLICT", ["job-1", "new key"]),
+    (NotFound("account"), "NOT_FOUND", ["no such account"]),
+    (InvalidInput("ttlSeconds", "must be at most 86400"), "INVALID_INPUT", ["ttlSeconds", "86400"]),
+    (NotRefundable(1_000_000, 2_500_000), "NOT_REFUNDABLE", ["2.5 tokens", "1 "]),
+]
+
+
+@pytest.mark.parametrize(("refusal", "code", "said"), EXAMPLES, ids=lambda part: type(part).__name__)
+def test_every_refusal_is_shown_as_its_problem_with_what_is_wrong(refusal: Refusal, code: str, said: list[str]) -> None:
+    problem = problem_of(refusal)
+
+    assert type(problem).__name__ == type(refusal).__name__
+    assert problem.code.value == code
+    assert [text for text in said if text not in problem.message] == []
+
+
+def test_no_refusal_is_left_out_here() -> None:
+    assert {type(refusal) for refusal, _, _ in EXAMPLES} == set(get_args(Refusal))
+
+
+def test_every_problem_is_known_to_the_schema() -> None:
+    schema = build_schema()
+    problem = schema.type_map["Problem"]
+    assert isinstance(problem, GraphQLInterfaceType)
+
+    assert {named.name for named in schema.get_possible_types(problem)} == {
+        refusal.__name__ for refusal in get_args(Refusal)
+    }

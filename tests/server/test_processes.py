@@ -1,0 +1,237 @@
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from server.console import address_of, announcement
+from server.processes import PortUnavailable, listen
+from server.settings import Environment, Settings
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_SECONDS = 30.0
+
+LAUNCHER = """
+import sys
+
+from server.logs import configure_logs
+from server import processes
+from server.processes import listen, run_web_processes
+from server.settings import read_settings
+
+if __name__ == "__main__":
+    configure_logs()
+    settings = read_settings()
+    processes.STOP_SECONDS_MAX = 2
+    with listen(settings) as listener:
+        announce = lambda: print(listener.getsockname()[1], flush=True)
+        ended_well = run_web_processes(settings, listener, announce, application=sys.argv[1])
+    print("after the web server", flush=True)
+    sys.exit(0 if ended_well else 2)
+"""
+
+APPLICATION = """
+import asyncio
+import os
+
+from server.parent_watch import watch_parent
+
+
+def create_app():
+    watch_parent()
+
+    async def app(scope, receive, send):
+        if scope["type"] == "lifespan":
+            while True:
+                message = await receive()
+                await send({"type": message["type"] + ".complete"})
+                if message["type"] == "lifespan.shutdown":
+                    return
+        if scope["path"] == "/slow":
+            await asyncio.sleep(1.5)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": str(os.getpid()).encode()})
+
+    return app
+
+
+def never_ending():
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await asyncio.sleep(3600)
+
+    return app
+
+
+def broken():
+    raise RuntimeError("this application does not start")
+"""
+
+Launch = Callable[..., "Launched"]
+
+
+class Launched:
+    """A running server of one or several processes, and where it answers."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        assert process.stdout is not None
+        self.first_line = process.stdout.readline().strip()
+
+    def get(self, path: str = "/") -> str:
+        # One connection each, so that every process gets its turn.
+        return httpx.get(f"http://127.0.0.1:{self.first_line}{path}", timeout=PATIENCE_SECONDS).text
+
+    def process_ids(self, count: int) -> set[int]:
+        found: set[int] = set()
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while len(found) < count:
+            assert time.monotonic() < deadline, found
+            found.add(int(self.get()))
+        return found
+
+    def rest(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.read()
+
+
+@pytest.fixture
+def launch(tmp_path: Path) -> Iterator[Launch]:
+    (tmp_path / "launcher.py").write_text(LAUNCHER)
+    (tmp_path / "small_application.py").write_text(APPLICATION)
+    launched: list[Launched] = []
+
+    def start(processes: int, application: str = "small_application:create_app") -> Launched:
+        process = subprocess.Popen(
+            [sys.executable, tmp_path / "launcher.py", application],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            env={
+                "PATH": os.environ["PATH"],
+                "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}",
+                "PORT": "0",
+                "WEB_CONCURRENCY": str(processes),
+            },
+        )
+        launched.append(Launched(process))
+        return launched[-1]
+
+    yield start
+    for server in launched:
+        if server.process.poll() is None:
+            server.process.kill()
+        server.process.wait(PATIENCE_SECONDS)
+        server.rest()
+        if server.process.stdout is not None:
+            server.process.stdout.close()
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def is_alive(process_id: int) -> bool:
+    try:
+        # A process that has ended and waits for its parent's notice is no longer alive.
+        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+class TestStopping:
+    @pytest.mark.parametrize("processes", [1, 2])
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+    def test_a_request_in_flight_is_answered_and_what_follows_the_server_still_runs(
+        self, launch: Launch, processes: int, number: signal.Signals
+    ) -> None:
+        server = launch(processes)
+        with socket.create_connection(("127.0.0.1", int(server.first_line)), PATIENCE_SECONDS) as connection:
+            connection.sendall(b"GET /slow HTTP/1.1\r\nHost: here\r\n\r\n")
+            time.sleep(0.5)
+            server.process.send_signal(number)
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+        assert server.process.wait(PATIENCE_SECONDS) == 0
+        assert server.rest() == "after the web server\n"
+
+    @pytest.mark.parametrize("processes", [1, 2])
+    def test_an_application_that_never_stops_is_ended(self, launch: Launch, processes: int) -> None:
+        server = launch(processes, "small_application:never_ending")
+        server.process.terminate()
+        server.process.wait(PATIENCE_SECONDS)
+
+
+class TestSeveralProcesses:
+    def test_a_killed_process_is_replaced(self, launch: Launch) -> None:
+        server = launch(2)
+        first, second = server.process_ids(2)
+        os.kill(first, signal.SIGKILL)
+        wait_until(lambda: not is_alive(first))
+        wait_until(lambda: len({int(server.get()) for _ in range(8)} - {first, second}) == 1)
+        server.process.terminate()
+        assert server.process.wait(PATIENCE_SECONDS) == 0
+
+    def test_none_outlives_a_killed_parent_nor_keeps_the_port(self, launch: Launch) -> None:
+        server = launch(2)
+        children = server.process_ids(2)
+        server.process.kill()
+        server.process.wait(PATIENCE_SECONDS)
+        wait_until(lambda: not any(is_alive(child) for child in children))
+        listen(Settings(port=int(server.first_line))).close()
+
+    @pytest.mark.parametrize("processes", [1, 2])
+    def test_an_application_that_does_not_start_ends_the_server_with_an_error(
+        self, launch: Launch, processes: int
+    ) -> None:
+        server = launch(processes, "small_application:broken")
+        assert server.process.wait(PATIENCE_SECONDS) != 0
+
+
+class TestListening:
+    def test_a_port_in_use_is_named_in_one_line(self) -> None:
+        with listen(Settings(port=0)) as taken:
+            port = taken.getsockname()[1]
+            with pytest.raises(PortUnavailable, match=f"PORT {port}: Address already in use") as refusal:
+                listen(Settings(port=port))
+        assert "\n" not in str(refusal.value)
+
+    def test_an_unknown_host_is_named_in_one_line(self) -> None:
+        with pytest.raises(PortUnavailable, match=r"no\.such\.host\.invalid"):
+            listen(Settings(host="no.such.host.invalid"))
+
+    def test_an_address_of_the_sixth_version_is_written_as_a_browser_takes_it(self) -> None:
+        with listen(Settings(host="::1", port=0)) as listener:
+            assert address_of(listener) == f"http://[::1]:{listener.getsockname()[1]}"
+
+
+class TestAnnouncement:
+    def test_says_where_everything_is_and_gives_a_first_query(self, tmp_path: Path) -> None:
+        (tmp_path / "demo-keys.json").write_text("{}")
+        settings = Settings(port=0, data_dir=tmp_path)
+        with listen(settings) as listener:
+            text = announcement(settings, listener)
+            address = address_of(listener)
+        assert f"{address}/graphql" in text
+        assert f"{address}/\n" in text
+        assert str(tmp_path / "demo-keys.json") in text
+        assert str(tmp_path / "root-key") in text
+        assert f"curl -s {address}/graphql" in text
+
+    def test_shows_no_secret_and_in_production_no_console(self, tmp_path: Path) -> None:
+        key = "a-root-key-that-is-long-enough-to-be-one"
+        settings = Settings(port=0, data_dir=tmp_path, root_key=key, environment=Environment.PRODUCTION)
+        with listen(settings) as listener:
+            text = announcement(settings, listener)
+        assert key not in text
+        assert "GraphiQL" not in text

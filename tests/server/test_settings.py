@@ -1,0 +1,147 @@
+import stat
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+from server.data_directory import DataDirectoryUnusable
+from server.root_key import FILE_NAME, load_root_key
+from server.settings import Environment, InvalidSettings, Settings, read_settings
+from services.secret_key import is_well_formed
+
+A_ROOT_KEY = "a-root-key-that-is-long-enough-to-be-one"
+
+
+class TestReading:
+    def test_an_empty_environment_gives_a_development_server_on_this_machine_alone(self) -> None:
+        settings = read_settings({})
+        assert (settings.host, settings.port, settings.processes) == ("127.0.0.1", 8000, 1)
+        assert settings.data_dir == Path(".data")
+        assert settings.environment is Environment.DEVELOPMENT
+        assert settings.database_url is None
+        assert settings.root_key is None
+
+    def test_every_variable_is_read(self) -> None:
+        environment = {
+            "HOST": "::1",
+            "PORT": "9000",
+            "FAREBOX_DATA_DIR": "/var/lib/farebox data",
+            "DATABASE_URL": "postgresql://owner:secret@db.example:6432/fares?sslmode=require",
+            "FAREBOX_ROOT_KEY": A_ROOT_KEY,
+            "FAREBOX_ENV": "production",
+            "WEB_CONCURRENCY": "4",
+        }
+        assert read_settings(environment) == Settings(
+            host="::1",
+            port=9000,
+            data_dir=Path("/var/lib/farebox data"),
+            database_url="postgresql://owner:secret@db.example:6432/fares?sslmode=require",
+            root_key=A_ROOT_KEY,
+            environment=Environment.PRODUCTION,
+            processes=4,
+        )
+
+    def test_an_empty_variable_is_an_absent_one(self) -> None:
+        assert (
+            read_settings(dict.fromkeys(("PORT", "DATABASE_URL", "FAREBOX_ROOT_KEY", "FAREBOX_ENV"), "")) == Settings()
+        )
+
+    def test_a_socket_s_directory_may_stand_in_the_database_url(self) -> None:
+        dsn = "postgresql://farebox@/farebox?host=%2Ftmp%2Fa%20b&port=5432"
+        assert read_settings({"DATABASE_URL": dsn}).database_url == dsn
+
+
+class TestRefusing:
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("PORT", "http"),
+            ("PORT", "-1"),
+            ("PORT", "65536"),
+            ("PORT", "8000.0"),
+            ("PORT", "8_000"),
+            ("PORT", "٨٠"),
+            ("PORT", "9" * 5000),
+            ("HOST", "local host"),
+            ("HOST", "http://localhost"),
+            ("FAREBOX_ENV", "Production"),
+            ("FAREBOX_ENV", "staging"),
+            ("FAREBOX_DATA_DIR", "a\0b"),
+            ("FAREBOX_DATA_DIR", "~nobody-of-that-name/data"),
+            ("WEB_CONCURRENCY", "0"),
+            ("WEB_CONCURRENCY", "65"),
+            ("WEB_CONCURRENCY", "auto"),
+        ],
+    )
+    def test_a_wrong_value_is_named_with_what_would_be_right(self, name: str, value: str) -> None:
+        with pytest.raises(InvalidSettings, match=f"{name} must be .+, not ") as refusal:
+            read_settings({name: value})
+        assert "\n" not in str(refusal.value)
+        assert len(str(refusal.value)) < 250
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("DATABASE_URL", "mysql://me:hunter2@localhost/fares"),
+            ("DATABASE_URL", "postgresql://me:hunter2@localhost"),
+            ("DATABASE_URL", "postgresql://me:hunter2@localhost:port/fares"),
+            ("DATABASE_URL", "postgresql://me:hunter2@[half/fares"),
+            ("FAREBOX_ROOT_KEY", "hunter2"),
+            ("FAREBOX_ROOT_KEY", "hunter2 " * 10),
+            ("FAREBOX_ROOT_KEY", "hunter2" * 100),
+        ],
+    )
+    def test_a_wrong_secret_is_not_repeated(self, name: str, value: str) -> None:
+        with pytest.raises(InvalidSettings, match=f"{name} must be") as refusal:
+            read_settings({name: value})
+        assert "hunter2" not in str(refusal.value)
+        assert refusal.value.__cause__ is None
+
+    def test_all_faults_are_told_at_once(self) -> None:
+        with pytest.raises(InvalidSettings, match=r"PORT.*FAREBOX_ENV.*WEB_CONCURRENCY"):
+            read_settings({"PORT": "x", "FAREBOX_ENV": "x", "WEB_CONCURRENCY": "x"})
+
+    def test_a_misspelt_name_is_not_passed_over(self) -> None:
+        with pytest.raises(
+            InvalidSettings, match=r"FAREBOX_ENVIRONMENT is not a setting \(did you mean FAREBOX_ENV\?\)"
+        ):
+            read_settings({"FAREBOX_ENVIRONMENT": "production"})
+
+    def test_variables_of_the_test_suite_and_of_strangers_are_no_settings(self) -> None:
+        assert read_settings({"FAREBOX_TEST_DATABASE_URL": "x", "PATH": "/bin"}) == Settings()
+
+
+class TestSecrets:
+    def test_the_text_of_settings_shows_no_secret(self) -> None:
+        settings = Settings(database_url="postgresql://me:hunter2@localhost/fares", root_key=A_ROOT_KEY)
+        assert "hunter2" not in repr(settings)
+        assert A_ROOT_KEY not in repr(settings)
+
+    def test_a_given_root_key_is_used_and_written_nowhere(self, tmp_path: Path) -> None:
+        assert load_root_key(Settings(data_dir=tmp_path, root_key=A_ROOT_KEY)) == A_ROOT_KEY
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_root_key_is_made_once_and_kept_for_its_owner_alone(self, tmp_path: Path) -> None:
+        settings = Settings(data_dir=tmp_path / "data")
+        key = load_root_key(settings)
+        assert is_well_formed(key)
+        assert load_root_key(settings) == key
+        assert stat.S_IMODE((settings.data_dir / FILE_NAME).stat().st_mode) == 0o600
+        assert [path.name for path in settings.data_dir.iterdir()] == [FILE_NAME]
+
+    def test_processes_that_start_together_agree_on_the_root_key(self, tmp_path: Path) -> None:
+        settings = Settings(data_dir=tmp_path)
+        with ProcessPoolExecutor(max_workers=4, mp_context=get_context("spawn")) as pool:
+            keys = set(pool.map(load_root_key, [settings] * 16))
+        assert len(keys) == 1
+
+    def test_a_file_that_holds_no_key_is_named(self, tmp_path: Path) -> None:
+        (tmp_path / FILE_NAME).write_text("\n")
+        with pytest.raises(DataDirectoryUnusable, match=FILE_NAME):
+            load_root_key(Settings(data_dir=tmp_path))
+
+    def test_a_data_directory_that_is_a_file_is_named(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("")
+        with pytest.raises(DataDirectoryUnusable, match="file"):
+            load_root_key(Settings(data_dir=tmp_path / "file"))

@@ -1,0 +1,132 @@
+"""Accounts' versions in a real table, read as the ledger's are: what is due is settled first."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+from uuid import UUID, uuid4
+
+import asyncpg
+
+from services.live.reader import Position
+
+TENANT = UUID(int=1)
+
+_CREATE = """
+    CREATE UNLOGGED TABLE {table} (
+        account_id uuid PRIMARY KEY,
+        tenant_id uuid NOT NULL,
+        version bigint NOT NULL,
+        as_of timestamptz NOT NULL DEFAULT clock_timestamp(),
+        due_at timestamptz,
+        clock_ahead interval NOT NULL DEFAULT '0'
+    )
+"""
+_SETTLE = """
+    UPDATE {table} SET version = version + 1, as_of = due_at, due_at = NULL
+    WHERE account_id = $1 AND tenant_id = $2 AND due_at <= clock_timestamp() + clock_ahead
+"""
+_READ = """
+    SELECT version, as_of, extract(epoch FROM due_at - clock_timestamp() - clock_ahead)::float AS due_in_seconds
+    FROM {table} WHERE account_id = $1 AND tenant_id = $2
+"""
+_POSITIONS = """
+    SELECT account_id, version,
+        extract(epoch FROM due_at - clock_timestamp() - clock_ahead)::float AS due_in_seconds
+    FROM {table} WHERE account_id = ANY ($1)
+"""
+_COMMIT = """
+    UPDATE {table} SET version = version + 1, as_of = clock_timestamp() WHERE account_id = $1 RETURNING version
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    version: int
+    as_of: datetime
+    due_in_seconds: float | None
+
+    @property
+    def order(self) -> tuple[int, datetime]:
+        return self.version, self.as_of
+
+
+class AccountsTable:
+    """A reader over a table of its own that counts what it is asked, and can be slowed down or made to fail."""
+
+    def __init__(self, dsn: str) -> None:
+        self.dsn = dsn
+        self.reads: Counter[UUID] = Counter()
+        self.comparisons = 0
+        self.reading_now: Counter[UUID] = Counter()
+        self.reading_at_once_max = 0
+        self.read_seconds = 0.0
+        self.fails = False
+        self._table = f"live_account_{uuid4().hex}"
+
+    async def __aenter__(self) -> Self:
+        self.pool = await asyncpg.create_pool(self.dsn, min_size=1, max_size=5)
+        await self.pool.execute(self._sql(_CREATE))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.pool.execute(self._sql("DROP TABLE {table}"))
+        await self.pool.close()
+
+    def _sql(self, statement: str) -> str:
+        return statement.format(table=self._table)
+
+    async def open(self, *, version: int = 1, due_in_seconds: float | None = None) -> UUID:
+        account_id = uuid4()
+        await self.pool.execute(
+            self._sql(
+                "INSERT INTO {table} (account_id, tenant_id, version, due_at)"
+                " VALUES ($1, $2, $3, clock_timestamp() + make_interval(secs => $4))"
+            ),
+            account_id,
+            TENANT,
+            version,
+            due_in_seconds,
+        )
+        return account_id
+
+    async def commit(self, account_id: UUID) -> int:
+        version = await self.pool.fetchval(self._sql(_COMMIT), account_id)
+        assert isinstance(version, int)
+        return version
+
+    async def reset_window(self, account_id: UUID) -> None:
+        await self.pool.execute(
+            self._sql("UPDATE {table} SET as_of = clock_timestamp() WHERE account_id = $1"), account_id
+        )
+
+    async def move_clock(self, account_id: UUID, *, seconds: float) -> None:
+        await self.pool.execute(
+            self._sql("UPDATE {table} SET clock_ahead = clock_ahead + make_interval(secs => $2) WHERE account_id = $1"),
+            account_id,
+            seconds,
+        )
+
+    async def read(self, tenant_id: UUID, account_id: UUID) -> Shown | None:
+        self.reads[account_id] += 1
+        self.reading_now[account_id] += 1
+        self.reading_at_once_max = max(self.reading_at_once_max, self.reading_now[account_id])
+        try:
+            if self.fails:
+                raise ConnectionError("the database is away")
+            await self.pool.execute(self._sql(_SETTLE), account_id, tenant_id)
+            row = await self.pool.fetchrow(self._sql(_READ), account_id, tenant_id)
+            # After the row was read, so that what is committed meanwhile is not in it.
+            await asyncio.sleep(self.read_seconds)
+        finally:
+            self.reading_now[account_id] -= 1
+        return None if row is None else Shown(row["version"], row["as_of"], row["due_in_seconds"])
+
+    async def positions(self, accounts: Sequence[UUID]) -> Mapping[UUID, Position]:
+        self.comparisons += 1
+        if self.fails:
+            raise ConnectionError("the database is away")
+        rows = await self.pool.fetch(self._sql(_POSITIONS), accounts)
+        return {row["account_id"]: Position(row["version"], row["due_in_seconds"]) for row in rows}
