@@ -14,8 +14,7 @@ import asyncpg
 from models.database import Database
 from models.statements import statement
 from rules.pricing.price_book import PriceBook
-from rules.pricing.toml import read_price_book
-from rules.pricing.toml_sections import Fault
+from rules.pricing.toml import Fault, read_price_book
 from services.read_through_cache import ReadThroughCache
 
 IN_FORCE_SECONDS: Final = 1.0

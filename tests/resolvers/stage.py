@@ -128,6 +128,7 @@ class Feed:
     def __init__(self) -> None:
         self.listeners: list[asyncio.Queue[Any]] = []
         self.since: list[int | None] = []
+        self.listened = asyncio.Event()
 
     @asynccontextmanager
     async def watch(
@@ -136,6 +137,7 @@ class Feed:
         queue: asyncio.Queue[Any] = asyncio.Queue()
         self.listeners.append(queue)
         self.since.append(since_version)
+        self.listened.set()
 
         async def events() -> AsyncIterator[Any]:
             while True:

@@ -9,6 +9,7 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSchema,
     GraphQLUnionType,
+    Undefined,
     validate,
 )
 from graphql import parse as parse_document
@@ -44,7 +45,8 @@ OUTPUTS = {
     "NotRefundable": "code:ProblemCode! message:String!",
     "Price": (
         "model:String! name:String! category:String! provider:String tier:String premium:Boolean! notes:String "
-        "pricingType:PricingType! tokenCost:Tokens! minTokenCost:Tokens! maxTokenCost:Tokens dimensions:[PriceDimension!]!"
+        "pricingType:PricingType! tokenCost:Tokens! minTokenCost:Tokens! maxTokenCost:Tokens "
+        "dimensions:[PriceDimension!]!"
     ),
     "PriceDimension": (
         "name:String! type:DimensionType! unit:String values:[String!] default:String minimum:String maximum:String"
@@ -63,8 +65,8 @@ OUTPUTS = {
     ),
     "CostStep": "label:String! amount:Tokens!",
     "Account": (
-        "id:ID! externalId:String! name:String! kind:AccountKind! timeZone:TimeZone! creditLimit:Tokens! frozen:Boolean! "
-        "balance:Balance! grants:GrantConnection! holds:HoldConnection! entries:EntryConnection!"
+        "id:ID! externalId:String! name:String! kind:AccountKind! timeZone:TimeZone! creditLimit:Tokens! "
+        "frozen:Boolean! balance:Balance! grants:GrantConnection! holds:HoldConnection! entries:EntryConnection!"
     ),
     "AccountConnection": "edges:[AccountEdge!]! nodes:[Account!]! pageInfo:PageInfo! totalCount:Int!",
     "AccountEdge": "cursor:String! node:Account!",
@@ -88,9 +90,9 @@ OUTPUTS = {
     "HoldEdge": "cursor:String! node:Hold!",
     "Capture": "amount:Tokens! lines:[EstimateLine!]! at:DateTime!",
     "Entry": (
-        "id:ID! version:Version! kind:EntryKind! at:DateTime! totalChange:Tokens! heldChange:Tokens! owedChange:Tokens! "
-        "spent:Tokens! availableAfter:Tokens! project:String ref:String model:String category:String holdId:ID grantId:ID "
-        "note:String"
+        "id:ID! version:Version! kind:EntryKind! at:DateTime! totalChange:Tokens! heldChange:Tokens! "
+        "owedChange:Tokens! spent:Tokens! availableAfter:Tokens! project:String ref:String model:String "
+        "category:String holdId:ID grantId:ID note:String"
     ),
     "EntryConnection": "edges:[EntryEdge!]! nodes:[Entry!]! pageInfo:PageInfo! totalCount:Int!",
     "EntryEdge": "cursor:String! node:Entry!",
@@ -150,8 +152,8 @@ INPUTS = {
     "WorkInput": "lines:[LineInput!] amount:Tokens",
     "ActualInput": "lines:[LineInput!] amount:Tokens",
     "ReserveInput": (
-        "idempotencyKey:String! accountId:ID accountExternalId:String project:String work:WorkInput! ttlSeconds:Int=900 "
-        "notAfter:DateTime description:String"
+        "idempotencyKey:String! accountId:ID accountExternalId:String project:String work:WorkInput! "
+        "ttlSeconds:Int=900 notAfter:DateTime description:String"
     ),
     "CommitInput": (
         "idempotencyKey:String! holdId:ID! actual:ActualInput final:Boolean=true overrun:OverrunPolicy=REFUSE"
@@ -179,8 +181,8 @@ UNIONS = {
         "IdempotencyConflict NotFound InvalidInput"
     ),
     "CommitResult": (
-        "CommitSuccess InsufficientTokens AccountFrozen UnknownModel InvalidParams HoldExpired HoldNotOpen HoldExceeded "
-        "NotRefundable IdempotencyConflict NotFound InvalidInput"
+        "CommitSuccess InsufficientTokens AccountFrozen UnknownModel InvalidParams HoldExpired HoldNotOpen "
+        "HoldExceeded NotRefundable IdempotencyConflict NotFound InvalidInput"
     ),
     "ReleaseResult": "ReleaseSuccess HoldExpired HoldNotOpen IdempotencyConflict NotFound InvalidInput",
     "GrantResult": "GrantSuccess IdempotencyConflict NotFound InvalidInput",
@@ -201,7 +203,8 @@ WORDS = {
     "HoldState": "OPEN COMMITTED RELEASED EXPIRED",
     "WorkOutcome": "CANCELLED FAILED FILTERED TIMED_OUT",
     "EntryKind": (
-        "GRANT HOLD CAPTURE ROUNDING RELEASE REFUND EXPIRY REVOCATION CLAWBACK SETTLEMENT TRANSFER ASSIGNMENT ADJUSTMENT"
+        "GRANT HOLD CAPTURE ROUNDING RELEASE REFUND EXPIRY REVOCATION CLAWBACK SETTLEMENT TRANSFER "
+        "ASSIGNMENT ADJUSTMENT"
     ),
     "OverrunPolicy": "REFUSE CAP CHARGE_AVAILABLE",
     "TenantMode": "LIVE TEST",
@@ -215,8 +218,10 @@ def missing(promised: str, found: set[str]) -> list[str]:
 
 
 def with_default(name: str, type_: object, default: object) -> str:
-    text = {True: "true", None: ""}.get(default, getattr(default, "value", str(default))) if default is not None else ""
-    return f"{name}:{type_}" + (f"={text}" if text and text != "Undefined" else "")
+    if default is None or default is Undefined:
+        return f"{name}:{type_}"
+    text = str(default).lower() if isinstance(default, bool) else getattr(default, "value", default)
+    return f"{name}:{type_}={text}"
 
 
 def test_every_output_field_has_its_type() -> None:

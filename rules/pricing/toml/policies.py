@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rules.pricing.offers import MAX_MINOR_UNITS, Package, Plan, PlanInterval
 from rules.pricing.policies import GRANT_SOURCES, AutoTopUpPolicy, Policies
 from rules.pricing.slugs import is_slug
-from rules.pricing.toml_sections import Section
+from rules.pricing.toml.sections import Section
 
 MAX_OFFERS = 100
 MAX_MONTHS = 1_200

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.pricing.price_book import PriceBook
-from rules.pricing.toml import MAX_SOURCE_CHARACTERS, read_price_book
-from rules.pricing.toml_sections import MAX_FAULTS
+from rules.pricing.toml.reader import MAX_SOURCE_CHARACTERS, read_price_book
+from rules.pricing.toml.sections import MAX_FAULTS
 from tests.rules.pricing.books import HEADER, PRICE_BOOKS, faults_of
 
 MANY_FAULTS = Path(__file__).with_name("many_faults.toml").read_text(encoding="utf-8")

@@ -6,7 +6,7 @@ from rules.pricing.examples import Example, ExampleLine
 from rules.pricing.price_book import PriceBook
 from rules.pricing.rating import MAX_COUNT, MAX_LINES, LineRequest, Priced, Purpose, price_lines
 from rules.pricing.tokens import format_tokens
-from rules.pricing.toml_sections import Section
+from rules.pricing.toml.sections import Section
 
 MAX_EXAMPLES = 100
 

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from rules.pricing.exact_numbers import Number, NumberOutOfForm, exact_number
 from rules.pricing.tokens import parse_token_literal
-from rules.pricing.toml_positions import Path, path_text
+from rules.pricing.toml.positions import Path, path_text
 
 MAX_FAULTS = 1_000
 """Further faults are only counted: nobody mends more in one go."""

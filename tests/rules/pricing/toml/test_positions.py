@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from rules.pricing.toml_positions import path_text, toml_lines
+from rules.pricing.toml.positions import path_text, toml_lines
 
 SOURCE = '''# A comment with [brackets] and key = "value"
 slug = "x"

@@ -8,9 +8,9 @@ from fractions import Fraction
 from rules.pricing.dimensions import Dimension, Value
 from rules.pricing.exact_numbers import simplest
 from rules.pricing.formulas import Flat, Formula, Matrix, Pricing, Rate
-from rules.pricing.toml_dimensions import DimensionIndex
-from rules.pricing.toml_sections import Section
-from rules.pricing.toml_tables import MAX_TERMS, read_table, refuse_other_choices
+from rules.pricing.toml.dimensions import DimensionIndex
+from rules.pricing.toml.sections import Section
+from rules.pricing.toml.tables import MAX_TERMS, read_table, refuse_other_choices
 
 NOT_ALLOWED = "not allowed"
 """What a matrix says of a combination that is not offered."""

@@ -10,13 +10,11 @@ from decimal import Decimal
 from rules.pricing.price_book import PriceBook
 from rules.pricing.slugs import is_slug
 from rules.pricing.tokens import MICROS
-from rules.pricing.toml_examples import check_examples, read_examples
-from rules.pricing.toml_policies import read_packages, read_plans, read_policies
-from rules.pricing.toml_positions import toml_lines
-from rules.pricing.toml_prices import BookDefaults, read_prices
-from rules.pricing.toml_sections import Fault, Faults, Section
-
-__all__ = ["Fault", "read_price_book"]
+from rules.pricing.toml.examples import check_examples, read_examples
+from rules.pricing.toml.policies import read_packages, read_plans, read_policies
+from rules.pricing.toml.positions import toml_lines
+from rules.pricing.toml.prices import BookDefaults, read_prices
+from rules.pricing.toml.sections import Fault, Faults, Section
 
 MAX_SOURCE_CHARACTERS = 1_000_000
 MAX_TIERS = 50

@@ -8,8 +8,8 @@ from decimal import Decimal, InvalidOperation
 from rules.pricing.dimensions import Dimension, DimensionType, Value
 from rules.pricing.exact_numbers import SMALLEST_STEP, Number, NumberOutOfForm, exact_number, number_text, simplest
 from rules.pricing.formulas import ChoiceTable, RangeTable, Table
-from rules.pricing.toml_dimensions import DimensionIndex
-from rules.pricing.toml_sections import Section
+from rules.pricing.toml.dimensions import DimensionIndex
+from rules.pricing.toml.sections import Section
 
 MAX_TERMS = 50
 """Surcharges, rates or multipliers of one price, and ranges of one of them."""

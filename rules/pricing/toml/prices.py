@@ -12,9 +12,9 @@ from rules.pricing.formulas import Formula, Pricing
 from rules.pricing.price_book import Price, PriceBounds
 from rules.pricing.slugs import is_slug, model_slug
 from rules.pricing.tokens import MAX_MICROS, MAX_TOKENS
-from rules.pricing.toml_dimensions import read_dimensions
-from rules.pricing.toml_formulas import read_pricing
-from rules.pricing.toml_sections import Section
+from rules.pricing.toml.dimensions import read_dimensions
+from rules.pricing.toml.formulas import read_pricing
+from rules.pricing.toml.sections import Section
 
 MAX_PRICES = 2_000
 MAX_NOTES_CHARACTERS = 1_000

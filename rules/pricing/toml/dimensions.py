@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from rules.pricing.dimensions import BOOLEAN_VALUES, Dimension, DimensionType, ParamFault, Value, canonical_value
 from rules.pricing.exact_numbers import Number
-from rules.pricing.toml_sections import Section, shown
+from rules.pricing.toml.sections import Section, shown
 
 MAX_DIMENSIONS = 20
 MAX_VALUES = 200

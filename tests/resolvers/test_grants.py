@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from rules.ledger.kinds import GrantSource
+from rules.ledger.outcomes import GrantEffect
+from rules.ledger.refusals import IdempotencyConflict, NotFound
+from rules.ledger.requests import GrantRequest, RevokeGrantRequest
+from rules.ledger.state import Grant
+from rules.pricing.refusals import InvalidInput
+from rules.pricing.tokens import MICROS
+from tests.resolvers.conftest import Ask
+from tests.resolvers.stage import ACCOUNT, ACCOUNT_ID, GRANT_ID, HOLD_ID, NOON, TENANT, Stage, a_balance
+
+GRANT = """mutation($input: GrantTokensInput!) { grantTokens(input: $input) { __typename
+    ... on GrantSuccess { grant { id amount } balance { version } replayed } ... on Problem { code } } }"""
+REVOKE = "mutation($input: RevokeGrantInput!) { revokeGrant(input: $input) { __typename ... on Problem { code } } }"
+
+EFFECT = GrantEffect(Grant(1, GrantSource.BONUS, 5 * MICROS, 5 * MICROS, NOON), a_balance(), replayed=True)
+
+
+async def test_a_grant_asks_for_what_the_input_says(ask: Ask, stage: Stage) -> None:
+    stage.grants.answers["grant_tokens"] = EFFECT
+    given = {
+        "idempotencyKey": "k",
+        "accountId": ACCOUNT_ID,
+        "amount": "9007199254.740993",
+        "source": "LOYALTY",
+        "priority": 0,
+        "expiresAt": "2027-01-01T00:00:00Z",
+        "note": "thanks",
+    }
+
+    result = await ask(GRANT, input=given)
+
+    assert stage.grants.request == GrantRequest(
+        TENANT,
+        ACCOUNT,
+        key="k",
+        amount=2**53 + 1,
+        source=GrantSource.LOYALTY,
+        priority=0,
+        expires_at=datetime(2027, 1, 1, tzinfo=UTC),
+        note="thanks",
+    )
+    assert result.data == {
+        "grantTokens": {
+            "__typename": "GrantSuccess",
+            "grant": {"id": GRANT_ID, "amount": "5"},
+            "balance": {"version": 9},
+            "replayed": True,
+        }
+    }
+
+
+@pytest.mark.parametrize("given", [{}, {"source": None, "priority": None}])
+async def test_a_grant_is_a_bonus_of_middle_priority_unless_it_says_otherwise(
+    ask: Ask, stage: Stage, given: dict[str, Any]
+) -> None:
+    stage.grants.answers["grant_tokens"] = EFFECT
+
+    await ask(GRANT, input={"idempotencyKey": "k", "accountExternalId": "alice", "amount": 5} | given)
+
+    assert stage.grants.request == GrantRequest(TENANT, ACCOUNT, key="k", amount=5 * MICROS)
+
+
+async def test_a_revocation_names_a_grant(ask: Ask, stage: Stage) -> None:
+    stage.grants.answers["revoke_grant"] = EFFECT
+
+    result = await ask(REVOKE, input={"idempotencyKey": "k", "grantId": GRANT_ID, "note": "n"})
+    wrong = await ask(REVOKE, input={"idempotencyKey": "k", "grantId": HOLD_ID})
+
+    assert result.data == {"revokeGrant": {"__typename": "GrantSuccess"}}
+    assert wrong.data == {"revokeGrant": {"__typename": "NotFound", "code": "NOT_FOUND"}}
+    assert stage.grants.request == RevokeGrantRequest(TENANT, ACCOUNT, key="k", grant_id=1, note="n")
+
+
+@pytest.mark.parametrize("refusal", [IdempotencyConflict("k"), NotFound("account"), InvalidInput("amount", "m")])
+async def test_every_refusal_of_a_grant_is_a_member_of_its_result(ask: Ask, stage: Stage, refusal: Any) -> None:
+    stage.grants.answers |= {"grant_tokens": refusal, "revoke_grant": refusal}
+
+    granted = await ask(GRANT, input={"idempotencyKey": "k", "accountId": ACCOUNT_ID, "amount": 5})
+    revoked = await ask(REVOKE, input={"idempotencyKey": "k", "grantId": GRANT_ID})
+
+    assert granted.data is not None
+    assert revoked.data is not None
+    assert granted.data["grantTokens"]["__typename"] == type(refusal).__name__
+    assert revoked.data["revokeGrant"]["__typename"] == type(refusal).__name__
+
+
+async def test_a_grant_to_nobody_is_invalid(ask: Ask, stage: Stage) -> None:
+    result = await ask(GRANT, input={"idempotencyKey": "k", "amount": 5})
+
+    assert result.data == {"grantTokens": {"__typename": "InvalidInput", "code": "INVALID_INPUT"}}
+    assert stage.grants.calls == []
