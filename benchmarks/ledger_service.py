@@ -74,9 +74,7 @@ class LedgerService:
     async def commit(self, account_id: UUID, key: str, hold_id: int, amount_micros: int) -> None:
         """Captures an amount and gives the rest back."""
         once = Once(Mutation.COMMIT, key, fingerprint_of(key, amount_micros))
-        outcome = await self._writer.submit(
-            Commit(self._tenant_id, account_id, once, hold_id, amount=amount_micros)
-        )
+        outcome = await self._writer.submit(Commit(self._tenant_id, account_id, once, hold_id, amount=amount_micros))
         assert isinstance(outcome, HoldEffect), outcome
 
     async def count_holds(self) -> int:

@@ -47,9 +47,7 @@ class OneCallRival:
         """Makes an account with these grants, in burn order."""
         account_id = uuid4()
         async with self._connection() as connection:
-            await connection.execute(
-                statement("call_open_account"), account_id, self._tenant_id, list(grants_micros)
-            )
+            await connection.execute(statement("call_open_account"), account_id, self._tenant_id, list(grants_micros))
         return account_id
 
     async def reserve(self, account_id: UUID, key: str, amount_micros: int) -> Reserved | None:

@@ -20,17 +20,10 @@ from models.account import AccountKind
 from models.api_key import ApiKeyKind
 from models.tenant import TenantMode
 from rules.ledger.balance import BalanceSnapshot
-from rules.ledger.outcomes import GrantEffect, HoldEffect
+from rules.ledger.outcomes import CommitOutcome, GrantOutcome, ReleaseOutcome, ReserveOutcome
 from rules.ledger.records import Estimated, Page, Slice
 from rules.ledger.refusals import (
-    AccountFrozen,
-    HoldExceeded,
-    HoldExpired,
-    HoldNotOpen,
-    IdempotencyConflict,
-    InsufficientTokens,
     NotFound,
-    NotRefundable,
 )
 from rules.ledger.requests import (
     CommitRequest,
@@ -51,23 +44,6 @@ from services.tenants import CreatedTenant
 __all__ = ["AccountRecord", "Context", "Info", "LedgerReads", "PriceBooks", "PublishedBook", "Services"]
 
 EstimateOutcome = Estimated | UnknownModel | InvalidParams | NotFound | InvalidInput
-ReserveOutcome = (
-    HoldEffect
-    | InsufficientTokens
-    | AccountFrozen
-    | UnknownModel
-    | InvalidParams
-    | HoldExpired
-    | HoldNotOpen
-    | IdempotencyConflict
-    | NotFound
-    | InvalidInput
-)
-"""Of reserve and extend."""
-CommitOutcome = ReserveOutcome | HoldExceeded | NotRefundable
-"""Of commit, charge and refund."""
-ReleaseOutcome = HoldEffect | HoldExpired | HoldNotOpen | IdempotencyConflict | NotFound | InvalidInput
-GrantOutcome = GrantEffect | IdempotencyConflict | NotFound | InvalidInput
 
 
 class LiveBalance(Protocol):

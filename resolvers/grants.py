@@ -6,11 +6,11 @@ from uuid import UUID
 
 import strawberry
 
-from resolvers.context import GrantOutcome, Info
+from resolvers.context import Info
 from resolvers.scope import required_account, row_of, tenant_with
 from rules.identity import IdKind
 from rules.ledger.kinds import GrantSource
-from rules.ledger.outcomes import GrantEffect
+from rules.ledger.outcomes import GrantEffect, GrantOutcome
 from rules.ledger.refusals import NotFound
 from rules.ledger.requests import GrantRequest, RevokeGrantRequest
 from schema.balances import shown_balance, shown_grant

@@ -6,13 +6,13 @@ from uuid import UUID
 
 import strawberry
 
-from resolvers.context import CommitOutcome, Info, ReserveOutcome
+from resolvers.context import Info
 from resolvers.scope import required_account, row_of, tenant_with
 from resolvers.work import work_of
 from rules.identity import IdKind
 from rules.ledger.commands import HOLD_TTL_SECONDS_DEFAULT
 from rules.ledger.kinds import OverrunPolicy, WorkOutcome
-from rules.ledger.outcomes import HoldEffect
+from rules.ledger.outcomes import CommitOutcome, HoldEffect, ReserveOutcome
 from rules.ledger.refusals import NotFound
 from rules.ledger.requests import CommitRequest, ExtendRequest, RefundRequest, ReleaseRequest, ReserveRequest
 from rules.pricing.refusals import InvalidInput

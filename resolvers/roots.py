@@ -7,6 +7,7 @@ from graphql import GraphQLSchema, Undefined, is_input_object_type, is_interface
 from strawberry.schema.config import StrawberryConfig
 
 from resolvers.accounts import AccountMutations, AccountQueries
+from resolvers.direct_calls import call_directly
 from resolvers.grants import GrantMutations
 from resolvers.holds import HoldMutations, HoldQueries
 from resolvers.live import LiveSubscriptions
@@ -45,6 +46,7 @@ def build_schema() -> GraphQLSchema:
     # Strawberry keeps the schema that graphql-core executes under this name only.
     graphql_schema = built._schema
     _finish(graphql_schema)
+    call_directly(graphql_schema)
     return graphql_schema
 
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class CredentialKind(StrEnum):
-    """What kind of credential a request carries."""
+    """What kind of credential a request carries: ROOT is the operator's key, SECRET a tenant's backend's."""
 
     ROOT = "ROOT"
     SECRET = "SECRET"

@@ -15,8 +15,8 @@ from services.accounts import Accounts
 from services.credentials import Credentials
 from services.fares import Fares
 from services.grants import Grants
-from services.ledger.due_accounts import Sweeper
 from services.ledger.reads import AccountReading, LedgerReads
+from services.ledger.sweeper import Sweeper
 from services.ledger.writer import Writer
 from services.live.hub import LiveHub
 from services.live.postgres_bus import PostgresBus

@@ -34,6 +34,9 @@ from graphql.language.visitor import SKIP
 from resolvers.errors import ErrorCode, coded
 from server.unstorable_text import is_unstorable
 
+LENGTH_MAX = 262_144
+"""Characters, comments and blanks included."""
+COMMENTS_MAX = 2_000
 TOKENS_MAX = 2_000
 """Lexical tokens; the introspection that tools send has about 350."""
 DEPTH_MAX = 20
@@ -49,6 +52,8 @@ REMEMBERED_LENGTH_MAX = 16_384
 """Characters; longer texts are parsed each time, so that what is remembered stays within some megabytes."""
 ERRORS_MAX = 20
 """Faults told of one document."""
+
+_ABORTED = "Parsing aborted."
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +102,17 @@ class Documents:
 
     def _judged(self, text: str) -> Document | list[GraphQLError]:
         try:
-            node = parse(text, max_tokens=TOKENS_MAX, allow_empty_selection_sets=False)
+            node = parse(
+                text,
+                max_source_length=LENGTH_MAX,
+                max_lexical_tokens=TOKENS_MAX,
+                max_comments=COMMENTS_MAX,
+                allow_empty_selection_sets=False,
+            )
         except GraphQLSyntaxError as error:
-            if "more than" in error.message and "tokens" in error.message:
-                raise _too_complex(f"The document has more than {TOKENS_MAX} tokens.") from None
+            # The parser says that a bound was passed in no other way.
+            if error.message.endswith(_ABORTED):
+                raise _too_complex(error.message) from None
             raise
         _Measure(node).judge()
         visit(node, _RefuseUnstorableText())

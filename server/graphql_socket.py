@@ -48,6 +48,9 @@ class Closed(Exception):
         self.reason = reason
 
 
+_NOT_READ: Final = Closed(1011, "The client does not read")
+
+
 class GraphqlSocket:
     """An endpoint for websockets; each gets a connection of its own."""
 
@@ -91,11 +94,16 @@ class _Connection:
             await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
             if reading.done() and not reading.cancelled():
                 closed = reading.exception()
-                if isinstance(closed, Closed):
-                    self._close_soon(closed)
-                elif closed is not None and not isinstance(closed, WebSocketDisconnect | TimeoutError):
-                    logger.error("a websocket failed", exc_info=closed)
-                    self._close_soon(Closed(1011, "Internal error"))
+                match closed:
+                    case Closed():
+                        self._close_soon(closed)
+                    case TimeoutError():
+                        self._close_soon(_NOT_READ)
+                    case None | WebSocketDisconnect():
+                        pass
+                    case _:
+                        logger.error("a websocket failed", exc_info=closed)
+                        self._close_soon(Closed(1011, "Internal error"))
         finally:
             await self._end(reading)
 
@@ -227,7 +235,7 @@ class _Connection:
             failure = await self._execute(id, operation, context, request_id)
         except (WebSocketDisconnect, TimeoutError, RuntimeError):
             # The client is gone, or does not read; the reader ends the rest.
-            self._close_soon(Closed(1011, "The client does not read"))
+            self._close_soon(_NOT_READ)
             return
         except Exception:
             logger.exception("request %s failed", request_id)

@@ -14,11 +14,12 @@ from models.api_key import ApiKey, ApiKeyKind
 from models.database import Database
 from models.statements import statement
 from models.tenant import Tenant, TenantMode
+from rules.credentials import CredentialKind
 from rules.ledger.refusals import NotFound
 from rules.pricing.refusals import InvalidInput
 from services.key_uses import KeyUses
 from services.names import fault_of_name
-from services.principal import KIND_OF_KEY, SCOPES, CredentialKind, Principal
+from services.principal import KIND_OF_KEY, SCOPES, Principal
 from services.read_through_cache import ReadThroughCache
 from services.secret_key import KEY_LENGTH_MAX, hash_of, hint_of, is_well_formed, new_secret_key
 

@@ -8,9 +8,10 @@ from uuid import UUID
 
 from models.database import Database
 from models.tenant import Tenant, TenantMode
+from rules.credentials import CredentialKind
 from rules.pricing.refusals import InvalidInput
 from services.credentials import CreatedApiKey, Credentials
-from services.principal import SCOPES, CredentialKind, Principal
+from services.principal import SCOPES, Principal
 from services.shipped_price_books import ShippedPriceBooks
 from services.tenants import Tenants
 

@@ -6,8 +6,8 @@ from typing import Final
 
 from rules.ledger.commands import HOLD_TTL_SECONDS_MAX, Charge, Commit, Extend, Refund, Release, Reserve
 from rules.ledger.kinds import Mutation
-from rules.ledger.outcomes import HoldEffect, RepriceAt
-from rules.ledger.records import Estimated, EstimateWarning
+from rules.ledger.outcomes import CommitOutcome, HoldEffect, ReleaseOutcome, RepriceAt, ReserveOutcome
+from rules.ledger.records import Estimated
 from rules.ledger.refusals import (
     AccountFrozen,
     HoldExceeded,
@@ -27,10 +27,10 @@ from rules.ledger.requests import (
     ReleaseRequest,
     ReserveRequest,
 )
-from rules.pricing.rating import Priced, Purpose, price_lines
+from rules.pricing.rating import Purpose
 from rules.pricing.refusals import InvalidInput, InvalidParams, UnknownModel
+from services.estimates import estimate_work
 from services.fingerprints import once
-from services.ledger.line_views import line_view
 from services.ledger.reads import LedgerReads
 from services.ledger.writer import Writer
 from services.price_books import PriceBooks
@@ -40,22 +40,6 @@ from services.work_pricing import PricedWork, price_work
 REPRICINGS_MAX: Final = 2
 """Once at the version that the hold turned out to have; it never changes, so a second time is a bug."""
 
-ReserveOutcome = (
-    HoldEffect
-    | InsufficientTokens
-    | AccountFrozen
-    | UnknownModel
-    | InvalidParams
-    | HoldExpired
-    | HoldNotOpen
-    | IdempotencyConflict
-    | NotFound
-    | InvalidInput
-)
-"""What reserve and extend come to."""
-CommitOutcome = ReserveOutcome | HoldExceeded | NotRefundable
-"""What commit, charge and refund come to."""
-ReleaseOutcome = HoldEffect | HoldExpired | HoldNotOpen | IdempotencyConflict | NotFound | InvalidInput
 WORK: Final = "work"
 ACTUAL: Final = "actual"
 
@@ -77,30 +61,7 @@ class Fares:
             account = await self._reads.account(request.tenant_id, request.account_id)
             if account is None:
                 return NotFound("account")
-        published = await self._price_books.current(request.tenant_id)
-        if isinstance(request.work, int):
-            if request.work <= 0:
-                return InvalidInput("amount", "must be more than 0")
-            priced = Priced((), request.work, 0)
-        else:
-            answer = price_lines(published.book, request.work, purpose=Purpose.ESTIMATE)
-            if not isinstance(answer, Priced):
-                return answer
-            priced = answer
-        lines = tuple(line_view(line, published.version) for line in priced.lines)
-        if account is None:
-            return Estimated(priced.total, priced.rounding, lines, published.version)
-        balance = account.balance
-        blockers: list[AccountFrozen | InsufficientTokens] = []
-        if account.frozen:
-            blockers.append(AccountFrozen())
-        if not balance.unlimited and priced.total > balance.available:
-            blockers.append(InsufficientTokens(priced.total, balance.available))
-        after = max(0, balance.available - priced.total)
-        warnings = () if blockers or not balance.would_be_low(after) else (EstimateWarning.LOW_BALANCE,)
-        return Estimated(
-            priced.total, priced.rounding, lines, published.version, not blockers, tuple(blockers), warnings, after
-        )
+        return estimate_work(await self._price_books.current(request.tenant_id), request.work, account)
 
     async def reserve(self, request: ReserveRequest) -> ReserveOutcome:
         """Sets an upper bound aside."""

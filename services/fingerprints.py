@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import fields
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from rules.ledger.commands import Once
@@ -53,7 +53,7 @@ def _canonical(value: object) -> object:
             # 1024.0 and 1024 are one number to whoever sends JSON.
             return int(value)
         case datetime():
-            return value.isoformat()
+            return value.astimezone(UTC).isoformat()
         case UUID():
             return value.hex
         case _:

@@ -6,7 +6,7 @@ from typing import Final
 
 from rules.ledger.commands import GrantTokens, RevokeGrant
 from rules.ledger.kinds import GrantSource, Mutation
-from rules.ledger.outcomes import GrantEffect
+from rules.ledger.outcomes import GrantEffect, GrantOutcome
 from rules.ledger.refusals import IdempotencyConflict, NotFound
 from rules.ledger.requests import GrantRequest, RevokeGrantRequest
 from rules.pricing.refusals import InvalidInput
@@ -18,8 +18,6 @@ from services.texts import NOTE_LENGTH_MAX, fault_of_key, fault_of_text, first_f
 PRIORITY_MAX: Final = 1_000_000
 _NOT_BY_HAND = frozenset({GrantSource.ASSIGNMENT, GrantSource.TRANSFER, GrantSource.AUTO_TOP_UP})
 """Sources that only their own operations may write."""
-
-GrantOutcome = GrantEffect | IdempotencyConflict | NotFound | InvalidInput
 
 
 class Grants:

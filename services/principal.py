@@ -10,13 +10,7 @@ from uuid import UUID
 
 from models.api_key import ApiKeyKind
 from models.tenant import TenantMode
-
-
-class CredentialKind(StrEnum):
-    """ROOT is the operator's, for all tenants; SECRET a tenant's backend."""
-
-    ROOT = "ROOT"
-    SECRET = "SECRET"
+from rules.credentials import CredentialKind
 
 
 class Scope(StrEnum):

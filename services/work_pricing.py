@@ -12,6 +12,7 @@ from rules.ledger.refusals import InputRefusal
 from rules.ledger.requests import Work
 from rules.pricing.rating import Priced, PricedLine, Purpose, price_lines
 from rules.pricing.refusals import InvalidInput
+from rules.pricing.tokens import MAX_MICROS, MAX_TOKENS
 from services.price_books import PublishedBook
 
 
@@ -55,6 +56,8 @@ def _amount(amount: int, purpose: Purpose, field: str) -> PricedWork:
     if amount < least:
         wanted = "at least 0" if least == 0 else "more than 0"
         return PricedWork(refusal=InvalidInput(f"{field}.amount", f"must be {wanted}"))
+    if amount > MAX_MICROS:
+        return PricedWork(refusal=InvalidInput(f"{field}.amount", f"must be at most {MAX_TOKENS} tokens"))
     return PricedWork(amount)
 
 

@@ -54,6 +54,7 @@ DECLARE
     unallocated bigint := wanted;
     share bigint;
     number integer := 0;
+    made bigint;
     hash bytea;
 BEGIN
     replayed := false;
@@ -77,10 +78,11 @@ BEGIN
         RETURN;
     END IF;
     at := greatest(clock_timestamp(), account.last_at);
-    hold_id := account.version + 1;
+    made := account.version + 1;
+    hold_id := made;
     available := available - wanted;
     INSERT INTO one_call.hold
-    VALUES (wanted_account, hold_id, wanted_tenant, 'OPEN', true, wanted, wanted, 0, 0, 0, 0, 0, 0, 0, 0, 1, NULL, NULL,
+    VALUES (wanted_account, made, wanted_tenant, 'OPEN', true, wanted, wanted, 0, 0, 0, 0, 0, 0, 0, 0, 1, NULL, NULL,
             wanted_lines::json, at, at + ttl_seconds * interval '1 second', NULL, NULL, NULL);
     FOR lot IN
         SELECT g.grant_id, g.remaining - g.held AS unheld FROM one_call.token_grant g
@@ -92,18 +94,18 @@ BEGIN
         UPDATE one_call.token_grant g SET held = g.held + share
          WHERE g.account_id = wanted_account AND g.grant_id = lot.grant_id;
         INSERT INTO one_call.hold_allocation
-        VALUES (wanted_account, hold_id, number, wanted_tenant, lot.grant_id, share, 0, 0, 0, 0);
+        VALUES (wanted_account, made, number, wanted_tenant, lot.grant_id, share, 0, 0, 0, 0);
         unallocated := unallocated - share;
         number := number + 1;
     END LOOP;
-    hash := sha256(account.head_hash || int8send(hold_id) || int8send(wanted) || int8send(available));
+    hash := sha256(account.head_hash || int8send(made) || int8send(wanted) || int8send(available));
     INSERT INTO one_call.entry
-    VALUES (wanted_account, hold_id, at, wanted_tenant, 'HOLD', 0, wanted, 0, 0, available, account.credit_limit, NULL,
-            NULL, NULL, NULL, hold_id, NULL, '', hash);
+    VALUES (wanted_account, made, at, wanted_tenant, 'HOLD', 0, wanted, 0, 0, available, account.credit_limit, NULL,
+            NULL, NULL, NULL, made, NULL, '', hash);
     UPDATE one_call.ledger_account a
-       SET held = a.held + wanted, version = one_call.reserve.hold_id, last_at = at, head_hash = hash,
+       SET held = a.held + wanted, version = made, last_at = at, head_hash = hash,
            due_at = least(a.due_at, at + ttl_seconds * interval '1 second')
      WHERE a.account_id = wanted_account;
     INSERT INTO one_call.operation
-    VALUES (wanted_account, 'reserve', wanted_key, wanted_tenant, wanted_fingerprint, at, hold_id, NULL, 0, 0);
+    VALUES (wanted_account, 'reserve', wanted_key, wanted_tenant, wanted_fingerprint, at, made, NULL, 0, 0);
 END $$;

@@ -10,18 +10,22 @@ CREATE TRIGGER entry_append_only BEFORE UPDATE OR DELETE ON entry
 CREATE TRIGGER entry_no_truncate BEFORE TRUNCATE ON entry
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_journal_change();
 
--- Makes every missing month from the one of `earliest` to the one of `latest`, each by ATTACH, which does not lock the
--- journal against writers. One caller at a time; gives the number of months made.
-CREATE FUNCTION ensure_journal_months(earliest timestamptz, latest timestamptz) RETURNS integer
+-- Makes every month of the journal that is missing, from its first one to the one of `latest`: also those in which nobody
+-- ran the server, because what fell due meanwhile is dated at its own instant. Each by ATTACH, which does not lock the
+-- journal against writers. Gives the number of months made.
+CREATE FUNCTION ensure_journal_months(latest timestamptz) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET timezone = 'UTC' AS $$
 DECLARE
-    month timestamptz := date_trunc('month', earliest);
+    month timestamptz := coalesce(
+        (SELECT min(to_date(right(c.relname, 7), 'YYYY_MM')) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+          WHERE i.inhparent = 'entry'::regclass),
+        date_trunc('month', now() - interval '1 month'));
     following timestamptz;
     partition text;
     made integer := 0;
 BEGIN
-    IF latest > earliest + interval '30 years' THEN
-        RAISE EXCEPTION 'more than 30 years of journal months asked for at once';
+    IF latest > now() + interval '30 years' THEN
+        RAISE EXCEPTION 'the journal is asked for months more than 30 years ahead';
     END IF;
     WHILE month <= latest LOOP
         partition := 'entry_' || to_char(month, 'YYYY_MM');
@@ -45,4 +49,4 @@ BEGIN
     RETURN made;
 END $$;
 
-SELECT ensure_journal_months(now() - interval '1 month', now() + interval '3 months');
+SELECT ensure_journal_months(now() + interval '3 months');

@@ -5,8 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rules.ledger.balance import BalanceSnapshot
-from rules.ledger.refusals import Refusal
+from rules.ledger.refusals import (
+    AccountFrozen,
+    HoldExceeded,
+    HoldExpired,
+    HoldNotOpen,
+    IdempotencyConflict,
+    InsufficientTokens,
+    NotFound,
+    NotRefundable,
+    Refusal,
+)
 from rules.ledger.state import Account, Grant, Hold
+from rules.pricing.refusals import InvalidInput, InvalidParams, UnknownModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +56,23 @@ class RepriceAt:
 
 
 Outcome = HoldEffect | GrantEffect | AccountEffect | RepriceAt | Refusal
+"""Of any command."""
+ReserveOutcome = (
+    HoldEffect
+    | InsufficientTokens
+    | AccountFrozen
+    | UnknownModel
+    | InvalidParams
+    | HoldExpired
+    | HoldNotOpen
+    | IdempotencyConflict
+    | NotFound
+    | InvalidInput
+)
+"""Of reserve and extend."""
+CommitOutcome = ReserveOutcome | HoldExceeded | NotRefundable
+"""Of commit, charge and refund."""
+ReleaseOutcome = HoldEffect | HoldExpired | HoldNotOpen | IdempotencyConflict | NotFound | InvalidInput
+"""Of release."""
+GrantOutcome = GrantEffect | IdempotencyConflict | NotFound | InvalidInput
+"""Of grantTokens and revokeGrant."""

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from models.account import AccountKind
 from models.tenant import TenantMode
+from rules.credentials import CredentialKind
 from rules.identity import IdKind, account_id_of, public_id
 from rules.ledger.balance import BalanceSnapshot
 from rules.ledger.records import Page
@@ -22,7 +23,7 @@ from rules.pricing.formulas import Flat
 from rules.pricing.policies import Policies
 from rules.pricing.price_book import Dimension, DimensionType, Price, PriceBook, PriceBounds
 from rules.pricing.tokens import MICROS
-from services.principal import SCOPES, CredentialKind, Principal
+from services.principal import SCOPES, Principal
 
 TENANT = UUID(int=1)
 OTHER_TENANT = UUID(int=2)

@@ -15,10 +15,11 @@ import pytest
 from models.api_key import ApiKey
 from models.database import Database
 from models.tenant import Tenant, TenantMode
+from rules.credentials import CredentialKind
 from rules.ledger.refusals import NotFound
 from rules.pricing.refusals import InvalidInput
 from services.credentials import REMEMBERED_SECONDS, CreatedApiKey, Credentials, RevokedApiKey
-from services.principal import CredentialKind, Principal, Scope
+from services.principal import Principal, Scope
 from services.secret_key import hash_of, new_root_key, new_secret_key
 
 TenantBuilder = Callable[..., Awaitable[Tenant]]

@@ -23,13 +23,18 @@ function clientFor(authorization) {
   return clients.get(authorization);
 }
 
+// The headers without an Authorization that names no key yet, so that the documentation loads before there is one.
+function filledIn(headers) {
+  const isEmpty = ([name, value]) => name.toLowerCase() === "authorization" && !/^bearer\s+\S/i.test(value);
+  return Object.fromEntries(Object.entries(headers ?? {}).filter((header) => !isEmpty(header)));
+}
+
 function authorizationOf(headers) {
-  const name = Object.keys(headers ?? {}).find((name) => name.toLowerCase() === "authorization");
-  return name && headers[name];
+  return Object.entries(headers).find(([name]) => name.toLowerCase() === "authorization")?.[1];
 }
 
 async function fetcher(request, options) {
-  const headers = options?.headers ?? {};
+  const headers = filledIn(options?.headers);
   if (isSubscription(request, options?.documentAST)) {
     return clientFor(authorizationOf(headers)).iterate(request);
   }

@@ -24,6 +24,8 @@ class Watch:
     total: int = 0
     held: int = 0
     owed: int = 0
+    drawn: int = 0
+    clawed: int = 0
     head: bytes = b""
     at: datetime | None = None
     held_by: Counter[int] = field(default_factory=Counter)
@@ -56,6 +58,10 @@ class Watch:
         self.total += entry.total_change
         self.held += entry.held_change
         self.owed += entry.owed_change
+        if entry.kind is EntryKind.CLAWBACK or (entry.kind is EntryKind.SETTLEMENT and entry.total_change):
+            self.clawed += entry.owed_change
+        else:
+            self.drawn += entry.owed_change
         formula = max(0, self.total - self.held - self.owed + max(0, entry.credit_limit))
         assert entry.available_after == formula, f"available after says {entry.available_after}, the sums {formula}"
         self._check_hash(entry)
@@ -99,16 +105,12 @@ class Watch:
         assert account.total == sum(grant.remaining for grant in shelf.grants.values())
         assert account.held == sum(hold.remaining for hold in shelf.holds.values() if hold.state is HoldState.OPEN)
         on_grants = sum(grant.held for grant in shelf.grants.values())
-        on_credit = sum(part.held for hold in shelf.holds.values() for part in hold.allocations if part.grant_id is None)
+        on_credit = sum(
+            part.held for hold in shelf.holds.values() for part in hold.allocations if part.grant_id is None
+        )
         assert account.held == on_grants + on_credit
         assert account.owed == account.credit_drawn + account.clawed_back
-        drawn = sum(
-            part.captured - part.refunded
-            for hold in shelf.holds.values()
-            for part in hold.allocations
-            if part.grant_id is None
-        )
-        assert account.credit_drawn <= max(drawn, account.credit_drawn if drawn < 0 else drawn)
+        assert (account.credit_drawn, account.clawed_back) == (self.drawn, self.clawed)
 
     def _check_hold(self, shelf: Shelf, hold: Hold) -> None:
         parts = hold.allocations

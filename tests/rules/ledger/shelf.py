@@ -1,4 +1,4 @@
-"""An account's rows in memory, loaded and written as a batch does with the tables: only what is needed, only what changed."""
+"""An account's rows in memory, loaded and written as a batch does it: only what is needed, only what changed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ class Shelf:
         state = AccountState(copy(self.account))
         wanted: set[int] = set()
         if self.account.due_at is not None and self.account.due_at <= now:
-            still_open = sorted((hold.expires_at, hold.hold_id) for hold in self.holds.values() if hold.state is HoldState.OPEN)
+            still_open = sorted(
+                (hold.expires_at, hold.hold_id) for hold in self.holds.values() if hold.state is HoldState.OPEN
+            )
             wanted |= {hold_id for instant, hold_id in still_open[:due_holds_max] if instant <= now}
             state.next_due_at = min((instant for instant, hold_id in still_open if hold_id not in wanted), default=None)
         once = getattr(command, "once", None)

@@ -1,4 +1,4 @@
-"""An account to try the ledger's rules on: `bench = an_account(tokens=100)`, `hold = bench.reserve(35)`, `bench.wait(60)`.
+"""An account to try the ledger's rules on: `bench = an_account(tokens=100)`, `hold = bench.reserve(35)` …
 
 Amounts go in as tokens (35, "0.4") and are shown as tokens (`bench.available == 65`). Every command is judged on rows
 loaded afresh, as a batch does it, and leaves every invariant true, or the test fails. A refusal raises `Refused`:
@@ -134,6 +134,8 @@ class Workbench:
         self.last: Outcome | None = None
         self.written: list[Fact] = []
         """What the latest command wrote, with what fell due before it."""
+        self.said: object = None
+        """What fingerprints are made of, where a test decides that itself."""
         self._keys = count(1)
 
     # What stands on the account
@@ -224,7 +226,7 @@ class Workbench:
 
     def once(self, mutation: Mutation, key: str | None, *said: object) -> Once:
         """A key with a digest of what was said; a fresh key unless one is given."""
-        digest = hashlib.sha256(repr(said).encode()).digest()
+        digest = hashlib.sha256(repr(self.said or said).encode()).digest()
         return Once(mutation, key if key is not None else f"key-{next(self._keys)}", digest)
 
     def open(self, *, trial: Amount = 0, trial_months: int | None = None, grace_days: int = 7) -> AccountEffect:

@@ -111,9 +111,7 @@ class Cashier:
         return await self.writer.submit(Release(self.tenant_id, account_id, a_key(Mutation.RELEASE, key), hold_id))
 
     async def extend(self, account_id: UUID, hold_id: int, **more: Any) -> LedgerOutcome:
-        return await self.writer.submit(
-            Extend(self.tenant_id, account_id, a_key(Mutation.EXTEND), hold_id, **more)
-        )
+        return await self.writer.submit(Extend(self.tenant_id, account_id, a_key(Mutation.EXTEND), hold_id, **more))
 
 
 async def move_clock(database: Database, tenant_id: UUID, seconds: float) -> None:

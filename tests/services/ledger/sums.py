@@ -1,4 +1,4 @@
-"""What must be true of a ledger whatever happened to it, worked out anew from its rows."""
+"""What must be true of a ledger whatever happened to it: worked out anew from its rows, and by its own audit."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import asyncpg
 from models.database import Database
 from rules.ledger.journal import chained_hash, epoch_micros
 from rules.ledger.kinds import EntryKind
+from services.ledger.audit import audit
 from tests.services.ledger.cashier import rows_of
 
 CONTRADICTIONS: Final = {
@@ -86,7 +87,7 @@ async def contradictions(database: Database) -> list[str]:
     entries = await rows_of(database, "SELECT * FROM entry ORDER BY account_id, version")
     for _, journal in groupby(entries, key=lambda entry: entry["account_id"]):
         found += _broken_journal(list(journal))
-    return found
+    return found + [f"the audit found: {finding}" for finding in await audit(database)]
 
 
 def _broken_journal(entries: list[asyncpg.Record]) -> list[str]:

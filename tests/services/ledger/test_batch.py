@@ -1,4 +1,4 @@
-"""One transaction: what is loaded is all that a decision needs, what is written is all that it changed, riders included."""
+"""One transaction: it loads all that a decision needs and writes all that it changed, riders included."""
 
 from __future__ import annotations
 
@@ -156,9 +156,7 @@ async def test_a_profile_is_written_by_whoever_opens_the_account(
             Riders(profile=Profile("passenger", name, "PERSONAL")),
         )
 
-    outcomes = await asyncio.gather(
-        *([cashier, colleague][i % 2].writer.submit(*opening(i)) for i in range(50))
-    )
+    outcomes = await asyncio.gather(*([cashier, colleague][i % 2].writer.submit(*opening(i)) for i in range(50)))
 
     assert len(of_kind(outcomes, AccountEffect)) == 50
     assert {outcome.balance.total for outcome in of_kind(outcomes, AccountEffect)} == {50}

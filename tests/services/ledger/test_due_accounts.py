@@ -8,11 +8,9 @@ import asyncpg
 import pytest
 
 from models.database import Database
-from models.unavailable import DatabaseUnreachable
 from rules.ledger.outcomes import HoldEffect
 from services.ledger import due_accounts
-from services.ledger.due_accounts import Sweeper, settle_due_accounts
-from services.ledger.lane import LedgerUnavailable
+from services.ledger.due_accounts import settle_due_accounts
 from tests.conftest import TenantBuilder
 from tests.services.ledger.cashier import Cashier, eventually, move_clock, value_of
 from tests.services.ledger.sums import contradictions
@@ -68,44 +66,6 @@ async def test_a_hold_that_was_extended_is_left_alone(database: Database, cashie
     assert await value_of(database, _OPEN_HOLDS, cashier.tenant_id) == 0
 
 
-async def test_the_sweeper_settles_until_it_is_left(
-    database: Database, cashier: Cashier, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(due_accounts, "SWEEP_SECONDS", 0.02)
-    await accounts_with_holds(cashier, 3)
-    before = asyncio.all_tasks()
-    async with Sweeper(database, cashier.writer):
-        await move_clock(database, cashier.tenant_id, 60)
-
-        async def swept() -> bool:
-            return await value_of(database, _OPEN_HOLDS, cashier.tenant_id) == 0
-
-        await eventually(swept)
-
-    assert asyncio.all_tasks() <= before
-
-
-@pytest.mark.parametrize(
-    "error",
-    [DatabaseUnreachable("away"), LedgerUnavailable("busy"), asyncpg.UndefinedTableError("a bug")],
-    ids=["database away", "ledger busy", "a bug"],
-)
-async def test_the_sweeper_outlives_whatever_goes_wrong(
-    database: Database, cashier: Cashier, monkeypatch: pytest.MonkeyPatch, error: Exception
-) -> None:
-    calls = 0
-
-    async def fail(*_: object) -> int:
-        nonlocal calls
-        calls += 1
-        raise error
-
-    monkeypatch.setattr(due_accounts, "SWEEP_SECONDS", 0.01)
-    monkeypatch.setattr(due_accounts, "settle_due_accounts", fail)
-    async with Sweeper(database, cashier.writer):
-        await eventually(lambda: calls >= 3)
-
-
 async def test_one_account_that_cannot_be_settled_keeps_no_other_from_it(database: Database, cashier: Cashier) -> None:
     await accounts_with_holds(cashier, 6)
     async with database.owner() as connection:
@@ -113,7 +73,8 @@ async def test_one_account_that_cannot_be_settled_keeps_no_other_from_it(databas
         await connection.execute("ALTER TABLE ledger_account DROP CONSTRAINT ledger_account_held_check")
         await connection.execute("ALTER TABLE ledger_account ADD CONSTRAINT held CHECK (held >= 0) NOT VALID")
         await connection.execute(
-            "UPDATE ledger_account SET held = 0 WHERE account_id = (SELECT min(account_id::text)::uuid FROM ledger_account)"
+            "UPDATE ledger_account SET held = 0 "
+            "WHERE account_id = (SELECT min(account_id::text)::uuid FROM ledger_account)"
         )
     await move_clock(database, cashier.tenant_id, 60)
 

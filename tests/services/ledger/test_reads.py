@@ -55,10 +55,8 @@ async def test_what_is_due_is_settled_before_it_is_shown(
     assert (shown.state, shown.ended_at) == (HoldState.EXPIRED, hold.expires_at)
 
 
-@pytest.mark.parametrize("what", ["hold", "holds", "grant", "grants", "entries", "balance"])
-async def test_every_read_settles_first(
-    database: Database, cashier: Cashier, reads: LedgerReads, what: str
-) -> None:
+@pytest.mark.parametrize("what", ["hold", "holds", "grants", "entries"])
+async def test_every_read_settles_first(database: Database, cashier: Cashier, reads: LedgerReads, what: str) -> None:
     account = await cashier.open(tokens=100)
     hold = await cashier.hold(account, 30, ttl_seconds=60)
     await move_clock(database, cashier.tenant_id, 60)
@@ -71,19 +69,11 @@ async def test_every_read_settles_first(
             assert shown.state is HoldState.EXPIRED
         case "holds":
             assert (await reads.holds(tenant, account, MANY, state=HoldState.OPEN)).rows == ()
-        case "grant":
-            grant = await reads.grant(tenant, account, 1)
-            assert grant is not None
-            assert grant.held == 0
         case "grants":
             (grant,) = (await reads.grants(tenant, account, MANY, active_only=True)).rows
             assert grant.held == 0
-        case "entries":
-            assert (await reads.entries(tenant, account, MANY, ALL)).rows[0].kind is EntryKind.RELEASE
         case _:
-            balance = await reads.balance(tenant, account)
-            assert balance is not None
-            assert balance.held == 0
+            assert (await reads.entries(tenant, account, MANY, ALL)).rows[0].kind is EntryKind.RELEASE
 
 
 async def test_one_version_never_shows_two_balances(
@@ -182,7 +172,7 @@ async def test_grants_are_active_while_they_have_tokens_and_time(
     assert await ids(active_only=False) == [kept, used_up, trial]
     await move_clock(database, cashier.tenant_id, 366 * 86_400)
     async with database.owner() as connection:
-        await connection.execute("SELECT ensure_journal_months(now(), now() + interval '13 months')")
+        await connection.execute("SELECT ensure_journal_months(now() + interval '13 months')")
     assert await ids(active_only=True) == [kept]
 
 
@@ -235,4 +225,3 @@ async def test_the_tokens_that_expire_next_are_told(database: Database, cashier:
     opened = await cashier.writer.submit(Settle(cashier.tenant_id, account))
     assert isinstance(opened, AccountEffect)
     assert opened.balance == balance
-

@@ -77,9 +77,7 @@ async def test_the_same_key_fifty_times_has_one_effect_and_fifty_like_answers(
 ) -> None:
     account = await cashier.open(tokens=100)
 
-    reserved = await asyncio.gather(
-        *([cashier, colleague][i % 2].reserve(account, 7, key="job 1") for i in range(50))
-    )
+    reserved = await asyncio.gather(*([cashier, colleague][i % 2].reserve(account, 7, key="job 1") for i in range(50)))
     hold = held(reserved[0]).hold
     committed = await asyncio.gather(
         *([cashier, colleague][i % 2].commit(account, hold.hold_id, 5, key="job 1") for i in range(50))
@@ -103,7 +101,9 @@ async def test_a_key_whose_first_request_still_runs_elsewhere_waits_for_its_answ
             "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS "
             "$$ BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN NEW; END $$"
         )
-        await connection.execute("CREATE TRIGGER dawdle BEFORE INSERT ON operation FOR EACH ROW EXECUTE FUNCTION dawdle()")
+        await connection.execute(
+            "CREATE TRIGGER dawdle BEFORE INSERT ON operation FOR EACH ROW EXECUTE FUNCTION dawdle()"
+        )
         await connection.execute("SELECT pg_advisory_lock(1)")
 
         first = asyncio.create_task(cashier.reserve(account, 7, key="job 1"))

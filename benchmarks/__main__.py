@@ -1,0 +1,77 @@
+"""`python -m benchmarks`: measures the ledger beside its rivals and prints what came out."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+from time import monotonic
+from typing import Annotated
+
+import typer
+import uvloop
+
+from benchmarks.cases import compare, crowd, pair_up, slow_down_commits
+from benchmarks.core_speed import measure_core
+from benchmarks.databases import durable_postgres, make_template, show_settings
+from benchmarks.effort import FULL, QUICK, TARGET_CALLERS, Effort
+from benchmarks.pool_sweep import best_sizes, sweep_pools
+from benchmarks.progress import ProgressLine
+from benchmarks.report import Run, as_json, as_text
+from benchmarks.targets import all_pass, judge
+
+EXIT_MISSED = 1
+
+
+def main(
+    *,
+    quick: Annotated[bool, typer.Option("--quick", help="About a minute: fewer callers, shorter slices.")] = False,
+    gate: Annotated[bool, typer.Option("--gate", help="Exit code 1 where a target or an audit fails.")] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write every round's figures here.")] = None,
+) -> None:
+    """Measures the ledger beside plain Tortoise and one SQL call per request, on one durable Postgres."""
+    with durable_postgres() as dsn, ProgressLine(sys.stderr) as progress:
+        run = uvloop.run(_measure(dsn, QUICK if quick else FULL, progress))
+    typer.echo(as_text(run))
+    if json_file is not None:
+        json_file.write_text(json.dumps(as_json(run), indent=2) + "\n", encoding="utf-8")
+    if gate and not all_pass(run.targets, run.cases):
+        raise typer.Exit(EXIT_MISSED)
+
+
+async def _measure(dsn: str, effort: Effort, progress: ProgressLine) -> Run:
+    started = monotonic()
+    machine = {
+        "cores": str(os.cpu_count()),
+        "load at the start": f"{os.getloadavg()[0]:.1f}",
+        "Python": platform.python_version(),
+        "load generator": "in the same process",
+    }
+    core = measure_core(effort.rounds)
+    await make_template(dsn)
+    postgres = await show_settings(dsn)
+    sweeps = await sweep_pools(dsn, effort, progress)
+    pools = best_sizes(sweeps)
+    comparisons = {callers: await compare(dsn, pools, effort, callers, progress) for callers in effort.callers}
+    pairs = await pair_up(dsn, pools, effort, progress)
+    crowded = await crowd(dsn, pools, effort, progress)
+    slow = await slow_down_commits(dsn, pools, effort, progress)
+    return Run(
+        effort=effort,
+        machine=machine,
+        postgres=postgres,
+        sweeps=sweeps,
+        comparisons=comparisons,
+        pairs=pairs,
+        crowd=crowded,
+        slow=slow,
+        core=core,
+        targets=judge(comparisons[TARGET_CALLERS], pairs, crowded, slow, core),
+        seconds=monotonic() - started,
+    )
+
+
+if __name__ == "__main__":
+    typer.run(main)

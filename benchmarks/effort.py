@@ -1,0 +1,48 @@
+"""How long a run takes: rounds, slices and the numbers of callers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """The size of a run. Times in seconds."""
+
+    rounds: int
+    slice_seconds: float
+    warm_up_seconds: float
+    callers: tuple[int, ...]
+    """Concurrent callers of the comparison; TARGET_CALLERS must be among them."""
+    crowds: tuple[int, ...]
+    """Concurrent callers of one hot account whose latency is looked at."""
+    pool_sizes: tuple[int, ...]
+    """Connections that are tried for each rival."""
+    sweep_rounds: int
+    sweep_seconds: float
+
+
+TARGET_CALLERS: Final = 64
+"""The number of callers that most targets speak of."""
+
+FULL: Final = Effort(
+    rounds=5,
+    slice_seconds=1.5,
+    warm_up_seconds=0.5,
+    callers=(1, 8, 64, 256),
+    crowds=(64, 256, 512),
+    pool_sizes=(2, 4, 8, 16, 32),
+    sweep_rounds=2,
+    sweep_seconds=0.5,
+)
+QUICK: Final = Effort(
+    rounds=5,
+    slice_seconds=0.4,
+    warm_up_seconds=0.3,
+    callers=(1, 64),
+    crowds=(64, 512),
+    pool_sizes=(4, 8, 16),
+    sweep_rounds=1,
+    sweep_seconds=0.3,
+)

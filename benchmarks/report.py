@@ -1,0 +1,211 @@
+"""A run's figures as aligned tables, and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from benchmarks.cases import Case
+from benchmarks.core_speed import CoreSpeed
+from benchmarks.effort import Effort
+from benchmarks.pool_sweep import Sweep
+from benchmarks.rounds import Series, Spread
+from benchmarks.stand import Arrangement
+from benchmarks.targets import GATE_PERCENT, Target
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Everything that one run found out."""
+
+    effort: Effort
+    machine: Mapping[str, str]
+    postgres: Mapping[str, str]
+    sweeps: Sequence[Sweep]
+    comparisons: Mapping[int, Case]
+    """By number of callers."""
+    pairs: Case
+    crowd: Case
+    slow: Case
+    core: CoreSpeed
+    targets: Sequence[Target]
+    seconds: float
+
+    @property
+    def cases(self) -> list[Case]:
+        """All cases in the order they ran."""
+        return [*self.comparisons.values(), self.pairs, self.crowd, self.slow]
+
+
+def as_text(run: Run) -> str:
+    """The whole report."""
+    parts = [
+        _listed("Machine", run.machine),
+        _listed("Postgres", run.postgres),
+        _sweeps(run.sweeps),
+        _comparisons(run.comparisons),
+        _series(
+            "Operations a second: reserves alone, and reserves each with its commit (both count), 64 callers",
+            run.pairs,
+        ),
+        _crowd(run.crowd),
+        _series("Reserves a second on one hot account, commits 1.5 ms slower, 64 callers", run.slow),
+        _core(run.core),
+        _proofs(run.cases),
+        _targets(run.targets),
+        f"{run.effort.rounds} rounds of {run.effort.slice_seconds:g} s, in turns; median (least..most). "
+        f"{run.seconds:.0f} s in all.",
+    ]
+    return "\n\n".join(parts)
+
+
+def as_json(run: Run) -> dict[str, Any]:
+    """The same for programs; rates a second, latencies in seconds."""
+    return {
+        "effort": asdict(run.effort),
+        "machine": dict(run.machine),
+        "postgres": dict(run.postgres),
+        "pools": [
+            {"rival": sweep.rival, "arrangement": sweep.arrangement, "perSecond": dict(sweep.per_second)}
+            for sweep in run.sweeps
+        ],
+        "cases": [
+            {
+                "title": case.title,
+                "entrants": {name: _as_json(series) for name, series in case.series.items()},
+                "holds": dict(case.holds),
+                "contradictions": list(case.contradictions),
+            }
+            for case in run.cases
+        ],
+        "core": asdict(run.core),
+        "targets": [{**asdict(target), "isMet": target.is_met, "passes": target.passes} for target in run.targets],
+        "seconds": run.seconds,
+    }
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows in columns; the first column to the left, the others to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
+
+
+def _as_json(series: Series) -> dict[str, Any]:
+    return {
+        "perSecond": [part.per_second for part in series.slices],
+        "p50Seconds": [part.latency(50) for part in series.slices],
+        "p99Seconds": [part.latency(99) for part in series.slices],
+    }
+
+
+def _listed(title: str, values: Mapping[str, str]) -> str:
+    return f"{title}: " + ", ".join(f"{name} {value}" for name, value in values.items())
+
+
+def _sweeps(sweeps: Sequence[Sweep]) -> str:
+    sizes = list(sweeps[0].per_second)
+    rows = [["Rivals' reserves a second by connections", *(str(size) for size in sizes), "best"]]
+    rows += [
+        [
+            f"  {sweep.rival}, {sweep.arrangement}",
+            *(f"{sweep.per_second[size]:,.0f}" for size in sizes),
+            str(sweep.best),
+        ]
+        for sweep in sweeps
+    ]
+    return table(rows)
+
+
+def _comparisons(comparisons: Mapping[int, Case]) -> str:
+    rows = [["Reserves a second", "ledger", "with pricing", "tortoise", "x", "one call", "x"]]
+    for arrangement in Arrangement:
+        for callers, case in comparisons.items():
+            ledger = case.series[f"ledger, {arrangement}"]
+            tortoise = case.series[f"tortoise, {arrangement}"]
+            one_call = case.series[f"one call, {arrangement}"]
+            priced = case.series.get(f"with pricing, {arrangement}")
+            rows.append(
+                [
+                    f"  {arrangement}, {callers} callers",
+                    _rate(ledger.per_second),
+                    _rate(priced.per_second) if priced is not None else "",
+                    _rate(tortoise.per_second),
+                    _ratio(ledger.ratio_to(tortoise)),
+                    _rate(one_call.per_second),
+                    _ratio(ledger.ratio_to(one_call)),
+                ]
+            )
+    return table(rows)
+
+
+def _series(title: str, case: Case) -> str:
+    return f"{title}\n" + table([[f"  {name}", _rate(series.per_second)] for name, series in case.series.items()])
+
+
+def _crowd(case: Case) -> str:
+    rows = [["One hot account", "reserves a second", "p50 ms", "p99 ms"]]
+    rows += [
+        [f"  {name}", _rate(series.per_second), _latency(series.latency(50)), _latency(series.latency(99))]
+        for name, series in case.series.items()
+    ]
+    return table(rows)
+
+
+def _core(core: CoreSpeed) -> str:
+    return "The core alone\n" + table(
+        [
+            ["  a reserve decided, µs", _figure(core.reserve_microseconds, 1)],
+            ["  lines priced a second, one at a time", _rate(core.single_lines_per_second)],
+            ["  lines priced a second, 20 at a time", _rate(core.workflow_lines_per_second)],
+        ]
+    )
+
+
+def _proofs(cases: Sequence[Case]) -> str:
+    lines = ["Audits"]
+    for case in cases:
+        holds = ", ".join(f"{name} {count:,}" for name, count in case.holds.items())
+        verdict = "clean" if not case.contradictions else f"{len(case.contradictions)} CONTRADICTIONS"
+        lines.append(f"  {case.title}: {verdict}; holds acknowledged and found: {holds}")
+        lines += [f"    {found}" for found in case.contradictions[:10]]
+    return "\n".join(lines)
+
+
+def _targets(targets: Sequence[Target]) -> str:
+    rows = [["Targets (64 callers unless said otherwise)", "wanted", "reached", f"at {GATE_PERCENT} %", "met"]]
+    for target in targets:
+        digits = 0 if target.unit != "x" else 2 if target.wanted <= 1 else 1
+        bound = "≤" if target.at_most else "≥"
+        rows.append(
+            [
+                f"  {target.name}",
+                f"{bound} {target.wanted:,g} {target.unit}",
+                _figure(target.reached, digits),
+                "PASS" if target.passes else "FAIL",
+                "yes" if target.is_met else "no",
+            ]
+        )
+    return table(rows)
+
+
+def _rate(spread: Spread) -> str:
+    return _figure(spread, 0)
+
+
+def _ratio(spread: Spread) -> str:
+    return _figure(spread, 1)
+
+
+def _latency(spread: Spread) -> str:
+    return _figure(Spread(spread.median * 1_000, spread.least * 1_000, spread.most * 1_000), 1)
+
+
+def _figure(spread: Spread, digits: int) -> str:
+    return f"{spread.median:,.{digits}f} ({spread.least:,.{digits}f}..{spread.most:,.{digits}f})"

@@ -1,0 +1,23 @@
+-- Nothing crosses tenants: every row has the tenant of its account, and an account to belong to.
+SELECT format('account %s %s %s', r.account_id, r.in_table, r.row_id) AS "where",
+       format('tenant_id: expected %s, found %s', coalesce(a.tenant_id::text, 'an account'), r.tenant_id) AS message
+  FROM (SELECT account_id, tenant_id, 'account' AS in_table, external_id::text AS row_id FROM account
+        UNION ALL
+        SELECT account_id, tenant_id, 'token_grant', grant_id::text FROM token_grant
+        UNION ALL
+        SELECT account_id, tenant_id, 'hold', hold_id::text FROM hold
+        UNION ALL
+        SELECT account_id, tenant_id, 'hold_allocation', hold_id || '/' || ordinal FROM hold_allocation
+        UNION ALL
+        SELECT account_id, tenant_id, 'captured_line', version::text FROM captured_line
+        UNION ALL
+        SELECT account_id, tenant_id, 'entry', version::text FROM entry
+        UNION ALL
+        SELECT account_id, tenant_id, 'entry_text', version::text FROM entry_text
+        UNION ALL
+        SELECT account_id, tenant_id, 'operation', mutation || '/' || key FROM operation
+        UNION ALL
+        SELECT account_id, tenant_id, 'inbox', origin || '/' || message_id FROM inbox) r
+  LEFT JOIN ledger_account a ON a.account_id = r.account_id
+ WHERE a.tenant_id IS DISTINCT FROM r.tenant_id
+ ORDER BY r.account_id, r.in_table, r.row_id LIMIT $1

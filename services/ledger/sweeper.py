@@ -1,0 +1,68 @@
+"""The sweeper: what should be done now and then, although nothing depends on when.
+
+It settles due accounts, so that events of unwatched ones come near their time, and makes the journal's months ahead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from time import monotonic
+from types import TracebackType
+from typing import Final, Self
+
+from models.database import Database
+from models.statements import statement
+from models.unavailable import DatabaseUnavailable
+from services.ledger.due_accounts import settle_due_accounts
+from services.ledger.lane import LedgerUnavailable
+from services.ledger.writer import Writer
+
+SWEEP_SECONDS: Final = 5.0
+MONTHS_SECONDS: Final = 6 * 3_600
+"""How often the journal's months are looked after; three are always ahead."""
+
+logger = logging.getLogger(__name__)
+
+
+async def ensure_journal_months(database: Database) -> None:
+    """Makes the journal's months that are missing up to three ahead, those of a long standstill included."""
+    async with database.administration() as connection:
+        await connection.fetchval(statement("ensure_journal_months"), None)
+
+
+class Sweeper:
+    """Sweeps every few seconds until it is left; an async context manager, which begins with the journal's months."""
+
+    def __init__(self, database: Database, writer: Writer) -> None:
+        self._database = database
+        self._writer = writer
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        # Before anything is served: what fell due in a standstill is dated in its own month.
+        await ensure_journal_months(self._database)
+        self._task = asyncio.create_task(self._run(), name="ledger sweeper")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        months_at = monotonic() + MONTHS_SECONDS
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            try:
+                await settle_due_accounts(self._database, self._writer)
+                if monotonic() >= months_at:
+                    await ensure_journal_months(self._database)
+                    months_at = monotonic() + MONTHS_SECONDS
+            except (DatabaseUnavailable, LedgerUnavailable) as error:
+                logger.warning("the sweep waits for the database: %s", error)
+            except Exception:
+                # A convenience: whatever is wrong must not end it for good.
+                logger.exception("the sweep failed")

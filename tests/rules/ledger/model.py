@@ -1,0 +1,434 @@
+"""A second, naive telling of the ledger's rules, written from the product's text and not from the core.
+
+Plain dicts and lists, everything summed anew whenever it is asked for, no look-ups, no caches. The stateful test drives
+the core and this model with the same commands and compares whatever can be seen. Amounts are micro-tokens, instants
+microseconds since the test began; grants and holds are named by their order of creation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+SECOND = 1_000_000
+DAY = 86_400 * SECOND
+NEVER = 10**30
+Row = dict[str, Any]
+
+
+class No(Exception):
+    """A refusal, by its name."""
+
+
+class Model:
+    """One account."""
+
+    def __init__(self, grace: int = 7 * DAY) -> None:
+        self.now = 0
+        self.grace = grace
+        self.grants: list[Row] = []
+        self.holds: list[Row] = []
+        self.drawn = 0
+        self.clawed = 0
+        self.limit = 0
+        self.frozen = False
+        self.mark = 0
+        self.done: dict[tuple[str, str], Row] = {}
+        self.journal: list[tuple[str, int, int, int, int, int]] = []
+
+    # What can be seen
+
+    def total(self) -> int:
+        return sum(grant["free"] for grant in self.grants) + sum(
+            part["held"] for hold in self.holds for part in hold["parts"] if part["grant"] is not None
+        )
+
+    def held(self) -> int:
+        return sum(self.left(hold) for hold in self.holds)
+
+    def owed(self) -> int:
+        return self.drawn + self.clawed
+
+    def available(self) -> int:
+        return max(0, self.total() - self.held() - self.owed() + max(0, self.limit))
+
+    def level(self) -> str:
+        if self.limit == -1:
+            return "GREEN"
+        if self.available() == 0:
+            return "RED"
+        return "YELLOW" if Fraction(self.available()) < Fraction(20 * self.mark, 100) else "GREEN"
+
+    def percent(self) -> int | None:
+        if self.limit == -1 or self.mark == 0:
+            return None
+        return min(100, int(Fraction(100 * self.available(), self.mark)))
+
+    def expiring(self) -> tuple[int, int] | None:
+        """(instant, amount) of what expires next: held tokens do not."""
+        instants = {grant["expires"] for grant in self.grants if grant["free"] > 0 and grant["expires"] < NEVER}
+        if not instants:
+            return None
+        soonest = min(instants)
+        return soonest, sum(grant["free"] for grant in self.grants if grant["expires"] == soonest)
+
+    def left(self, hold: Row) -> int:
+        return sum(part["held"] for part in hold["parts"])
+
+    def held_of(self, grant: Row) -> int:
+        return sum(part["held"] for hold in self.holds for part in hold["parts"] if part["grant"] is grant)
+
+    def spent_of(self, grant: Row) -> int:
+        """Captured, net of what was refunded to it."""
+        return sum(
+            part["captured"] - part["refunded"] + part["elsewhere"]
+            for hold in self.holds
+            for part in hold["parts"]
+            if part["grant"] is grant
+        )
+
+    # Keys
+
+    def once(self, verb: str, key: str, said: object, effect: Callable[[], Row]) -> Row:
+        """A key does its work once; what was refused is judged afresh."""
+        known = self.done.get((verb, key))
+        if known is not None:
+            if known["said"] != said:
+                raise No("IdempotencyConflict")
+            return {**known["answer"], "replayed": True}
+        answer = effect()
+        self.done[verb, key] = {"said": said, "answer": answer}
+        return {**answer, "replayed": False}
+
+    # Time
+
+    def settle(self) -> None:
+        """Everything due up to now, at its own instant, in order; where two coincide grants end before holds."""
+        while True:
+            due = [
+                (g["expires"], 0, i) for i, g in enumerate(self.grants) if g["free"] > 0 and g["expires"] <= self.now
+            ]
+            due += [
+                (h["expires"], 1, i)
+                for i, h in enumerate(self.holds)
+                if h["state"] == "OPEN" and h["expires"] <= self.now
+            ]
+            if not due:
+                return
+            instant, is_hold, index = min(due)
+            if is_hold:
+                self.end(self.holds[index], "EXPIRED", instant, tell_always=True)
+            else:
+                grant = self.grants[index]
+                self.write("EXPIRY", instant, total=-grant["free"])
+                grant["free"] = 0
+
+    # Commands
+
+    def grant(self, amount: int, source: str, priority: int, expires: int) -> Row:
+        if expires <= self.now:
+            raise No("InvalidInput")
+        grant = self.new_grant(amount, source, priority, expires)
+        self.write("GRANT", total=amount)
+        self.pay_debt(grant, amount)
+        if source == "PURCHASE" or 100 * amount >= 5 * self.mark:
+            self.mark = self.available()
+        return {"grant": grant["index"]}
+
+    def reserve(self, amount: int, ttl: int, project: str | None, unit: int = 0) -> Row:
+        self.may_start(amount, project)
+        hold: Row = {
+            "state": "OPEN",
+            "amount": 0,
+            "created": self.now,
+            "expires": self.now + ttl,
+            "project": project,
+            "parts": [],
+            "lines": [],
+            "refunded": 0,
+            "unit": unit,
+        }
+        self.holds.append(hold)
+        self.set_aside(hold, amount)
+        return {"hold": len(self.holds) - 1, "amount": 0, "uncovered": 0}
+
+    def charge(self, lines: list[tuple[int, bool]], amount: int, project: str | None, unit: int) -> Row:
+        answer = self.reserve(amount, 900 * SECOND, project, unit)
+        hold = self.holds[answer["hold"]]
+        uncovered = self.capture_lines(hold, lines, beyond=False)
+        self.finish(hold, beyond=False)
+        return {**answer, "amount": sum(line["amount"] for line in hold["lines"]), "uncovered": uncovered}
+
+    def extend(self, index: int, amount: int, ttl: int | None) -> Row:
+        hold = self.open_hold(index)
+        if amount > 0:
+            self.may_start(amount, hold["project"])
+        if ttl is not None:
+            hold["expires"] = max(hold["expires"], min(self.now + ttl, hold["created"] + 7 * DAY))
+        self.set_aside(hold, amount)
+        return {"hold": index, "amount": 0, "uncovered": 0}
+
+    def commit(self, index: int, lines: list[tuple[int, bool]] | None, final: bool, overrun: str) -> Row:
+        """`lines`: (cost, rounds at the end); None: all that remains, which nothing can overrun."""
+        hold = self.open_hold(index)
+        if lines is None:
+            lines, overrun = [(self.left(hold), False)], "REFUSE"
+        if sum(cost for cost, _ in lines) > self.left(hold) and overrun == "REFUSE":
+            raise No("HoldExceeded")
+        before = sum(line["amount"] for line in hold["lines"])
+        beyond = overrun == "CHARGE_AVAILABLE"
+        uncovered = self.capture_lines(hold, lines, beyond)
+        if final:
+            self.finish(hold, beyond)
+        captured = sum(line["amount"] for line in hold["lines"]) - before
+        return {"hold": index, "amount": captured, "uncovered": uncovered}
+
+    def release(self, index: int) -> Row:
+        self.end(self.open_hold(index), "RELEASED", self.now, tell_always=True)
+        return {"hold": index, "amount": 0, "uncovered": 0}
+
+    def refund(self, index: int, amount: int | None) -> Row:
+        """Lines in proportion; the credit line first, as far as it is drawn; then grants in reverse burn order."""
+        hold = self.hold(index)
+        captured = sum(line["amount"] for line in hold["lines"])
+        back = captured - hold["refunded"] if amount is None else amount
+        if back <= 0 or back > captured - hold["refunded"]:
+            raise No("NotRefundable")
+        for line, share in self.in_proportion(hold["lines"], back):
+            self.refund_line(hold, share)
+            line["refunded"] += share
+        hold["refunded"] += back
+        return {"hold": index, "amount": back, "uncovered": 0}
+
+    def revoke(self, index: int, clawback: bool) -> Row:
+        if index >= len(self.grants):
+            raise No("NotFound")
+        grant = self.grants[index]
+        if grant["ended"]:
+            raise No("InvalidInput")
+        grant["ended"] = "CLAWED_BACK" if clawback else "REVOKED"
+        used = self.spent_of(grant) + grant["settled"] if clawback else 0
+        self.write("CLAWBACK" if clawback else "REVOCATION", total=-grant["free"], owed=used)
+        grant["free"] = 0
+        self.clawed += used
+        return {"grant": index}
+
+    def adjust(self, limit: int | None, frozen: bool | None) -> None:
+        if frozen is not None and frozen != self.frozen:
+            self.frozen = frozen
+            self.write("ADJUSTMENT")
+        if limit is not None and limit != self.limit:
+            self.limit = limit
+            self.write("ADJUSTMENT")
+
+    def settle_credit(self, amount: int) -> None:
+        """An invoice was paid."""
+        self.drawn -= amount
+        self.write("SETTLEMENT", owed=-amount)
+
+    # Their parts
+
+    def write(
+        self, kind: str, at: int | None = None, *, total: int = 0, held: int = 0, owed: int = 0, spent: int = 0
+    ) -> None:
+        self.journal.append((kind, self.now if at is None else at, total, held, owed, spent))
+
+    def hold(self, index: int) -> Row:
+        if index >= len(self.holds):
+            raise No("NotFound")
+        return self.holds[index]
+
+    def open_hold(self, index: int) -> Row:
+        hold = self.hold(index)
+        if hold["state"] == "EXPIRED":
+            raise No("HoldExpired")
+        if hold["state"] != "OPEN":
+            raise No("HoldNotOpen")
+        return hold
+
+    def new_grant(self, amount: int, source: str, priority: int, expires: int, like: Row | None = None) -> Row:
+        grant: Row = {
+            "index": len(self.grants),
+            "source": source,
+            "granted": amount,
+            "free": amount,
+            "priority": priority,
+            "expires": expires,
+            "ended": None,
+            "settled": 0,
+            "grace": like is not None,
+            "project": like["project"] if like is not None else None,
+        }
+        self.grants.append(grant)
+        return grant
+
+    def burn_rank(self, grant: Row | None, project: str | None) -> tuple[Any, ...]:
+        if grant is None:
+            return (1,)
+        assigned = grant["project"] is not None and grant["project"] == project
+        return 0, not assigned, grant["priority"], grant["expires"], grant["index"]
+
+    def serves(self, grant: Row, project: str | None) -> bool:
+        return grant["project"] is None or grant["project"] == project
+
+    def available_to(self, project: str | None) -> int:
+        """What is assigned to somebody else is not to be had."""
+        closed = sum(grant["free"] for grant in self.grants if not self.serves(grant, project))
+        return max(0, self.total() - self.held() - self.owed() + max(0, self.limit) - closed)
+
+    def may_start(self, amount: int, project: str | None) -> None:
+        if self.frozen:
+            raise No("AccountFrozen")
+        if self.limit != -1 and amount > self.available_to(project):
+            raise No("InsufficientTokens")
+
+    def take(self, amount: int, project: str | None) -> list[tuple[Row | None, int]]:
+        """From free tokens in burn order, then from the credit line."""
+        taken: list[tuple[Row | None, int]] = []
+        for grant in sorted(self.grants, key=lambda grant: self.burn_rank(grant, project)):
+            share = min(amount, grant["free"])
+            if share > 0 and self.serves(grant, project):
+                grant["free"] -= share
+                amount -= share
+                taken.append((grant, share))
+        return [*taken, (None, amount)] if amount > 0 else taken
+
+    def set_aside(self, hold: Row, amount: int) -> None:
+        for grant, share in self.take(amount, hold["project"]):
+            hold["parts"].append({"grant": grant, "held": share, "captured": 0, "refunded": 0, "elsewhere": 0})
+        hold["amount"] += amount
+        self.write("HOLD", held=amount)
+
+    def capture_lines(self, hold: Row, lines: list[tuple[int, bool]], beyond: bool) -> int:
+        """Gives what stays uncovered."""
+        uncovered = 0
+        for cost, rounds_at_end in lines:
+            charged = self.capture(hold, cost, beyond, rounds_at_end)
+            uncovered += cost - charged
+        return uncovered
+
+    def capture(self, hold: Row, cost: int, beyond: bool, rounds_at_end: bool, kind: str = "CAPTURE") -> int:
+        """First from the hold, in burn order; then, if allowed, from what is available now. Gives what was charged."""
+        free_before = {id(grant): grant["free"] for grant in self.grants}
+        from_hold = from_grants = from_credit = 0
+        debts: list[int] = []
+        for part in sorted(hold["parts"], key=lambda part: self.burn_rank(part["grant"], hold["project"])):
+            share = min(cost - from_hold, part["held"])
+            if share <= 0:
+                continue
+            part["held"] -= share
+            part["captured"] += share
+            from_hold += share
+            if part["grant"] is None:
+                from_credit += share
+                self.drawn += share
+            else:
+                from_grants += share
+                if part["grant"]["ended"] == "CLAWED_BACK":
+                    debts.append(share)
+                    self.clawed += share
+        more = 0
+        if beyond:
+            allowed = cost if self.limit == -1 else self.available_to(hold["project"])
+            more = min(cost - from_hold, allowed)
+            for grant, share in self.take(more, hold["project"]):
+                hold["parts"].append({"grant": grant, "held": 0, "captured": share, "refunded": 0, "elsewhere": 0})
+                if grant is None:
+                    from_credit += share
+                    self.drawn += share
+                else:
+                    from_grants += share
+                    assert free_before[id(grant)] >= share
+        charged = from_hold + more
+        hold["lines"].append({"amount": charged, "refunded": 0, "metered": rounds_at_end, "kind": kind})
+        self.write(kind, total=-from_grants, held=-from_hold, owed=from_credit, spent=charged)
+        for debt in debts:
+            self.write("CLAWBACK", owed=debt)
+        return charged
+
+    def finish(self, hold: Row, beyond: bool) -> None:
+        """Rounding of metered lines, once; then the rest goes back."""
+        metered = sum(line["amount"] for line in hold["lines"] if line["metered"])
+        missing = -metered % hold["unit"] if hold["unit"] else 0
+        possible = self.left(hold)
+        if beyond and missing > possible:
+            debt = sum(p["held"] for p in hold["parts"] if p["grant"] and p["grant"]["ended"] == "CLAWED_BACK")
+            possible += missing if self.limit == -1 else max(0, self.available_to(hold["project"]) - debt)
+        if min(missing, possible) > 0:
+            self.capture(hold, min(missing, possible), beyond, False, "ROUNDING")
+        self.end(hold, "COMMITTED", self.now, tell_always=False)
+
+    def end(self, hold: Row, state: str, at: int, *, tell_always: bool) -> None:
+        rest = self.left(hold)
+        hold["state"] = state
+        if rest > 0 or tell_always:
+            self.write("RELEASE", at, held=-rest)
+        for part in hold["parts"]:
+            share, part["held"] = part["held"], 0
+            if share > 0 and part["grant"] is not None:
+                self.come_back(part["grant"], share, at)
+
+    def come_back(self, grant: Row, share: int, at: int) -> Row | None:
+        """Tokens return to a grant; gives the grant on which they are now, None if they are gone."""
+        if grant["ended"]:
+            self.write("REVOCATION" if grant["ended"] == "REVOKED" else "CLAWBACK", at, total=-share)
+            return None
+        if grant["expires"] > at:
+            grant["free"] += share
+            return grant
+        self.write("EXPIRY", at, total=-share)
+        if grant["grace"] or self.grace == 0:
+            return None
+        self.write("GRANT", at, total=share)
+        return self.new_grant(share, "ADJUSTMENT", grant["priority"], at + self.grace, like=grant)
+
+    def pay_debt(self, grant: Row, incoming: int) -> None:
+        payment = min(self.clawed, incoming)
+        if payment > 0:
+            grant["free"] -= payment
+            grant["settled"] += payment
+            self.clawed -= payment
+            self.write("SETTLEMENT", total=-payment, owed=-payment)
+
+    def in_proportion(self, lines: list[Row], amount: int) -> list[tuple[Row, int]]:
+        """Largest remainders first, older lines before younger ones."""
+        whole = sum(line["amount"] - line["refunded"] for line in lines)
+        exact = [Fraction(amount * (line["amount"] - line["refunded"]), whole) for line in lines]
+        shares = [int(share) for share in exact]
+        while sum(shares) < amount:
+            missing = [share - got for share, got in zip(exact, shares, strict=True)]
+            shares[missing.index(max(missing))] += 1
+        return [(line, share) for line, share in zip(lines, shares, strict=True) if share > 0]
+
+    def refund_line(self, hold: Row, amount: int) -> None:
+        repaid = anew = 0
+        back: list[tuple[Row, int]] = []
+        for part in sorted(hold["parts"], key=lambda part: self.burn_rank(part["grant"], hold["project"]))[::-1]:
+            share = min(amount, part["captured"] - part["refunded"])
+            if share <= 0:
+                continue
+            amount -= share
+            part["refunded"] += share
+            if part["grant"] is None:
+                to_credit = min(share, self.drawn)
+                self.drawn -= to_credit
+                repaid += to_credit
+                anew += share - to_credit
+            elif part["grant"]["ended"] == "CLAWED_BACK":
+                part["elsewhere"] += share
+                anew += share
+            else:
+                back.append((part["grant"], share))
+        on_grants = anew + sum(share for _, share in back)
+        self.write("REFUND", total=on_grants, owed=-repaid, spent=-(on_grants + repaid))
+        successor = self.new_grant(anew, "ADJUSTMENT", 50, NEVER) if anew > 0 else None
+        incoming: list[tuple[Row, int]] = []
+        for grant, share in back:
+            now_on = self.come_back(grant, share, self.now)
+            if now_on is not None:
+                incoming.append((now_on, share))
+        if successor is not None:
+            incoming.append((successor, anew))
+        for grant, share in incoming:
+            self.pay_debt(grant, share)

@@ -1,0 +1,70 @@
+"""The stateful test is shown to fail: every listed fault, planted into a copy of the core, is found by it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.rules.ledger.mutants import MUTANTS, Mutant
+
+ROOT = Path(__file__).parents[3]
+CORE = Path("rules/ledger")
+TESTS = Path("tests/rules/ledger")
+SECONDS_MAX = 300
+EXAMPLES = 600
+"""Twice the usual number: a fault is found early or (some need a rare state) late."""
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.breaks)
+def test_the_list_of_mutants_is_not_stale(mutant: Mutant) -> None:
+    assert (ROOT / CORE / mutant.file).read_text(encoding="utf-8").count(mutant.text) == 1
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.breaks)
+def test_the_stateful_test_notices_when(mutant: Mutant, tmp_path: Path) -> None:
+    a_copy_of_core_and_test(tmp_path)
+    broken = tmp_path / CORE / mutant.file
+    broken.write_text(broken.read_text(encoding="utf-8").replace(mutant.text, mutant.replacement), encoding="utf-8")
+
+    code, output = the_stateful_test(tmp_path)
+
+    assert code == pytest.ExitCode.TESTS_FAILED, output
+    assert re.search(r"^1 failed", output, re.MULTILINE), output
+    assert not re.search(r"^E +(ImportError|SyntaxError|NameError)", output, re.MULTILINE), output
+
+
+@pytest.mark.soak
+def test_the_stateful_test_passes_on_the_copy_of_a_sound_core(tmp_path: Path) -> None:
+    a_copy_of_core_and_test(tmp_path)
+
+    code, output = the_stateful_test(tmp_path)
+
+    assert code == pytest.ExitCode.OK, output
+
+
+def a_copy_of_core_and_test(target: Path) -> None:
+    unwanted = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "rules", target / "rules", ignore=unwanted)
+    shutil.copytree(ROOT / TESTS, target / TESTS, ignore=unwanted)
+    shutil.copy(ROOT / "pyproject.toml", target)
+
+
+def the_stateful_test(root: Path) -> tuple[int, str]:
+    """Runs it there, and nothing else; without shrinking, because only the verdict counts."""
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(TESTS / "test_stateful.py")],
+        cwd=root,
+        env=os.environ | {"FAREBOX_STATEFUL_EXAMPLES": str(EXAMPLES), "FAREBOX_STATEFUL_SHRINK": "0", "PYTHONPATH": ""},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS_MAX,
+        check=False,
+    )
+    return run.returncode, run.stdout + run.stderr

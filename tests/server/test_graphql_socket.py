@@ -1,0 +1,418 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import uvicorn
+from gql import Client, gql
+from gql.transport.websockets import WebsocketsTransport
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.typing import Subprotocol
+
+from models.unavailable import DatabaseBusy
+from rules.ledger.outcomes import HoldEffect
+from server import graphql_socket
+from server.app import UVICORN_LIMITS, build_app
+from server.edge import FRAME_BYTES_MAX, Edge
+from server.graphql_socket import OPERATION_ID_LENGTH_MAX, OPERATIONS_MAX, PROTOCOL
+from tests.resolvers.stage import ACCOUNT_ID, SECRET, SECRET_KEY, Stage, a_balance, a_hold
+
+PATIENCE_SECONDS = 10.0
+ALLOWED = "https://app.example.com"
+KEY = {"authorization": f"Bearer {SECRET_KEY}"}
+BALANCE = f'subscription {{ balance(accountId: "{ACCOUNT_ID}") {{ version available }} }}'
+VIEWER = "{ viewer { kind } }"
+
+
+@dataclass
+class Served:
+    """A server on loopback."""
+
+    url: str
+    stage: Stage
+
+    def open(self, **settings: Any) -> connect:
+        return connect(self.url, subprotocols=[Subprotocol(PROTOCOL)], **settings)
+
+
+@pytest.fixture
+async def served() -> AsyncIterator[Served]:
+    stage = Stage()
+    app = build_app(stage, Edge(introspection=True, graphiql=False, allowed_origins=frozenset({ALLOWED})))
+    config = uvicorn.Config(
+        app, ws="websockets-sansio", lifespan="off", log_config=None, timeout_graceful_shutdown=2, **UVICORN_LIMITS
+    )
+    server = uvicorn.Server(config)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        running = asyncio.create_task(server._serve([listener]))
+        yield Served(f"ws://127.0.0.1:{listener.getsockname()[1]}/graphql", stage)
+        server.should_exit = True
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await running
+
+
+async def send(client: ClientConnection, **message: Any) -> None:
+    await client.send(json.dumps(message))
+
+
+async def receive(client: ClientConnection) -> dict[str, Any]:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        message: dict[str, Any] = json.loads(await client.recv())
+    return message
+
+
+async def initialise(client: ClientConnection, payload: Any = KEY) -> None:
+    await send(client, type="connection_init", payload=payload)
+    assert await receive(client) == {"type": "connection_ack"}
+
+
+async def subscribe(client: ClientConnection, id: str, query: str = BALANCE, **members: Any) -> None:
+    await send(client, type="subscribe", id=id, payload={"query": query, **members})
+
+
+async def close_code(client: ClientConnection) -> int:
+    """Reads to the end; the code that the server closed with."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        with suppress(ConnectionClosed):
+            while True:
+                await client.recv()
+    assert client.close_code is not None
+    return client.close_code
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+
+async def test_a_subscription_shows_every_change_until_the_client_has_had_enough(served: Served) -> None:
+    async with served.open() as client:
+        await initialise(client)
+        await subscribe(client, "a")
+        await eventually(lambda: len(served.stage.live.listeners) == 1)
+        served.stage.live.push(a_balance(version=1))
+        served.stage.live.push(a_balance(version=2, available=0))
+
+        assert await receive(client) == {
+            "id": "a",
+            "type": "next",
+            "payload": {"data": {"balance": {"version": 1, "available": "65"}}},
+        }
+        assert (await receive(client))["payload"] == {"data": {"balance": {"version": 2, "available": "0"}}}
+        await send(client, type="complete", id="a")
+        await eventually(lambda: served.stage.live.listeners == [])
+        await subscribe(client, "a", VIEWER)
+        assert (await receive(client))["payload"] == {"data": {"viewer": {"kind": "SECRET"}}}
+
+
+async def test_a_source_that_ends_completes_the_subscription(served: Served) -> None:
+    async with served.open() as client:
+        await initialise(client)
+        await subscribe(client, "a")
+        await eventually(lambda: len(served.stage.live.listeners) == 1)
+        served.stage.live.push(None)
+
+        assert await receive(client) == {"id": "a", "type": "complete"}
+
+
+async def test_queries_and_mutations_run_on_a_socket_too(served: Served) -> None:
+    served.stage.fares.answers["reserve"] = HoldEffect(a_hold(), a_balance())
+    reserve = """mutation R($work: WorkInput!) {
+        reserve(input: {idempotencyKey: "k", accountExternalId: "alice", work: $work}) { __typename }
+    }"""
+    async with served.open() as client:
+        await initialise(client)
+        await subscribe(client, "m", reserve, variables={"work": {"amount": "1"}}, operationName="R")
+
+        assert (await receive(client))["payload"] == {"data": {"reserve": {"__typename": "ReserveSuccess"}}}
+        assert await receive(client) == {"id": "m", "type": "complete"}
+
+
+async def test_the_python_client_gql_gets_its_balance(served: Served) -> None:
+    transport = WebsocketsTransport(url=served.url, init_payload=KEY, subprotocols=[Subprotocol(PROTOCOL)])
+    async with Client(transport=transport) as session:
+        events = session.subscribe(gql(BALANCE))
+        first = asyncio.ensure_future(anext(events))
+        await eventually(lambda: len(served.stage.live.listeners) == 1)
+        served.stage.live.push(a_balance(version=7))
+
+        assert await first == {"balance": {"version": 7, "available": "65"}}
+        await events.aclose()
+
+
+@pytest.mark.parametrize("name", ["authorization", "Authorization"])
+async def test_a_key_comes_with_the_connections_parameters(served: Served, name: str) -> None:
+    async with served.open() as client:
+        await initialise(client, {name: f"Bearer {SECRET_KEY}"})
+        await subscribe(client, "a", VIEWER)
+
+        assert (await receive(client))["payload"] == {"data": {"viewer": {"kind": "SECRET"}}}
+
+
+@pytest.mark.parametrize("payload", [None, {}])
+async def test_without_a_key_the_field_says_what_is_needed(served: Served, payload: Any) -> None:
+    async with served.open() as client:
+        await initialise(client, payload)
+        await subscribe(client, "q", VIEWER)
+        answered = (await receive(client))["payload"]
+        await receive(client)
+        await subscribe(client, "s")
+        refused = await receive(client)
+
+    assert answered["data"] == {"viewer": None}
+    assert answered["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+    assert (refused["type"], refused["payload"][0]["extensions"]["code"]) == ("error", "UNAUTHENTICATED")
+    assert refused["payload"][0]["extensions"]["requestId"]
+
+
+@pytest.mark.parametrize("authorization", ["Bearer nonsense", SECRET_KEY, "", 5, [], {}])
+async def test_a_credential_that_is_none_closes_the_socket(served: Served, authorization: Any) -> None:
+    async with served.open() as client:
+        await send(client, type="connection_init", payload={"authorization": authorization})
+
+        assert await close_code(client) == 4403
+
+
+async def test_an_outage_while_the_key_is_looked_at_asks_to_come_again(served: Served) -> None:
+    served.stage.credentials.failure = DatabaseBusy()
+    async with served.open() as client:
+        await send(client, type="connection_init", payload=KEY)
+
+        assert await close_code(client) == 1013
+
+
+async def test_another_tenants_account_is_an_error_and_not_a_null_event(served: Served) -> None:
+    async with served.open() as client:
+        await initialise(client)
+        await subscribe(client, "a", 'subscription { balance(accountId: "acc_AAAAAAAAAAAAAAAAAAAAAg") { version } }')
+        refused = await receive(client)
+
+    assert (refused["type"], refused["payload"][0]["extensions"]["code"]) == ("error", "BAD_USER_INPUT")
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("{", "BAD_USER_INPUT"),
+        ("{ nothing }", "BAD_USER_INPUT"),
+        ("{ viewer {" + " kind" * 3000 + "}}", "QUERY_TOO_COMPLEX"),
+    ],
+)
+async def test_a_refused_document_is_an_error_and_frees_its_id(served: Served, query: str, code: str) -> None:
+    async with served.open() as client:
+        await initialise(client)
+        for _ in range(2):
+            await subscribe(client, "a", query)
+            refused = await receive(client)
+            assert (refused["id"], refused["type"]) == ("a", "error")
+            assert refused["payload"][0]["extensions"]["code"] == code
+
+
+async def test_a_failing_source_is_masked_and_logged(served: Served, caplog: pytest.LogCaptureFixture) -> None:
+    async with served.open() as client:
+        await initialise(client)
+        await subscribe(client, "a")
+        await eventually(lambda: len(served.stage.live.listeners) == 1)
+        served.stage.live.push(RuntimeError("the password is swordfish"))
+        failed = await receive(client)
+
+    assert (failed["type"], failed["payload"][0]["extensions"]["code"]) == ("error", "INTERNAL")
+    assert "swordfish" not in json.dumps(failed)
+    assert "swordfish" in caplog.text
+    assert failed["payload"][0]["extensions"]["requestId"] in caplog.text
+
+
+SUBSCRIBE = {"type": "subscribe", "id": "a", "payload": {"query": BALANCE}}
+BAD_MESSAGES: list[tuple[str | bytes, int]] = [
+    ("[]", 4400),
+    ("5", 4400),
+    ("null", 4400),
+    ('"subscribe"', 4400),
+    ("{", 4400),
+    ("[" * 100_000, 4400),
+    (b'{"type": "ping"}', 4400),
+    ("{}", 4400),
+    ('{"type": 5}', 4400),
+    ('{"type": "start"}', 4400),
+    ('{"type": "subscribe"}', 4400),
+    ('{"type": "complete"}', 4400),
+    (json.dumps({**SUBSCRIBE, "id": 5}), 4400),
+    (json.dumps({**SUBSCRIBE, "id": ""}), 4400),
+    (json.dumps({**SUBSCRIBE, "id": "a" * (OPERATION_ID_LENGTH_MAX + 1)}), 4400),
+    (json.dumps({**SUBSCRIBE, "payload": []}), 4400),
+    (json.dumps({**SUBSCRIBE, "payload": {}}), 4400),
+    (json.dumps({**SUBSCRIBE, "payload": {"query": 5}}), 4400),
+    (json.dumps({**SUBSCRIBE, "payload": {"query": BALANCE, "variables": []}}), 4400),
+    (json.dumps({**SUBSCRIBE, "payload": {"query": BALANCE, "variables": {"a": "\x00"}}}), 4400),
+    ('{"type": "connection_init"}', 4429),
+    ('{"type": "ping", "payload": "' + "a" * FRAME_BYTES_MAX + '"}', 1009),
+]
+
+
+@pytest.mark.parametrize(("message", "code"), BAD_MESSAGES, ids=lambda part: ascii(part)[:60])
+async def test_a_message_out_of_form_closes_the_socket_with_its_code(
+    served: Served, message: str | bytes, code: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with served.open() as client:
+        await initialise(client)
+        await client.send(message)
+
+        assert await close_code(client) == code
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+@pytest.mark.parametrize("message", ["[]", "{", "5", b"x", '{"type": "connection_init", "payload": []}'])
+async def test_a_message_out_of_form_closes_the_socket_before_it_is_initialised_too(
+    served: Served, message: str | bytes
+) -> None:
+    async with served.open() as client:
+        await client.send(message)
+
+        assert await close_code(client) == 4400
+
+
+async def test_who_subscribes_before_the_handshake_is_unauthorized(served: Served) -> None:
+    async with served.open() as client:
+        await send(client, **SUBSCRIBE)
+
+        assert await close_code(client) == 4401
+
+
+async def test_who_never_initialises_is_sent_away(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert graphql_socket.INIT_SECONDS_MAX <= 10
+    monkeypatch.setattr(graphql_socket, "INIT_SECONDS_MAX", 0.1)
+    async with served.open() as client:
+        await send(client, type="ping")
+        assert await receive(client) == {"type": "pong"}
+
+        assert await close_code(client) == 4408
+
+
+async def test_pings_are_answered_with_what_they_bring(served: Served) -> None:
+    async with served.open() as client:
+        await initialise(client)
+        await send(client, type="ping", payload={"at": 5})
+        await send(client, type="pong")
+
+        assert await receive(client) == {"type": "pong", "payload": {"at": 5}}
+
+
+async def test_an_id_is_used_once_at_a_time(served: Served) -> None:
+    async with served.open() as client:
+        await initialise(client)
+        await subscribe(client, "a")
+        await subscribe(client, "a")
+
+        assert await close_code(client) == 4409
+    await eventually(lambda: served.stage.live.listeners == [])
+
+
+async def test_a_socket_runs_no_more_operations_at_once_than_the_bound(served: Served) -> None:
+    async with served.open() as client:
+        await initialise(client)
+        for number in range(OPERATIONS_MAX):
+            await subscribe(client, str(number))
+        for number in range(2_000):
+            await subscribe(client, f"more {number}")
+            refused = await receive(client)
+            assert refused["payload"][0]["extensions"]["code"] == "TOO_MANY_REQUESTS"
+        await send(client, type="complete", id="0")
+        await eventually(lambda: len(served.stage.live.listeners) == OPERATIONS_MAX - 1)
+        await subscribe(client, "again")
+        await eventually(lambda: len(served.stage.live.listeners) == OPERATIONS_MAX)
+
+
+async def test_who_leaves_is_forgotten(served: Served) -> None:
+    async with served.open() as client:
+        await initialise(client)
+        for number in range(3):
+            await subscribe(client, str(number))
+        await eventually(lambda: len(served.stage.live.listeners) == 3)
+        client.transport.abort()
+
+    await eventually(lambda: served.stage.live.listeners == [])
+
+
+@pytest.mark.parametrize("offered", [["graphql-ws"], ["nonsense"], None])
+async def test_no_other_protocol_is_spoken(served: Served, offered: list[str] | None) -> None:
+    subprotocols = None if offered is None else [Subprotocol(name) for name in offered]
+    async with connect(served.url, subprotocols=subprotocols) as client:
+        assert client.subprotocol is None
+        assert await close_code(client) == 4406
+
+
+async def test_the_protocol_is_chosen_from_several(served: Served) -> None:
+    offered = [Subprotocol("graphql-ws"), Subprotocol(PROTOCOL)]
+    async with connect(served.url, subprotocols=offered) as client:
+        assert client.subprotocol == PROTOCOL
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example.com", "null"])
+async def test_a_page_of_a_foreign_origin_does_not_get_a_socket(served: Served, origin: str) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        async with served.open(additional_headers={"Origin": origin}):
+            pass
+
+    assert refused.value.response.status_code == 403
+
+
+async def test_pages_of_this_server_and_of_allowed_origins_get_one(served: Served) -> None:
+    own = served.url.replace("ws://", "http://").removesuffix("/graphql")
+    for origin in (own, ALLOWED):
+        async with served.open(additional_headers={"Origin": origin}) as client:
+            await initialise(client)
+
+
+async def test_a_revoked_key_ends_its_sockets(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert graphql_socket.CREDENTIAL_CHECK_SECONDS < 5
+    monkeypatch.setattr(graphql_socket, "CREDENTIAL_CHECK_SECONDS", 0.05)
+    async with served.open() as client:
+        await initialise(client)
+        await subscribe(client, "a")
+        await eventually(lambda: len(served.stage.live.listeners) == 1)
+        served.stage.credentials.failure = DatabaseBusy()
+        await asyncio.sleep(0.15)
+        await send(client, type="ping")
+        assert await receive(client) == {"type": "pong"}
+        served.stage.credentials.failure = None
+        del served.stage.credentials.known[SECRET_KEY]
+
+        assert await close_code(client) == 4403
+    await eventually(lambda: served.stage.live.listeners == [])
+    served.stage.credentials.known[SECRET_KEY] = SECRET
+
+
+async def test_a_client_that_does_not_read_is_let_go_and_the_others_are_not_delayed(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(graphql_socket, "SEND_SECONDS_MAX", 0.3)
+    document = VIEWER + " #" + "a" * 1000
+    async with served.open() as reader, served.open(max_queue=1) as sleeper:
+        for client in (reader, sleeper):
+            await initialise(client)
+        sleeper.transport.pause_reading()
+        pinger = asyncio.create_task(ping_for_ever(sleeper, payload="a" * 100_000))
+        for number in range(20):
+            await subscribe(reader, str(number), document)
+            assert (await receive(reader))["type"] == "next"
+            assert (await receive(reader))["type"] == "complete"
+        # Longer than the server waits, and nothing else will tell when it has given up.
+        await asyncio.sleep(1)
+        sleeper.transport.resume_reading()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            with pytest.raises(ConnectionClosed):
+                await pinger
+
+
+async def ping_for_ever(client: ClientConnection, payload: str) -> None:
+    while True:
+        await send(client, type="ping", payload=payload)

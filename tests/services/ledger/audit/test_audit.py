@@ -1,0 +1,112 @@
+"""The audit as a whole: what it says of ledgers that are well, and that its list of checks is complete."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+
+import pytest
+
+from models import statements
+from models.database import Database
+from rules.ledger.kinds import EntryKind, HoldState
+from services.ledger.audit import CHECKS, FINDINGS_MAX, Check, audit, run_audit
+from services.ledger.writer import Writer
+from tests.services.ledger.audit.vandal import Vandal
+from tests.services.ledger.cashier import Cashier, rows_of
+from tests.services.ledger.histories import LivedIn
+
+FOLDER = Path(statements.__file__).parent / "sql" / "audit"
+
+
+async def test_a_ledger_that_has_lived_is_clean(database: Database) -> None:
+    assert await audit(database) == ()
+
+
+async def test_the_history_has_everything_that_can_happen_so_far(database: Database) -> None:
+    kinds = {row["kind"] for row in await rows_of(database, "SELECT kind FROM entry")}
+    states = {row["state"] for row in await rows_of(database, "SELECT state FROM hold")}
+    ends = {row["ended"] for row in await rows_of(database, "SELECT ended FROM token_grant")}
+    odd = await rows_of(
+        database,
+        "SELECT bool_or(overrun > 0) AS overrun, bool_or(rounding > 0) AS rounding, bool_or(refunded > 0) AS refunded,"
+        " bool_or(open AND captured > 0) AS in_flight FROM hold",
+    )
+
+    assert kinds == set(EntryKind) - {EntryKind.TRANSFER, EntryKind.ASSIGNMENT}
+    assert states == set(HoldState)
+    assert ends == {None, "REVOKED", "CLAWED_BACK"}
+    assert all(odd[0])
+
+
+async def test_a_process_of_its_own_sees_the_same(dsn: str, vandal: Vandal, lived_in: LivedIn) -> None:
+    await vandal.changes("UPDATE ledger_account SET total = total + 1 WHERE account_id = $1", lived_in.rider)
+    begun: list[Check] = []
+
+    findings = await run_audit(dsn, began=begun.append)
+
+    assert [finding.check for finding in findings] == ["account_total"]
+    assert begun == list(CHECKS)
+
+
+async def test_it_is_clean_at_any_moment_while_others_write(database: Database, lived_in: LivedIn) -> None:
+    stopped = asyncio.Event()
+
+    async def spend(cashier: Cashier) -> None:
+        while not stopped.is_set():
+            hold = await cashier.hold(lived_in.rider, 5)
+            await cashier.commit(lived_in.rider, hold, 3)
+
+    async with Writer(database) as writer:
+        cashier = Cashier(writer, lived_in.tenant_id)
+        spending = [asyncio.create_task(spend(cashier)) for _ in range(8)]
+        try:
+            findings = [await audit(database) for _ in range(5)]
+        finally:
+            stopped.set()
+            await asyncio.gather(*spending)
+
+    assert findings == [()] * 5
+
+
+async def test_many_violations_of_one_kind_are_cut_short_and_it_says_so(
+    database: Database, vandal: Vandal, lived_in: LivedIn
+) -> None:
+    async with Writer(database) as writer:
+        cashier = Cashier(writer, lived_in.tenant_id)
+        await asyncio.gather(*(cashier.hold(lived_in.fleet) for _ in range(FINDINGS_MAX + 1)))
+    await vandal.does("UPDATE hold SET created_at = created_at - interval '1 second'")
+
+    findings = await audit(database)
+
+    assert {finding.check for finding in findings} == {"hold_entries"}
+    assert len(findings) == FINDINGS_MAX + 1
+    assert f"more than {FINDINGS_MAX}" in findings[-1].message
+
+
+def test_every_query_is_run() -> None:
+    assert sorted(check.name for check in CHECKS) == sorted(file.stem for file in FOLDER.glob("*.sql"))
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
+def test_a_check_says_in_one_line_what_must_be_so(check: Check) -> None:
+    assert re.fullmatch(r"[A-Z].{20,}\.", check.meaning)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
+def test_a_check_is_shown_to_catch_its_corruption(check: Check) -> None:
+    tests = "".join(file.read_text(encoding="utf-8") for file in Path(__file__).parent.glob("test_*_corruption.py"))
+    assert f'is_caught("{check.name}", ' in tests or f'is_caught(\n        "{check.name}", ' in tests
+
+
+async def test_no_table_with_tenants_rows_is_left_out_of_the_check_for_strays(database: Database) -> None:
+    tables = await rows_of(
+        database,
+        "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'account_id'"
+        " JOIN pg_attribute t ON t.attrelid = c.oid AND t.attname = 'tenant_id'"
+        " WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition",
+    )
+    query = next(check.query for check in CHECKS if check.name == "tenants")
+
+    assert {row["relname"] for row in tables} == set(re.findall(r"(?:FROM|JOIN) (\w+)\b(?!\.)", query))

@@ -1,0 +1,142 @@
+"""A tenant's services on a database of the test's own, with a small price book."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from models.account import AccountKind
+from models.database import Database
+from rules.ledger.outcomes import GrantEffect
+from rules.ledger.requests import (
+    CommitRequest,
+    ExtendRequest,
+    GrantRequest,
+    RefundRequest,
+    ReleaseRequest,
+    ReserveRequest,
+)
+from rules.pricing.rating import LineRequest
+from rules.pricing.tokens import MICROS
+from services.accounts import AccountRecord, Accounts
+from services.fares import Fares
+from services.grants import Grants
+from services.ledger.reads import LedgerReads
+from services.ledger.writer import Writer
+from services.price_books import PriceBooks, PublishedBook
+from services.tenant_clock import TenantClock
+
+
+def a_source(*, picture: int = 10, trial: int = 50, more: str = "") -> str:
+    """A book with a formula ("picture": a base and 2 tokens per 25 steps more) and a flat price ("upscale": 8)."""
+    return f"""
+slug = "small"
+name = "Small"
+currency = "usd"
+[policies]
+trial_tokens = {trial}
+[policies.expiry_months]
+default = 12
+bonus = 1
+[[prices]]
+name = "Picture"
+category = "image"
+dimensions = [
+  {{ name = "steps", type = "integer", minimum = 1, maximum = 100, default = 25 }},
+  {{ name = "quality", type = "choice", values = ["fast", "fine"], default = "fast" }},
+]
+[prices.formula]
+base = {picture}
+rates = [{{ of = ["steps"], tokens = 2, per = 25, included = 25 }}]
+multipliers = [{{ dimension = "quality", by = {{ fast = 1, fine = 2 }} }}]
+[[prices]]
+name = "Upscale"
+category = "upscale"
+tokens = 8
+{more}
+"""
+
+
+def a_line(model: str = "upscale", count: int = 1, *, ref: str | None = None, **params: object) -> LineRequest:
+    return LineRequest(model, params, count, ref)
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """Everything that a tenant's caller can ask, with the tenant filled in. `tokens` are whole ones."""
+
+    tenant_id: UUID
+    database: Database
+    writer: Writer
+    price_books: PriceBooks
+    reads: LedgerReads
+    accounts: Accounts
+    fares: Fares
+    grants: Grants
+    clock: TenantClock
+
+    async def publish(self, source: str) -> PublishedBook:
+        published = await self.price_books.publish(self.tenant_id, source)
+        assert isinstance(published, PublishedBook), published
+        return published
+
+    async def open(self, name: str = "passenger", *, tokens: int = 0) -> UUID:
+        """An account with the trial's 50 tokens, and a grant of more when asked for."""
+        account = await self.create(name)
+        if tokens:
+            request = self.grant_request(account.account_id, f"first of {name}", tokens)
+            assert isinstance(await self.grants.grant_tokens(request), GrantEffect)
+        return account.account_id
+
+    async def create(self, name: str = "passenger") -> AccountRecord:
+        created = await self.accounts.create(
+            self.tenant_id, external_id=name, name=name.title(), kind=AccountKind.PERSONAL, time_zone="UTC"
+        )
+        assert isinstance(created, AccountRecord), created
+        return created
+
+    def grant_request(self, account_id: UUID, key: str, tokens: int = 1, **more: Any) -> GrantRequest:
+        return GrantRequest(self.tenant_id, account_id, key, tokens * MICROS, **more)
+
+    def reserve_request(self, account_id: UUID, key: str, *lines: LineRequest, **more: Any) -> ReserveRequest:
+        return ReserveRequest(self.tenant_id, account_id, **{"key": key, "work": lines or (a_line(),), **more})
+
+    def commit_request(
+        self, account_id: UUID, key: str, hold_id: int, *lines: LineRequest, **more: Any
+    ) -> CommitRequest:
+        fields = {"actual": lines or None, **more}
+        return CommitRequest(self.tenant_id, account_id, key, hold_id, **fields)
+
+    def release_request(self, account_id: UUID, key: str, hold_id: int, **more: Any) -> ReleaseRequest:
+        return ReleaseRequest(self.tenant_id, account_id, key, hold_id, **more)
+
+    def extend_request(self, account_id: UUID, key: str, hold_id: int, **more: Any) -> ExtendRequest:
+        return ExtendRequest(self.tenant_id, account_id, key, hold_id, **more)
+
+    def refund_request(self, account_id: UUID, key: str, hold_id: int, **more: Any) -> RefundRequest:
+        return RefundRequest(self.tenant_id, account_id, key, hold_id, **more)
+
+
+@asynccontextmanager
+async def open_shop(database: Database, tenant_id: UUID) -> AsyncIterator[Shop]:
+    """The services of one process, and the tenant's first price book."""
+    price_books = PriceBooks(database)
+    async with Writer(database) as writer:
+        reads = LedgerReads(database, writer, price_books)
+        shop = Shop(
+            tenant_id,
+            database,
+            writer,
+            price_books,
+            reads,
+            Accounts(database, writer, price_books),
+            Fares(writer, price_books, reads),
+            Grants(writer, price_books),
+            TenantClock(database, writer, price_books),
+        )
+        if await price_books.at_version(tenant_id, 1) is None:
+            await shop.publish(a_source())
+        yield shop
