@@ -25,6 +25,12 @@ SPANNING_POOL_SIZE: Final = 4
 LANE_COMMAND_TIMEOUT_SECONDS: Final = 30.0
 """For one batch of the ledger's writer, waits for other processes' row locks included."""
 
+LANE_IDLE_TIMEOUT: Final = "10s"
+"""For a lane between two statements: it pauses only to decide a batch, or while the event loop stalls."""
+
+LANE_LOCK_TIMEOUT: Final = "3s"
+"""For a row lock: other processes hold one for the milliseconds of a batch."""
+
 OWNER_COMMAND_TIMEOUT_SECONDS: Final = 300.0
 """For maintenance: partitions, ANALYZE."""
 
@@ -135,9 +141,13 @@ class Database:
         settings = {
             **session_settings(Role.WRITER, has_own_roles=self._has_own_roles),
             "application_name": "farebox ledger",
-            "idle_in_transaction_session_timeout": "0",
+            "idle_in_transaction_session_timeout": LANE_IDLE_TIMEOUT,
             "statement_timeout": "0",
-            "lock_timeout": "0",
+            "lock_timeout": LANE_LOCK_TIMEOUT,
+            # For a statement that was answered into a network that is gone; without meaning on a unix socket.
+            "tcp_keepalives_idle": "5",
+            "tcp_keepalives_interval": "3",
+            "tcp_keepalives_count": "3",
         }
         return await connect(self._dsn, settings, command_timeout_seconds=LANE_COMMAND_TIMEOUT_SECONDS)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from heapq import heapify, heappop, heappush
 
 from rules.ledger.captures import give_back_rest
 from rules.ledger.grants import expire
@@ -19,23 +20,34 @@ def settle_due(state: AccountState, now: datetime) -> bool:
     if account.due_at is None or account.due_at > now:
         return True
     horizon = now if state.next_due_at is None else min(now, state.next_due_at)
-    while (due := min(_due(state, horizon), default=None)) is not None:
-        instant, is_hold, local_id = due
-        if is_hold:
-            give_back_rest(state, state.holds[local_id], instant, HoldState.EXPIRED, always_entry=True)
-        else:
+    due = _due(state, horizon)
+    heapify(due)
+    while due:
+        instant, is_hold, local_id = heappop(due)
+        if not is_hold:
             expire(state, state.grants[local_id], instant)
+            continue
+        before = account.version
+        give_back_rest(state, state.holds[local_id], instant, HoldState.EXPIRED, always_entry=True)
+        # What came back too late lives on in new grants, which may fall due on the way as well.
+        for version in range(before + 1, account.version + 1):
+            grace = state.grants.get(version)
+            if grace is not None and grace.expires_at is not None and grace.expires_at <= horizon:
+                heappush(due, (grace.expires_at, False, version))
     account.due_at = _next_instant(state, horizon)
     state.account_changed = True
     return account.due_at is None or account.due_at > now
 
 
 def _due(state: AccountState, horizon: datetime) -> list[tuple[datetime, bool, int]]:
-    """What is due up to the horizon: its instant, whether it is a hold, and its id."""
+    """What falls due up to the horizon: its instant, whether it is a hold, and its id.
+
+    Grants that are wholly on hold are among them, because a hold that ends first gives their tokens back in time.
+    """
     due = [
         (grant.expires_at, False, grant.grant_id)
         for grant in state.grants.values()
-        if grant.expires_at is not None and grant.expires_at <= horizon and grant.unheld > 0 and grant.ended is None
+        if grant.expires_at is not None and grant.expires_at <= horizon and grant.ended is None
     ]
     due += [
         (hold.expires_at, True, hold.hold_id)

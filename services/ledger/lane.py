@@ -12,6 +12,7 @@ from uuid import UUID
 import asyncpg
 
 from models.database import Database
+from models.statements import statement
 from models.unavailable import SERVER_TROUBLE, DatabaseUnavailable
 from services.ledger.batch import Decided, run_batch
 from services.ledger.queue import LedgerQueue
@@ -26,7 +27,7 @@ RECONNECT_SECONDS_MAX: Final = 1.0
 CONFLICT_TRIES_MAX: Final = 5
 """Times a batch is tried again after a deadlock or a serialization failure, which need no culprit."""
 
-_CONFLICTS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError)
+_CONFLICTS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 _LOST = (*SERVER_TROUBLE, OSError, asyncio.TimeoutError, DatabaseUnavailable)
 
 logger = logging.getLogger(__name__)
@@ -100,9 +101,15 @@ class Lane:
                 if conflicts >= CONFLICT_TRIES_MAX:
                     _fail_all(batch, LedgerUnavailable(f"the account was too busy: {type(error).__name__}"))
                     return []
-            except (*_LOST, asyncpg.InterfaceError) as error:
+            except asyncpg.LockNotAvailableError:
+                await self._disconnect()
+                try:
+                    batch = await self._without_locked(batch)
+                except (*_LOST, asyncpg.InterfaceError):
+                    await self._disconnect()
+            except Exception as error:
                 # The driver's own errors also tell of a value that it cannot send, on a healthy connection.
-                if isinstance(error, asyncpg.InterfaceError) and self._is_connected:
+                if self._is_connected and not isinstance(error, _LOST):
                     return await self._bisect(batch, error)
                 # The outcome is unknown: the same commands are sent again, and their keys tell what took effect.
                 logger.warning("%s lost its connection: %s", self._name, str(error) or type(error).__name__)
@@ -111,8 +118,6 @@ class Lane:
                 if batch:
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, RECONNECT_SECONDS_MAX)
-            except Exception as error:
-                return await self._bisect(batch, error)
         return []
 
     async def _bisect(self, batch: list[Submission], error: Exception) -> list[Submission]:
@@ -131,6 +136,22 @@ class Lane:
         waiting = {submission.account_id for submission in again}
         again += [submission for submission in batch[middle:] if submission.account_id in waiting]
         return again + await self._serve([one for one in batch[middle:] if one.account_id not in waiting])
+
+    async def _without_locked(self, batch: list[Submission]) -> list[Submission]:
+        """Refuses the commands of accounts that another session has kept locked for too long, and gives the others.
+
+        Such a session is one whose network went away in the middle; the database ends it soon.
+        """
+        connection = await self._connected()
+        async with connection.transaction():
+            accounts = list({submission.account_id for submission in batch})
+            found = await connection.fetch(statement("lock_free_accounts"), accounts)
+        free = {row["account_id"] for row in found}
+        _fail_all(
+            [submission for submission in batch if submission.account_id not in free],
+            LedgerUnavailable("the account is held by a session that does not answer; nothing was done, try again"),
+        )
+        return [submission for submission in batch if submission.account_id in free]
 
     @property
     def _is_connected(self) -> bool:

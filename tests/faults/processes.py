@@ -88,6 +88,10 @@ class FareLoop:
     def runs(self) -> bool:
         return self._loop.poll() is None
 
+    @property
+    def process_id(self) -> int:
+        return self._loop.pid
+
     def end(self) -> list[Answer]:
         """Waits for the end of all rides."""
         assert self._loop.wait(END_SECONDS_MAX) == 0, self.complaints
@@ -95,9 +99,8 @@ class FareLoop:
 
     def kill(self) -> list[Answer]:
         """Kills it at this very moment; what its log keeper was told until then."""
-        assert self.runs, self.complaints
         self._loop.send_signal(signal.SIGKILL)
-        self._loop.wait(END_SECONDS_MAX)
+        assert self._loop.wait(END_SECONDS_MAX) == -signal.SIGKILL, self.complaints
         return self._all_answers()
 
     def _all_answers(self) -> list[Answer]:

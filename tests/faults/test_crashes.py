@@ -132,6 +132,19 @@ async def kill_postgres(
     await everything_acknowledged_is_there(database, cashier, answers, random)
 
 
+async def kill_both(database: Database, dsn: str, cashier: Cashier, log: Path, data_dir: Path, rounds: int) -> None:
+    random, answers = Random(rounds), list[Answer]()
+    accounts = [await cashier.open(f"passenger {number}", tokens=10**12) for number in range(3)]
+    for _ in range(rounds):
+        with FareLoop(log, dsn, cashier.tenant_id, accounts) as loop:
+            await more_answers(loop, 100 + random.randrange(200))
+            # Nobody is left who could ask again: what was answered must have been written.
+            signal_all([*processes_of(data_dir), loop.process_id], signal.SIGKILL)
+            answers += loop.kill()
+        await recovered(database)
+        await everything_acknowledged_is_there(database, cashier, answers, random)
+
+
 async def test_kill_of_the_ledger_under_load_loses_and_doubles_nothing(
     database: Database, durable_dsn: str, cashier: Cashier, tmp_path: Path
 ) -> None:
@@ -144,10 +157,10 @@ async def test_kill_of_postgres_under_load_loses_and_doubles_nothing(
     await kill_postgres(database, durable_dsn, cashier, tmp_path, data_dir, ROUNDS_SHORT, children=True)
 
 
-async def test_kill_of_the_main_process_of_postgres_alone_loses_and_doubles_nothing(
+async def test_kill_of_both_at_once_under_load_loses_and_doubles_nothing(
     database: Database, durable_dsn: str, cashier: Cashier, tmp_path: Path, data_dir: Path
 ) -> None:
-    await kill_postgres(database, durable_dsn, cashier, tmp_path, data_dir, 1, children=False)
+    await kill_both(database, durable_dsn, cashier, tmp_path, data_dir, ROUNDS_SHORT)
 
 
 @pytest.mark.soak
@@ -162,3 +175,17 @@ async def test_postgres_is_killed_again_and_again(
     database: Database, durable_dsn: str, cashier: Cashier, tmp_path: Path, data_dir: Path
 ) -> None:
     await kill_postgres(database, durable_dsn, cashier, tmp_path, data_dir, ROUNDS_LONG, children=True)
+
+
+@pytest.mark.soak
+async def test_the_main_process_of_postgres_alone_is_killed_again_and_again(
+    database: Database, durable_dsn: str, cashier: Cashier, tmp_path: Path, data_dir: Path
+) -> None:
+    await kill_postgres(database, durable_dsn, cashier, tmp_path, data_dir, ROUNDS_LONG, children=False)
+
+
+@pytest.mark.soak
+async def test_both_are_killed_at_once_again_and_again(
+    database: Database, durable_dsn: str, cashier: Cashier, tmp_path: Path, data_dir: Path
+) -> None:
+    await kill_both(database, durable_dsn, cashier, tmp_path, data_dir, ROUNDS_LONG)

@@ -16,7 +16,7 @@ from tortoise.exceptions import OperationalError
 
 from models import pool
 from models.api_key import ApiKey, ApiKeyKind
-from models.database import Database
+from models.database import LANE_IDLE_TIMEOUT, LANE_LOCK_TIMEOUT, Database
 from models.roles import Role, session_settings
 from models.tenant import Tenant, TenantMode
 from models.unavailable import DatabaseBusy, DatabaseUnreachable
@@ -121,7 +121,8 @@ class TestWhoSeesAll:
         try:
             assert await lane.fetchval("SELECT current_user") == "farebox_writer"
             assert await lane.fetchval("SELECT count(*) FROM tenant") == 2
-            assert await lane.fetchval("SHOW idle_in_transaction_session_timeout") == "0"
+            assert await lane.fetchval("SHOW idle_in_transaction_session_timeout") == LANE_IDLE_TIMEOUT
+            assert await lane.fetchval("SHOW lock_timeout") == LANE_LOCK_TIMEOUT
         finally:
             await lane.close()
 

@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import count
-from typing import NamedTuple
-from uuid import UUID
 
 from rules.ledger.balance import BalanceSnapshot, balance_of
 from rules.ledger.commands import (
@@ -44,83 +41,23 @@ from rules.ledger.line_codec import encode_lines
 from rules.ledger.outcomes import AccountEffect, GrantEffect, HoldEffect, Outcome
 from rules.ledger.refusals import InputRefusal
 from rules.ledger.state import Account, AccountState, Grant, Hold
-from rules.pricing.tokens import MICROS, parse_tokens
 from tests.rules.ledger.invariants import Watch
+from tests.rules.ledger.notation import (
+    ACCOUNT,
+    PRICE_BOOK_VERSION,
+    START,
+    TENANT,
+    Amount,
+    Fact,
+    Refused,
+    fact_of,
+    in_tokens,
+    tokens,
+)
 from tests.rules.ledger.shelf import Shelf, copy_of_hold
 
-START = datetime(2026, 3, 1, 12, tzinfo=UTC)
-TENANT = UUID(int=1)
-ACCOUNT = UUID(int=2)
-PRICE_BOOK_VERSION = 1
-DAY_SECONDS = 86_400
 LOADS_MAX = 10_000
 """Far more batches than any test needs to settle what is due."""
-
-Amount = int | str
-
-
-def tokens(amount: Amount) -> int:
-    """Tokens as the micro-tokens that rows keep."""
-    return parse_tokens(amount)
-
-
-def in_tokens(micros: int) -> Decimal:
-    """Micro-tokens as tokens, exactly."""
-    return Decimal(micros) / MICROS
-
-
-def after(seconds: float = 0, *, microseconds: int = 0) -> datetime:
-    """An instant so long after the beginning of every test."""
-    return START + timedelta(seconds=seconds, microseconds=microseconds)
-
-
-def a_line(
-    cost: Amount,
-    *,
-    model: str = "flux",
-    ref: str | None = None,
-    metered: bool = False,
-    count: int = 1,
-    category: str = "image",
-) -> Line:
-    """A priced line; `metered` ones are rounded once at the end of their hold."""
-    return Line(ref, model, category, "{}", count, tokens(cost), PRICE_BOOK_VERSION, rounds_at_end=metered)
-
-
-class Fact(NamedTuple):
-    """One entry's kind and changes, in tokens."""
-
-    kind: EntryKind
-    total: Decimal
-    held: Decimal
-    owed: Decimal
-    spent: Decimal
-
-
-def fact(kind: str, total: Amount = 0, held: Amount = 0, owed: Amount = 0, spent: Amount = 0) -> Fact:
-    """The entry that a test expects."""
-    return Fact(EntryKind(kind), *(in_tokens(tokens(amount)) for amount in (total, held, owed, spent)))
-
-
-class Refused(Exception):
-    """The ledger refused; `refusal` says with what."""
-
-    def __init__(self, command: AnyCommand, refusal: object) -> None:
-        super().__init__(f"{type(command).__name__} was refused: {refusal}")
-        self.refusal = refusal
-
-
-@contextmanager
-def refusal(expected: object) -> Iterator[None]:
-    """Expects what is inside to be refused, with this very refusal or (given a type) one of its kind."""
-    try:
-        yield
-    except Refused as refused:
-        got = refused.refusal
-        same = type(got) is expected if isinstance(expected, type) else got == expected
-        assert same, f"refused with {got}, not {expected}"
-    else:
-        raise AssertionError(f"was not refused; expected {expected}")
 
 
 class Workbench:
@@ -166,7 +103,7 @@ class Workbench:
 
     @property
     def facts(self) -> list[Fact]:
-        return [_fact_of(entry) for entry in self.entries]
+        return [fact_of(entry) for entry in self.entries]
 
     def hold(self, hold_id: int) -> Hold:
         return self.shelf.holds[hold_id]
@@ -211,7 +148,7 @@ class Workbench:
         self.shelf.write(state)
         self.watch.check(self.shelf, self.now)
         self.last = outcome
-        self.written = [_fact_of(entry) for entry in self.entries[first:]]
+        self.written = [fact_of(entry) for entry in self.entries[first:]]
         if not isinstance(outcome, HoldEffect | GrantEffect | AccountEffect):
             raise Refused(command, outcome)
         return outcome
@@ -478,8 +415,3 @@ def an_account(
 def a_copy_of(bench: Workbench, hold_id: int) -> Hold:
     """A hold as it stands now, to compare with later."""
     return copy_of_hold(bench.hold(hold_id))
-
-
-def _fact_of(entry: Entry) -> Fact:
-    changes = (entry.total_change, entry.held_change, entry.owed_change, entry.spent)
-    return Fact(entry.kind, *(in_tokens(change) for change in changes))

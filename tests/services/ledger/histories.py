@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 from models.database import Database
@@ -62,16 +63,16 @@ class Chronicle:
         await settle_due_accounts(self._database, self._writer, self.tenant_id)
         return now
 
-    async def grant(self, account_id: UUID, tokens: int, *, riders: Riders | None = None, **more: object) -> int:
+    async def grant(self, account_id: UUID, tokens: int, *, riders: Riders | None = None, **more: Any) -> int:
         """The new grant's id."""
         outcome = await self.cashier.grant(account_id, tokens * TOKEN, riders=riders or Riders(), **more)
         return granted(outcome).grant.grant_id
 
-    async def hold(self, account_id: UUID, tokens: int, **more: object) -> int:
+    async def hold(self, account_id: UUID, tokens: int, **more: Any) -> int:
         """The new hold's id."""
         return await self.cashier.hold(account_id, tokens * TOKEN, **more)
 
-    async def commit(self, account_id: UUID, hold_id: int, tokens: int | None = None, **more: object) -> None:
+    async def commit(self, account_id: UUID, hold_id: int, tokens: int | None = None, **more: Any) -> None:
         amount = tokens * TOKEN if tokens is not None else None
         held(await self.cashier.commit(account_id, hold_id, amount, **more))
 
@@ -95,8 +96,8 @@ class Chronicle:
         key = a_key(Mutation.CLAW_BACK)
         granted(await self.does(ClawBack(self.tenant_id, account_id, key, grant_id, "disputed", SALT)))
 
-    async def adjust(self, account_id: UUID, **settings: object) -> None:
-        await self.does(AdjustAccount(self.tenant_id, account_id, **settings))  # type: ignore[arg-type]
+    async def adjust(self, account_id: UUID, **settings: Any) -> None:
+        await self.does(AdjustAccount(self.tenant_id, account_id, **settings))
 
     async def does(self, command: AnyCommand) -> LedgerOutcome:
         return await self._writer.submit(command)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import pytest
@@ -41,6 +42,19 @@ async def dsn(postgres_dsn: str, lived_in_template: tuple[str, LivedIn]) -> Asyn
     await administer(postgres_dsn, f"CREATE DATABASE {name} TEMPLATE {lived_in_template[0]}")
     yield database_named(postgres_dsn, name)
     await administer(postgres_dsn, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def one_role_dsn(postgres_dsn: str) -> AsyncIterator[str]:
+    """An empty database whose owner may create no roles."""
+    name = f"farebox_limited_{uuid4().hex[:12]}"
+    await administer(postgres_dsn, f"CREATE ROLE {name} LOGIN PASSWORD '{name}'")
+    await administer(postgres_dsn, f"CREATE DATABASE {name} OWNER {name}")
+    address = urlsplit(database_named(postgres_dsn, name))
+    host = address.netloc.rpartition("@")[2]
+    yield urlunsplit(address._replace(netloc=f"{name}:{name}@{host}"))
+    await administer(postgres_dsn, f"DROP DATABASE {name} WITH (FORCE)")
+    await administer(postgres_dsn, f"DROP ROLE {name}")
 
 
 @pytest.fixture

@@ -6,16 +6,18 @@ import asyncio
 import re
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from models import statements
 from models.database import Database
+from models.migrations import migrate
 from rules.ledger.kinds import EntryKind, HoldState
 from services.ledger.audit import CHECKS, FINDINGS_MAX, Check, audit, run_audit
 from services.ledger.writer import Writer
 from tests.services.ledger.audit.vandal import Vandal
 from tests.services.ledger.cashier import Cashier, rows_of
-from tests.services.ledger.histories import LivedIn
+from tests.services.ledger.histories import LivedIn, a_tenant_named
 
 FOLDER = Path(statements.__file__).parent / "sql" / "audit"
 
@@ -83,6 +85,25 @@ async def test_many_violations_of_one_kind_are_cut_short_and_it_says_so(
     assert {finding.check for finding in findings} == {"hold_entries"}
     assert len(findings) == FINDINGS_MAX + 1
     assert f"more than {FINDINGS_MAX}" in findings[-1].message
+
+
+async def test_it_sees_every_tenant_where_one_role_does_all_the_work(one_role_dsn: str) -> None:
+    await migrate(one_role_dsn)
+    async with await Database.open(one_role_dsn) as database, Writer(database) as writer:
+        assert not database.has_own_roles
+        account_id = await Cashier(writer, await a_tenant_named(database, "only")).open(tokens=1)
+        assert await audit(database) == ()
+    owner = await asyncpg.connect(one_role_dsn, server_settings={"farebox.spanning": "on"})
+    try:
+        await owner.execute("UPDATE ledger_account SET total = total + 1")
+    finally:
+        await owner.close()
+
+    findings = await run_audit(one_role_dsn)
+
+    assert [(finding.check, finding.where) for finding in findings] == [
+        ("account_total", f"account {account_id} ledger_account")
+    ]
 
 
 def test_every_query_is_run() -> None:

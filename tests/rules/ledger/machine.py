@@ -1,0 +1,466 @@
+"""The core and the model side by side: every rule says the same to both, and whatever can be seen is compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from rules.ledger.commands import Line, OpenAccount
+from rules.ledger.kinds import GrantSource, OverrunPolicy
+from rules.ledger.outcomes import GrantEffect, HoldEffect
+from rules.ledger.state import UNLIMITED
+from rules.pricing.tokens import MICROS, format_tokens
+from tests.rules.ledger.model import DAY, NEVER, SECOND, Model, No, Row
+from tests.rules.ledger.notation import ACCOUNT, START, TENANT, Refused, in_tokens
+from tests.rules.ledger.workbench import Workbench
+
+incomes = st.integers(5, 40).map(lambda amount: amount * MICROS) | st.integers(1, 5_000_000)
+amounts = st.integers(1, 9).map(lambda amount: amount * MICROS) | st.integers(1, 5_000_000)
+costs = amounts | st.integers(0, 2)
+some_lines = st.lists(st.tuples(costs, st.booleans()), min_size=1, max_size=3)
+ttls = st.sampled_from([3_600, 60, 86_400, 1])
+lifetimes = st.sampled_from([None, 3_600, 60, 86_400, 8 * 86_400, 1])
+projects = st.sampled_from([None, None, "film", "game"])
+recent = st.integers(0, 5)
+any_hold = st.tuples(st.sampled_from(["fit", "fit", "fit", "any"]), recent)
+"""Whether a hold is chosen that the command fits, or any one; and how far back it lies."""
+overruns = st.sampled_from(list(OverrunPolicy))
+NO_SUCH_ID = 10**9
+Choice = tuple[str, int]
+
+
+def is_open(hold: Row) -> bool:
+    return bool(hold["state"] == "OPEN")
+
+
+def has_captures(hold: Row) -> bool:
+    return sum(line["amount"] for line in hold["lines"]) > hold["refunded"]
+
+
+def with_a_hold_that(fits: Callable[[Row], bool]) -> Callable[[Any], Any]:
+    """A rule that waits until there is such a hold, so that few commands are said in vain."""
+    return precondition(lambda machine: any(fits(hold) for hold in machine.model.holds))
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """Every rule says the same to both, and compares their answers; the invariant compares all that can be seen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.keys = 0
+        self.model = Model()
+        self.sent: list[tuple[str, Row]] = []
+
+    @initialize(
+        grace_days=st.sampled_from([7, 7, 1, 0]),
+        due_holds_max=st.sampled_from([1, 2, 500]),
+        lots=st.lists(st.tuples(incomes, lifetimes), min_size=1, max_size=3),
+    )
+    def open(self, grace_days: int, due_holds_max: int, lots: list[tuple[int, int | None]]) -> None:
+        self.model = Model(grace_days * DAY)
+        self.bench = Workbench(opened=False, due_holds_max=due_holds_max)
+        self.bench.submit(OpenAccount(TENANT, ACCOUNT, "UTC", grace_days=grace_days))
+        for amount, lifetime in lots:
+            self.grant(amount, "PURCHASE", 50, lifetime)
+
+    # What is said
+
+    @rule(
+        amount=incomes,
+        source=st.sampled_from(["PURCHASE", "BONUS"]),
+        priority=st.sampled_from([10, 50, 50]),
+        lifetime=lifetimes,
+    )
+    def grant(self, amount: int, source: str, priority: int, lifetime: int | None) -> None:
+        expires = self.model.now + lifetime * SECOND if lifetime is not None else NEVER
+        self.say("grant", amount=amount, source=source, priority=priority, expires=expires)
+
+    @rule(amount=amounts, ttl=ttls, project=projects)
+    def reserve(self, amount: int, ttl: int, project: str | None) -> None:
+        self.say("reserve", amount=amount, lines=None, ttl=ttl, project=project)
+
+    @rule(lines=some_lines, ttl=ttls, project=projects)
+    def reserve_lines(self, lines: list[tuple[int, bool]], ttl: int, project: str | None) -> None:
+        self.say("reserve", amount=bound_of(lines), lines=lines, ttl=ttl, project=project)
+
+    @rule(more=st.sampled_from([0, 0, 1]), project=projects)
+    def reserve_to_the_edge(self, more: int, project: str | None) -> None:
+        amount = self.model.available_to(project) + more
+        if amount > 0:
+            self.say("reserve", amount=amount, lines=None, ttl=60, project=project)
+
+    @rule(lines=some_lines, project=projects)
+    def charge(self, lines: list[tuple[int, bool]], project: str | None) -> None:
+        if sum(cost for cost, _ in lines) > 0:
+            self.say("charge", amount=bound_of(lines), lines=lines, project=project)
+
+    @with_a_hold_that(is_open)
+    @rule(which=any_hold, lines=some_lines, final=st.booleans(), overrun=overruns)
+    def commit_lines(self, which: Choice, lines: list[tuple[int, bool]], final: bool, overrun: OverrunPolicy) -> None:
+        self.say("commit", hold=self.an_open_hold(which), lines=lines, final=final, overrun=overrun)
+
+    @with_a_hold_that(is_open)
+    @rule(which=any_hold, more=st.sampled_from([-1, 0, 1, 7 * MICROS]), final=st.booleans(), overrun=overruns)
+    def commit_about_what_is_held(self, which: Choice, more: int, final: bool, overrun: OverrunPolicy) -> None:
+        hold = self.an_open_hold(which)
+        held = self.model.left(self.model.holds[hold]) if hold < len(self.model.holds) else MICROS
+        self.say("commit", hold=hold, amount=max(0, held + more), final=final, overrun=overrun)
+
+    @with_a_hold_that(is_open)
+    @rule(which=any_hold, final=st.booleans(), overrun=overruns)
+    def commit_all(self, which: Choice, final: bool, overrun: OverrunPolicy) -> None:
+        self.say("commit", hold=self.an_open_hold(which), final=final, overrun=overrun)
+
+    @with_a_hold_that(is_open)
+    @rule(which=any_hold)
+    def release(self, which: Choice) -> None:
+        self.say("release", hold=self.an_open_hold(which))
+
+    @with_a_hold_that(is_open)
+    @rule(which=any_hold, amount=st.none() | amounts, ttl=st.none() | ttls)
+    def extend(self, which: Choice, amount: int | None, ttl: int | None) -> None:
+        self.say("extend", hold=self.an_open_hold(which), amount=amount or 0, ttl=ttl)
+
+    @with_a_hold_that(has_captures)
+    @rule(which=any_hold, amount=st.none() | amounts)
+    def refund(self, which: Choice, amount: int | None) -> None:
+        self.say("refund", hold=self.a_captured_hold(which), amount=amount)
+
+    @precondition(lambda machine: machine.model.grants)
+    @rule(back=recent, clawback=st.booleans())
+    def revoke(self, back: int, clawback: bool) -> None:
+        grants = self.model.grants
+        self.say("revoke", grant=len(grants) - 1 - back % len(grants), clawback=clawback)
+
+    @precondition(lambda machine: machine.a_spent_grant() is not None)
+    @rule()
+    def claw_back_what_was_spent(self) -> None:
+        self.say("revoke", grant=self.a_spent_grant(), clawback=True)
+
+    @rule(limit=st.sampled_from([0, 5 * MICROS, 30 * MICROS, UNLIMITED]))
+    def set_credit_limit(self, limit: int) -> None:
+        self.model.settle()
+        self.model.adjust(limit, None)
+        self.bench.adjust(credit_limit="unlimited" if limit == UNLIMITED else limit // MICROS)
+
+    @precondition(lambda machine: machine.keys % 16 == 0)
+    @rule(verb=st.sampled_from(["commit", "release", "extend", "refund", "revoke"]), amount=amounts)
+    def speak_of_what_is_not_there(self, verb: str, amount: int) -> None:
+        more = {
+            "commit": {"final": True, "overrun": OverrunPolicy.CAP},
+            "extend": {"ttl": 60},
+            "revoke": {"grant": NO_SUCH_ID, "clawback": False},
+        }.get(verb, {})
+        self.say(verb, hold=NO_SUCH_ID, amount=amount, **more)
+
+    @precondition(lambda machine: machine.keys % 8 == 0)
+    @rule()
+    def freeze(self) -> None:
+        self.set_frozen(True)
+
+    @precondition(lambda machine: machine.model.frozen)
+    @rule()
+    def thaw(self) -> None:
+        self.set_frozen(False)
+
+    def set_frozen(self, frozen: bool) -> None:
+        self.model.settle()
+        self.model.adjust(None, frozen)
+        self.bench.adjust(frozen=frozen)
+
+    @precondition(lambda machine: machine.model.drawn > 0)
+    @rule(part=st.integers(1, 3))
+    def pay_an_invoice(self, part: int) -> None:
+        self.look()
+        amount = self.model.drawn // part
+        if amount > 0:
+            self.model.settle_credit(amount)
+            self.bench.settle_credit(format_tokens(amount))
+
+    @rule(back=recent, project=st.sampled_from([None, "film", "game"]))
+    def assign(self, back: int, project: str | None) -> None:
+        index = len(self.model.grants) - 1 - back
+        if index >= 0 and self.model.held_of(self.model.grants[index]) == 0:
+            self.model.grants[index]["project"] = project
+            self.bench.assign(sorted(self.bench.shelf.grants)[index], project)
+
+    # What is said again
+
+    @rule(back=st.integers(0, 12))
+    def say_again(self, back: int) -> None:
+        """The same key with the same input: replayed where it took effect, judged afresh where it was refused."""
+        if back < len(self.sent):
+            verb, said = self.sent[-1 - back]
+            self.tell(verb, said)
+
+    @rule(back=st.integers(0, 12))
+    def say_something_else(self, back: int) -> None:
+        """A known key with another input."""
+        if back < len(self.sent):
+            verb, said = self.sent[-1 - back]
+            other = "clawback" if "clawback" in said else "twist"
+            self.tell(verb, {**said, other: not said.get(other, False)})
+
+    # Time
+
+    @rule(step=st.sampled_from([SECOND, 30 * SECOND, 1, 60 * SECOND, 3_600 * SECOND, DAY, 7 * DAY, 30 * DAY]))
+    def wait(self, step: int) -> None:
+        self.move_to(self.model.now + step)
+
+    @rule(off=st.sampled_from([-1, 0, 1]), settle_at_once=st.booleans())
+    def wait_until_something_is_due(self, off: int, settle_at_once: bool) -> None:
+        instants = [hold["expires"] for hold in self.model.holds if hold["state"] == "OPEN"]
+        instants += [grant["expires"] for grant in self.model.grants if grant["expires"] < NEVER]
+        later = [instant + off for instant in instants if instant + off > self.model.now]
+        if later:
+            self.move_to(min(later))
+            if settle_at_once:
+                self.look()
+
+    @with_a_hold_that(is_open)
+    @rule(which=any_hold, times=st.integers(2, 9))
+    def keep_alive(self, which: Choice, times: int) -> None:
+        """Extends a hold again and again, just in time, towards its seven days."""
+        hold = self.an_open_hold(which)
+        for _ in range(times):
+            self.say("extend", hold=hold, amount=0, ttl=86_400)
+            self.move_to(self.model.now + DAY - SECOND)
+
+    # How it is compared
+
+    def say(self, verb: str, **said: object) -> None:
+        self.keys += 1
+        row: Row = {"key": f"k{self.keys}", **said}
+        self.sent.append((verb, row))
+        self.tell(verb, row)
+
+    def tell(self, verb: str, said: Row) -> None:
+        self.model.settle()
+        expected = self.ask_model(verb, said)
+        try:
+            self.ask_core(verb, said)
+            outcome = self.bench.last
+        except Refused as refused:
+            outcome = refused.refusal  # type: ignore[assignment]
+        if isinstance(expected, str):
+            assert type(outcome).__name__ == expected, f"{verb} {said}: {outcome}"
+            return
+        match outcome:
+            case HoldEffect():
+                answer = {
+                    "hold": sorted(self.bench.shelf.holds).index(outcome.hold.hold_id),
+                    "amount": outcome.amount,
+                    "uncovered": outcome.uncovered,
+                    "replayed": outcome.replayed,
+                }
+            case GrantEffect():
+                grant = sorted(self.bench.shelf.grants).index(outcome.grant.grant_id)
+                answer = {"grant": grant, "replayed": outcome.replayed}
+            case _:
+                raise AssertionError(f"{verb} {said} was refused: {outcome}")
+        assert answer == expected, f"{verb} {said}"
+
+    def ask_model(self, verb: str, said: Row) -> Row | str:
+        model = self.model
+        lines = said.get("lines")
+        unit = unit_of(lines)
+        if lines is None and said.get("amount") is not None:
+            lines = [(said["amount"], False)]
+
+        def effect() -> Row:
+            match verb:
+                case "grant":
+                    return model.grant(said["amount"], said["source"], said["priority"], said["expires"])
+                case "reserve":
+                    return model.reserve(said["amount"], said["ttl"] * SECOND, said["project"], unit)
+                case "charge":
+                    return model.charge(said["lines"], said["amount"], said["project"], unit)
+                case "commit":
+                    if said["hold"] < len(model.holds) and model.holds[said["hold"]]["state"] == "OPEN":
+                        self.note_unit(said, unit)
+                    return model.commit(said["hold"], self.what_remains(said, lines), said["final"], said["overrun"])
+                case "release":
+                    return model.release(said["hold"])
+                case "extend":
+                    ttl = said["ttl"] * SECOND if said["ttl"] is not None else None
+                    return model.extend(said["hold"], said["amount"], ttl)
+                case "refund":
+                    return model.refund(said["hold"], said["amount"])
+                case _:
+                    return model.revoke(said["grant"], said["clawback"])
+
+        name = "clawBack" if said.get("clawback") else verb
+        content = sorted((word, repr(value)) for word, value in said.items())
+        try:
+            return model.once(name, said["key"], content, effect)
+        except No as no:
+            return str(no)
+
+    def note_unit(self, said: Row, unit: int) -> None:
+        """Metered lines bring their rounding to a hold that had none, if the commit goes through."""
+        hold = self.model.holds[said["hold"]]
+        cost = sum(cost for cost, _ in said.get("lines") or [])
+        if said["overrun"] != OverrunPolicy.REFUSE or cost <= self.model.left(hold):
+            hold["unit"] = max(hold["unit"], unit)
+
+    def what_remains(self, said: Row, lines: list[tuple[int, bool]] | None) -> list[tuple[int, bool]] | None:
+        """All that remains of an untouched hold of lines is those lines, and then the rounding."""
+        if lines is not None or said["hold"] >= len(self.model.holds):
+            return lines
+        hold = self.model.holds[said["hold"]]
+        reserved = hold.get("reserved")
+        if reserved and not hold["lines"] and bound_of(reserved) == self.model.left(hold):
+            return list(reserved)
+        return None
+
+    def ask_core(self, verb: str, said: Row) -> None:
+        bench, key = self.bench, said["key"]
+        amount = format_tokens(said["amount"]) if said.get("amount") is not None else None
+        lines = [a_priced_line(*line) for line in said["lines"]] if said.get("lines") is not None else None
+        unit = format_tokens(unit_of(said.get("lines")))
+        hold_ids, grant_ids = sorted(bench.shelf.holds), sorted(bench.shelf.grants)
+        hold = hold_ids[said["hold"]] if said.get("hold", NO_SUCH_ID) < len(hold_ids) else NO_SUCH_ID
+        bench.said = sorted((word, repr(value)) for word, value in said.items())
+        match verb:
+            case "grant":
+                expires = START + timedelta(microseconds=said["expires"]) if said["expires"] < NEVER else None
+                source = GrantSource(said["source"])
+                bench.grant(amount or "0", source=source, priority=said["priority"], expires_at=expires, key=key)
+            case "reserve":
+                bench.reserve(
+                    amount,
+                    lines=lines or (),
+                    rounding_unit=unit,
+                    ttl_seconds=said["ttl"],
+                    key=key,
+                    project=said["project"],
+                )
+                if lines and isinstance(bench.last, HoldEffect) and not bench.last.replayed:
+                    self.model.holds[-1]["reserved"] = said["lines"]
+            case "charge":
+                bench.charge(lines=lines or (), rounding_unit=unit, key=key, project=said["project"])
+            case "commit":
+                bench.commit(
+                    hold, amount, lines=lines, rounding_unit=unit, final=said["final"], overrun=said["overrun"], key=key
+                )
+            case "release":
+                bench.release(hold, key=key)
+            case "extend":
+                bench.extend(hold, amount if said["amount"] else None, ttl_seconds=said["ttl"], key=key)
+            case "refund":
+                bench.refund(hold, amount, key=key)
+            case _:
+                grant = grant_ids[said["grant"]] if said["grant"] < len(grant_ids) else NO_SUCH_ID
+                (bench.claw_back if said["clawback"] else bench.revoke)(grant, key=key)
+
+    def an_open_hold(self, which: Choice) -> int:
+        return self.a_hold(which, is_open)
+
+    def a_captured_hold(self, which: Choice) -> int:
+        return self.a_hold(which, has_captures)
+
+    def a_spent_grant(self) -> int | None:
+        """The one of which most was spent, among those that were not taken back."""
+        spent = [(self.model.spent_of(grant), grant["index"]) for grant in self.model.grants if not grant["ended"]]
+        return max(spent)[1] if spent and max(spent)[0] > 0 else None
+
+    def a_hold(self, which: Choice, fits: Callable[[Row], bool]) -> int:
+        how, back = which
+        indices = [index for index, hold in enumerate(self.model.holds) if how == "any" or fits(hold)]
+        return indices[-1 - back % len(indices)] if indices else NO_SUCH_ID
+
+    def move_to(self, instant: int) -> None:
+        self.model.now = instant
+        self.bench.at(START + timedelta(microseconds=instant))
+
+    def look(self) -> None:
+        """A read settles what is due, and then both show the same balance."""
+        self.model.settle()
+        balance = self.bench.balance()
+        model = self.model
+        assert (balance.total, balance.held, balance.owed) == (model.total(), model.held(), model.owed())
+        assert balance.available == model.available()
+        assert balance.unlimited is (model.limit == UNLIMITED)
+        assert balance.mark == model.mark
+        assert balance.level == model.level()
+        assert balance.remaining_percent == model.percent()
+        shown = balance.expiring_at and (micros_of(balance.expiring_at), balance.expiring_amount)
+        assert shown == model.expiring()
+
+    @invariant()
+    def they_agree(self) -> None:
+        model, shelf = self.model, self.bench.shelf
+        written = [
+            (
+                str(entry.kind),
+                micros_of(entry.at),
+                entry.total_change,
+                entry.held_change,
+                entry.owed_change,
+                entry.spent,
+            )
+            for entry in shelf.entries
+        ]
+        assert written == model.journal
+        if any(grant["free"] > 0 and grant["expires"] <= model.now for grant in model.grants):
+            return
+        assert [
+            (str(hold.state), hold.amount, hold.captured, hold.remaining, hold.refunded, micros_of(hold.expires_at))
+            for _, hold in sorted(shelf.holds.items())
+        ] == [
+            (
+                hold["state"],
+                hold["amount"],
+                sum(line["amount"] for line in hold["lines"]),
+                model.left(hold),
+                hold["refunded"],
+                hold["expires"],
+            )
+            for hold in model.holds
+        ]
+        assert [
+            (str(grant.source), grant.granted, grant.unheld, grant.held, grant.spent, grant.settled)
+            for _, grant in sorted(shelf.grants.items())
+        ] == [
+            (
+                grant["source"],
+                grant["granted"],
+                grant["free"],
+                model.held_of(grant),
+                model.spent_of(grant),
+                grant["settled"],
+            )
+            for grant in model.grants
+        ]
+        assert [self.bench.total, self.bench.held, self.bench.owed, self.bench.available] == [
+            in_tokens(micros) for micros in (model.total(), model.held(), model.owed(), model.available())
+        ]
+
+
+def micros_of(instant: object) -> int:
+    return (instant - START) // timedelta(microseconds=1)  # type: ignore[operator, no-any-return]
+
+
+def unit_of(lines: list[tuple[int, bool]] | None) -> int:
+    """A whole token where any line rounds at the end."""
+    return MICROS if any(metered for _, metered in lines or []) else 0
+
+
+def bound_of(lines: list[tuple[int, bool]]) -> int:
+    """What a hold for these lines sets aside: their sum, and the rounding."""
+    metered = sum(cost for cost, rounds_at_end in lines if rounds_at_end)
+    return sum(cost for cost, _ in lines) + -metered % MICROS
+
+
+def a_priced_line(cost: int, rounds_at_end: bool) -> Line:
+    return Line(None, "flux", "image", "{}", 1, cost, 1, rounds_at_end)

@@ -1,0 +1,140 @@
+"""Which of two refusals is told: the earlier one of the order written in api.graphql.
+
+Each case meets two neighbours of that order at once; the first must be told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from rules.ledger.outcomes import RepriceAt
+from rules.ledger.refusals import (
+    AccountFrozen,
+    HoldExceeded,
+    HoldExpired,
+    HoldNotOpen,
+    IdempotencyConflict,
+    InsufficientTokens,
+    NotFound,
+    NotRefundable,
+)
+from rules.pricing.refusals import InvalidInput, InvalidParams, UnknownModel
+from tests.rules.ledger.notation import START, a_line, refusal
+from tests.rules.ledger.workbench import Workbench, an_account
+
+NOWHERE = 4_711
+UNKNOWN = UnknownModel("flux", ("flux-pro",))
+PARAMS = InvalidParams("flux", "width", "must be at most 4096")
+INPUT = InvalidInput("work", "…")
+PAST = START - timedelta(seconds=1)
+TOO_MUCH = "9000000000000"
+
+
+class Scene:
+    """An account with few tokens left, an open hold, a committed and an expired one, and a used key of each verb."""
+
+    def __init__(self) -> None:
+        self.bench = Workbench(opened=False)
+        self.bench.open()
+        self.bench.grant(100, key="used")
+        self.expired = self.bench.reserve(5, ttl_seconds=1)
+        self.bench.wait(1)
+        self.open = self.bench.reserve(20, key="used")
+        self.ended = self.bench.reserve(20)
+        self.bench.commit(self.ended, 20, key="used")
+        self.bench.extend(self.open, 5, key="used")
+        self.bench.refund(self.ended, 5, key="used")
+        self.bench.release(self.bench.reserve(5), key="used")
+        self.bench.charge(50, key="used")
+
+    def freeze(self) -> Scene:
+        self.bench.adjust(frozen=True)
+        return self
+
+
+CASES: dict[str, tuple[object, Callable[[Scene], object]]] = {
+    # IdempotencyConflict before NotFound
+    "commit: known key, no such hold": (IdempotencyConflict, lambda s: s.bench.commit(NOWHERE, key="used")),
+    "release: known key, no such hold": (IdempotencyConflict, lambda s: s.bench.release(NOWHERE, key="used")),
+    "extend: known key, no such hold": (IdempotencyConflict, lambda s: s.bench.extend(NOWHERE, 1, key="used")),
+    "refund: known key, no such hold": (IdempotencyConflict, lambda s: s.bench.refund(NOWHERE, key="used")),
+    # IdempotencyConflict before InvalidInput
+    "reserve: known key, bad input": (IdempotencyConflict, lambda s: s.bench.reserve(1, key="used", refused=INPUT)),
+    "grant: known key, bad input": (IdempotencyConflict, lambda s: s.bench.grant(1, key="used", refused=INPUT)),
+    # NotFound before InvalidInput
+    "commit: no such hold, bad input": (NotFound, lambda s: s.bench.commit(NOWHERE, 1, refused=INPUT)),
+    "release: no such hold, bad input": (NotFound, lambda s: s.bench.release(NOWHERE, refused=INPUT)),
+    "extend: no such hold, bad input": (NotFound, lambda s: s.bench.extend(NOWHERE, 1, refused=INPUT)),
+    "refund: no such hold, bad input": (NotFound, lambda s: s.bench.refund(NOWHERE, 1, refused=INPUT)),
+    "revoke: no such grant, bad input": (NotFound, lambda s: s.bench.revoke(NOWHERE, refused=INPUT)),
+    # InvalidInput before UnknownModel (which pricing finds before InvalidParams)
+    "reserve: too late, unknown model": (InvalidInput, lambda s: s.bench.reserve(1, not_after=PAST, refused=UNKNOWN)),
+    "charge: too late, unknown model": (InvalidInput, lambda s: s.bench.charge(1, not_after=PAST, refused=UNKNOWN)),
+    "reserve: too late, bad params": (InvalidInput, lambda s: s.bench.reserve(1, not_after=PAST, refused=PARAMS)),
+    # InvalidInput before HoldNotOpen and HoldExpired
+    "commit: bad input, ended hold": (InvalidInput, lambda s: s.bench.commit(s.ended, 1, refused=INPUT)),
+    "commit: bad input, expired hold": (InvalidInput, lambda s: s.bench.commit(s.expired, 1, refused=INPUT)),
+    "release: bad input, ended hold": (InvalidInput, lambda s: s.bench.release(s.ended, refused=INPUT)),
+    "extend: bad input, ended hold": (InvalidInput, lambda s: s.bench.extend(s.ended, 1, refused=INPUT)),
+    "extend: uncountable, expired hold": (InvalidInput, lambda s: s.bench.extend(s.expired, TOO_MUCH)),
+    # UnknownModel and InvalidParams before HoldNotOpen and HoldExpired
+    "commit: unknown model, ended hold": (UNKNOWN, lambda s: s.bench.commit(s.ended, 1, refused=UNKNOWN)),
+    "commit: bad params, ended hold": (PARAMS, lambda s: s.bench.commit(s.ended, 1, refused=PARAMS)),
+    "commit: bad params, expired hold": (PARAMS, lambda s: s.bench.commit(s.expired, 1, refused=PARAMS)),
+    "extend: bad params, ended hold": (PARAMS, lambda s: s.bench.extend(s.ended, 1, refused=PARAMS)),
+    "extend: bad params, expired hold": (PARAMS, lambda s: s.bench.extend(s.expired, 1, refused=PARAMS)),
+    # HoldNotOpen and HoldExpired before HoldExceeded, AccountFrozen and InsufficientTokens
+    "commit: ended hold, too much": (HoldNotOpen, lambda s: s.bench.commit(s.ended, 99)),
+    "commit: expired hold, too much": (HoldExpired, lambda s: s.bench.commit(s.expired, 99)),
+    "extend: ended hold, frozen": (HoldNotOpen, lambda s: s.freeze().bench.extend(s.ended, 1)),
+    "extend: expired hold, frozen": (HoldExpired, lambda s: s.freeze().bench.extend(s.expired, 1)),
+    "extend: ended hold, no tokens": (HoldNotOpen, lambda s: s.bench.extend(s.ended, 99)),
+    # HoldExceeded before AccountFrozen
+    "commit: too much, frozen": (HoldExceeded, lambda s: s.freeze().bench.commit(s.open, 99)),
+    # InvalidInput before AccountFrozen
+    "reserve: bad input, frozen": (InvalidInput, lambda s: s.freeze().bench.reserve(1, refused=INPUT)),
+    "reserve: uncountable, frozen": (InvalidInput, lambda s: s.freeze().bench.reserve(TOO_MUCH)),
+    "reserve: bad params, frozen": (PARAMS, lambda s: s.freeze().bench.reserve(1, refused=PARAMS)),
+    # AccountFrozen before InsufficientTokens
+    "reserve: frozen, no tokens": (AccountFrozen, lambda s: s.freeze().bench.reserve(99)),
+    "charge: frozen, no tokens": (AccountFrozen, lambda s: s.freeze().bench.charge(99)),
+    "extend: frozen, no tokens": (AccountFrozen, lambda s: s.freeze().bench.extend(s.open, 99)),
+    # and the last ones by themselves
+    "reserve: no tokens": (InsufficientTokens, lambda s: s.bench.reserve(99)),
+    "extend: no tokens": (InsufficientTokens, lambda s: s.bench.extend(s.open, 99)),
+    "refund: bad input, nothing captured": (InvalidInput, lambda s: s.bench.refund(s.open, 1, refused=INPUT)),
+    "refund: nothing captured": (NotRefundable, lambda s: s.bench.refund(s.open, 1)),
+    "revoke: bad input, taken back": (INPUT, lambda s: s.bench.revoke(1, refused=INPUT)),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_earlier_refusal_is_told(case: str) -> None:
+    expected, say = CASES[case]
+    with refusal(expected):
+        say(Scene())
+
+
+class TestPricingRefusalsCountOnlyAtTheHoldsOwnVersion:
+    def test_elsewhere_the_lines_are_priced_anew(self) -> None:
+        scene = Scene()
+        with refusal(RepriceAt(1)):
+            scene.bench.commit(scene.open, lines=[a_line(1)], priced_at=2, refused=UNKNOWN)
+        with refusal(UNKNOWN):
+            scene.bench.commit(scene.open, lines=[a_line(1)], priced_at=1, refused=UNKNOWN)
+
+    def test_but_bad_input_is_bad_at_any_version(self) -> None:
+        scene = Scene()
+        with refusal(INPUT):
+            scene.bench.commit(scene.open, lines=[a_line(1)], priced_at=2, refused=INPUT)
+
+
+def test_an_expired_hold_is_told_as_expired_also_before_anybody_settled_it() -> None:
+    bench = an_account(tokens=100)
+    hold = bench.reserve(5, ttl_seconds=1)
+    bench.wait(1)
+    with refusal(HoldExpired(START + timedelta(seconds=1))):
+        bench.commit(hold, 99)
