@@ -108,7 +108,7 @@ def _shown(finding: Finding) -> str:
 def audit() -> None:
     """Checks every invariant of the ledger, beside a running server or alone. Exit code 0 only when all hold."""
     with _one_clear_line() as settings, existing_database(settings) as dsn:
-        findings = asyncio.run(run_audit(dsn))
+        findings = asyncio.run(run_audit(dsn, began=lambda check: typer.echo(f"  {check.meaning}", err=True)))
     for finding in findings:
         typer.echo(_shown(finding))
     if findings:

@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from models import database as database_module
 from models.database import Database
 from models.unavailable import DatabaseUnreachable
 from rules.ledger.outcomes import HoldEffect
@@ -308,3 +309,37 @@ async def test_what_nobody_waits_for_any_more_is_not_sent_for_ever(
     await asyncio.sleep(1.2)
 
     assert len(failed) == tried
+
+
+async def test_an_account_that_another_session_keeps_locked_is_refused_alone(
+    database: Database, one_lane: Cashier
+) -> None:
+    stuck, free = await one_lane.open("stuck", tokens=10), await one_lane.open("free", tokens=10)
+    lost = await database.lane_connection()
+    await lost.execute("BEGIN")
+    await lost.execute("SELECT FROM ledger_account WHERE account_id = $1 FOR UPDATE", stuck)
+    try:
+        refused, served = await asyncio.gather(
+            one_lane.writer.submit(a_reserve(one_lane.tenant_id, stuck)),
+            one_lane.writer.submit(a_reserve(one_lane.tenant_id, free)),
+            return_exceptions=True,
+        )
+        assert isinstance(refused, LedgerUnavailable), refused
+        held(served)
+    finally:
+        lost.terminate()
+    held(await one_lane.writer.submit(a_reserve(one_lane.tenant_id, stuck)))
+    assert await contradictions(database) == []
+
+
+async def test_a_session_that_falls_silent_in_a_transaction_is_ended_by_the_server(
+    database: Database, one_lane: Cashier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "LANE_IDLE_TIMEOUT", "200ms")
+    account = await one_lane.open(tokens=10)
+    silent = await database.lane_connection()
+    await silent.execute("BEGIN")
+    await silent.execute("SELECT FROM ledger_account WHERE account_id = $1 FOR UPDATE", account)
+    # Nobody hangs up: the lock goes because the server gives the session up, and well within the wait for it.
+    held(await one_lane.writer.submit(a_reserve(one_lane.tenant_id, account)))
+    silent.terminate()
