@@ -13,7 +13,7 @@ import asyncpg
 
 from benchmarks.one_call_rival import make_one_call_tables
 from models.migrations import migrate
-from server.embedded_postgres import EmbeddedPostgres
+from server.postgres.embedded import EmbeddedPostgres
 
 TEMPLATE: Final = "farebox_benchmark_template"
 CASE: Final = "farebox_benchmark_case"

@@ -15,15 +15,15 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from resolvers.roots import build_schema
 from server.composition import open_services
-from server.documents import Documents
-from server.edge import FRAME_BYTES_MAX, Edge, ServedServices
-from server.execution import Execution
-from server.graphiql import graphiql_routes
-from server.graphql_socket import GraphqlSocket
-from server.graphql_view import GraphqlView
+from server.edge.configuration import FRAME_BYTES_MAX, Edge, ServedServices
+from server.edge.documents import Documents
+from server.edge.execution import Execution
+from server.edge.graphiql import graphiql_routes
+from server.edge.graphql_socket import GraphqlSocket
+from server.edge.graphql_view import GraphqlView
+from server.edge.schema_export import sdl_of
 from server.health import Readyz, healthz
 from server.root_key import load_root_key
-from server.schema_export import sdl_of
 from server.settings import Environment, InvalidSettings, Settings, read_settings
 
 GRAPHQL_PATH: Final = "/graphql"

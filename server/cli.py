@@ -17,13 +17,13 @@ from models.unavailable import DatabaseUnavailable
 from server.console import announcement
 from server.data_directory import DataDirectoryInUse, DataDirectoryUnusable
 from server.database_choice import NoDatabase, existing_database, own_database
+from server.edge.schema_export import build_sdl
 from server.logs import configure_logs
-from server.postgres_binaries import PostgresNotFound
-from server.postgres_cluster import EmbeddedPostgresFailed
-from server.postgres_launcher import CannotLeaveRoot
+from server.postgres.binaries import PostgresNotFound
+from server.postgres.cluster import EmbeddedPostgresFailed
+from server.postgres.launcher import CannotLeaveRoot
 from server.processes import PortUnavailable, listen, prepare_database, run_web_processes
 from server.root_key import load_root_key
-from server.schema_export import build_sdl
 from server.settings import InvalidSettings, Settings, read_settings
 from services.ledger.audit import Finding, run_audit
 

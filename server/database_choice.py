@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from server.data_directory import DataDirectoryInUse, find_owner
-from server.embedded_postgres import EmbeddedPostgres
+from server.postgres.embedded import EmbeddedPostgres
 from server.settings import Settings
 
 

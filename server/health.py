@@ -8,7 +8,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from server.edge import Readiness
+from server.edge.configuration import Readiness
 
 CHECK_SECONDS_MAX: Final = 5.0
 """For all checks; what takes longer is not ready."""

@@ -21,7 +21,7 @@ import pytest
 from models.database import Database
 from models.migrations import migrate
 from models.tenant import Tenant, TenantMode
-from server.embedded_postgres import EmbeddedPostgres
+from server.postgres.embedded import EmbeddedPostgres
 
 ADMINISTRATION_TIMEOUT_SECONDS = 30.0
 

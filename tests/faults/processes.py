@@ -14,7 +14,7 @@ from pathlib import Path
 from uuid import UUID
 
 from models.database import Database
-from server.postgres_cluster import read_process
+from server.postgres.cluster import read_process
 from services.ledger.writer import Writer
 from tests.faults.fare_loop import answer_to, the_commit, the_reserve
 from tests.services.ledger.cashier import rows_of

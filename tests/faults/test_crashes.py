@@ -19,7 +19,7 @@ from models.database import Database
 from models.migrations import migrate
 from models.tenant import Tenant, TenantMode
 from models.unavailable import DatabaseUnavailable
-from server.embedded_postgres import EmbeddedPostgres
+from server.postgres.embedded import EmbeddedPostgres
 from services.ledger.writer import Writer
 from tests.faults.processes import (
     Answer,

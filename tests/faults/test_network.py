@@ -18,7 +18,7 @@ from models.database import Database
 from models.migrations import migrate
 from models.tenant import Tenant, TenantMode
 from rules.ledger.outcomes import HoldEffect
-from server.embedded_postgres import EmbeddedPostgres
+from server.postgres.embedded import EmbeddedPostgres
 from services.ledger import writer as writer_module
 from services.ledger.lane import LedgerUnavailable
 from services.ledger.queue import QUEUE_MAX

@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from server.app import build_app, create_app, edge_of
-from server.edge import Edge, is_origin_allowed
-from server.schema_export import build_sdl
+from server.edge.configuration import Edge, is_origin_allowed
+from server.edge.schema_export import build_sdl
 from server.settings import Environment, InvalidSettings, Settings
 from tests.resolvers.stage import Stage
 

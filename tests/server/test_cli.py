@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from server.postgres_cluster import read_process
+from server.postgres.cluster import read_process
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 60.0
@@ -157,7 +157,7 @@ class TestServing:
         self, tmp_path: Path, serve: Serve, number: signal.Signals, processes: str
     ) -> None:
         server = serve(tmp_path, WEB_CONCURRENCY=processes)
-        postgres = server.postgres_process_id
+        postgres = server.postgres.process_id
         assert server.stop(number) == 0
         assert not Path(f"/proc/{postgres}").exists()
         assert "database system is shut down" in (tmp_path / "postgres.log").read_text().splitlines()[-1]
@@ -190,7 +190,7 @@ class TestOtherCommands:
         server = serve(tmp_path)
         for command in ("migrate", "audit"):
             assert run(command, an_environment(tmp_path)).returncode == 0
-        postgres = server.postgres_process_id
+        postgres = server.postgres.process_id
         assert server.stop(signal.SIGTERM) == 0
         wait_until_gone(postgres)
         for command in ("migrate", "audit"):

@@ -7,7 +7,7 @@ import pytest
 
 from server import health
 from server.app import build_app
-from server.edge import Edge
+from server.edge.configuration import Edge
 from tests.resolvers.stage import Stage
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from secrets import token_hex
 
 from server.data_directory import make_private_directory
-from server.postgres_binaries import PostgresBinaries
-from server.postgres_launcher import PostgresLauncher, adopt
+from server.postgres.binaries import PostgresBinaries
+from server.postgres.launcher import PostgresLauncher, adopt
 
 DATABASE = "farebox"
 SUPERUSER = "farebox"

@@ -15,8 +15,8 @@ from strawberry.execution import optimized_is_awaitable
 
 from resolvers.context import Context
 from resolvers.errors import ErrorCode
-from server.documents import Document, Documents
-from server.request_errors import shown_error, shown_errors
+from server.edge.documents import Document, Documents
+from server.edge.request_errors import shown_error, shown_errors
 
 _IS_AWAITABLE: Final = cast(Callable[[Any], TypeGuard[Awaitable[Any]]], optimized_is_awaitable)
 """Asked of every value; Strawberry's looks at the commonest types first."""

@@ -7,7 +7,7 @@ import pytest
 from graphql import GraphQLSchema, OperationType, get_introspection_query
 
 from resolvers.roots import build_schema
-from server.documents import (
+from server.edge.documents import (
     ALIASES_MAX,
     COMMENTS_MAX,
     FIELDS_MAX,

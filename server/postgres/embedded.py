@@ -7,8 +7,8 @@ from typing import Self
 from urllib.parse import quote
 
 from server.data_directory import DataDirectoryLock
-from server.postgres_binaries import PostgresBinaries, find_postgres_binaries
-from server.postgres_cluster import (
+from server.postgres.binaries import PostgresBinaries, find_postgres_binaries
+from server.postgres.cluster import (
     DATABASE,
     PORT,
     SUPERUSER,
@@ -16,8 +16,8 @@ from server.postgres_cluster import (
     remove_socket_directory,
     socket_directory,
 )
-from server.postgres_launcher import find_launcher
-from server.postgres_process import PostgresProcess
+from server.postgres.launcher import find_launcher
+from server.postgres.process import PostgresProcess
 
 LOG_NAME = "postgres.log"
 

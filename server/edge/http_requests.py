@@ -10,9 +10,9 @@ from starlette.datastructures import QueryParams
 from starlette.requests import ClientDisconnect, Request
 
 from resolvers.errors import ErrorCode
-from server.edge import BODY_BYTES_MAX
-from server.execution import Operation
-from server.unstorable_text import holds_unstorable, may_be_unstorable
+from server.edge.configuration import BODY_BYTES_MAX
+from server.edge.execution import Operation
+from server.edge.unstorable_text import holds_unstorable, may_be_unstorable
 
 OPERATION_NAME_LENGTH_MAX = 255
 

@@ -15,11 +15,11 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from resolvers.context import Context
 from resolvers.errors import ErrorCode
-from server.edge import FRAME_BYTES_MAX, Edge, ServedServices, bearer_key, is_origin_allowed
-from server.execution import Answer, Execution, Operation, refusal
-from server.http_answers import encoded
-from server.http_requests import BadRequest, decoded, operation_of
-from server.request_errors import UNAVAILABLE, new_request_id
+from server.edge.configuration import FRAME_BYTES_MAX, Edge, ServedServices, bearer_key, is_origin_allowed
+from server.edge.execution import Answer, Execution, Operation, refusal
+from server.edge.http_answers import encoded
+from server.edge.http_requests import BadRequest, decoded, operation_of
+from server.edge.request_errors import UNAVAILABLE, new_request_id
 from services.principal import Principal
 
 PROTOCOL: Final = "graphql-transport-ws"

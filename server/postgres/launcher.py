@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from server.end_with_parent import KEEP_PRIVILEGES, OWN_USER_NAMESPACE
+from server.postgres.end_with_parent import KEEP_PRIVILEGES, OWN_USER_NAMESPACE
 
 _SHIM = Path(__file__).with_name("end_with_parent.py")
 _PROBE_TIMEOUT_SECONDS = 10

@@ -12,7 +12,7 @@ from graphql import get_introspection_query
 from models.unavailable import DatabaseBusy, DatabaseUnreachable
 from rules.ledger.outcomes import HoldEffect
 from server.app import build_app
-from server.edge import BODY_BYTES_MAX, Edge
+from server.edge.configuration import BODY_BYTES_MAX, Edge
 from services.ledger.lane import LedgerUnavailable
 from tests.resolvers.stage import ACCOUNT_ID, ROOT_KEY, SECRET_KEY, Stage, a_balance, a_hold
 

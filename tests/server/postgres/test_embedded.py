@@ -10,18 +10,18 @@ import asyncpg
 import pytest
 
 from server.data_directory import DataDirectoryInUse, DataDirectoryLock, find_owner
-from server.embedded_postgres import LOG_NAME, EmbeddedPostgres
-from server.postgres_binaries import PostgresBinaries, find_postgres_binaries, read_binaries
-from server.postgres_cluster import SOCKET_PATH_BYTES_MAX, EmbeddedPostgresFailed, read_process, socket_directory
-from server.postgres_launcher import as_ordinary_user, find_launcher
+from server.postgres.binaries import PostgresBinaries, find_postgres_binaries, read_binaries
+from server.postgres.cluster import SOCKET_PATH_BYTES_MAX, EmbeddedPostgresFailed, read_process, socket_directory
+from server.postgres.embedded import LOG_NAME, EmbeddedPostgres
+from server.postgres.launcher import as_ordinary_user, find_launcher
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PATIENCE_SECONDS = 30.0
 
 OWNER_PROGRAM = """
 import sys, time
 from pathlib import Path
-from server.embedded_postgres import EmbeddedPostgres
+from server.postgres.embedded import EmbeddedPostgres
 print(EmbeddedPostgres(Path(sys.argv[1]), durable=False).start(), flush=True)
 time.sleep(120)
 """
@@ -313,7 +313,7 @@ class TestUsers:
         tmp_path.chmod(0o700)
         with EmbeddedPostgres(tmp_path, durable=False) as postgres:
             await write_a_row(postgres.dsn, 3)
-        monkeypatch.setattr("server.embedded_postgres.find_launcher", lambda: other)
+        monkeypatch.setattr("server.postgres.embedded.find_launcher", lambda: other)
         with EmbeddedPostgres(tmp_path, durable=False) as postgres:
             assert await fetch(postgres.dsn, "SELECT number FROM kept") == 3
             assert Path(f"/proc/{postgres_process_id(tmp_path)}").stat().st_uid == other.owner_id
@@ -333,7 +333,7 @@ class TestUsers:
 import os, sys
 from pathlib import Path
 sys.path.insert(0, {str(ROOT)!r})
-from server.embedded_postgres import EmbeddedPostgres
+from server.postgres.embedded import EmbeddedPostgres
 with EmbeddedPostgres(Path({str(data_dir)!r}), durable=False) as postgres:
     print(os.geteuid(), postgres.dsn)
 """

@@ -32,7 +32,7 @@ from graphql import (
 from graphql.language.visitor import SKIP
 
 from resolvers.errors import ErrorCode, coded
-from server.unstorable_text import is_unstorable
+from server.edge.unstorable_text import is_unstorable
 
 LENGTH_MAX = 262_144
 """Characters, comments and blanks included."""

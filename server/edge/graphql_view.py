@@ -11,11 +11,11 @@ from starlette.types import Receive, Scope, Send
 
 from resolvers.context import Context
 from resolvers.errors import ErrorCode
-from server.edge import ServedServices, bearer_key
-from server.execution import Answer, Execution, Operation, refusal
-from server.http_answers import GRAPHQL, JSON, respond, wanted_media_type
-from server.http_requests import BadRequest, read_get, read_post
-from server.request_errors import RETRY_AFTER_SECONDS, UNAVAILABLE, UNAVAILABLE_MESSAGE, new_request_id
+from server.edge.configuration import ServedServices, bearer_key
+from server.edge.execution import Answer, Execution, Operation, refusal
+from server.edge.http_answers import GRAPHQL, JSON, respond, wanted_media_type
+from server.edge.http_requests import BadRequest, read_get, read_post
+from server.edge.request_errors import RETRY_AFTER_SECONDS, UNAVAILABLE, UNAVAILABLE_MESSAGE, new_request_id
 from services.principal import Principal
 
 METHODS = ("GET", "HEAD", "POST")

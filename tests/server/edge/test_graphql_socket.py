@@ -19,10 +19,10 @@ from websockets.typing import Subprotocol
 
 from models.unavailable import DatabaseBusy
 from rules.ledger.outcomes import HoldEffect
-from server import graphql_socket
 from server.app import UVICORN_LIMITS, build_app
-from server.edge import FRAME_BYTES_MAX, Edge
-from server.graphql_socket import OPERATION_ID_LENGTH_MAX, OPERATIONS_MAX, PROTOCOL
+from server.edge import graphql_socket
+from server.edge.configuration import FRAME_BYTES_MAX, Edge
+from server.edge.graphql_socket import OPERATION_ID_LENGTH_MAX, OPERATIONS_MAX, PROTOCOL
 from tests.resolvers.stage import ACCOUNT_ID, SECRET, SECRET_KEY, Stage, a_balance, a_hold
 
 PATIENCE_SECONDS = 10.0

@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
-from server.postgres_cluster import EmbeddedPostgresFailed, read_process
-from server.postgres_launcher import PostgresLauncher
+from server.postgres.cluster import EmbeddedPostgresFailed, read_process
+from server.postgres.launcher import PostgresLauncher
 
 logger = logging.getLogger(__name__)
 

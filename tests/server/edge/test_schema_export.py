@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from server.schema_export import build_sdl
+from server.edge.schema_export import build_sdl
 
-EXPORTED = Path(__file__).parents[2] / "schema.graphql"
+EXPORTED = Path(__file__).parents[3] / "schema.graphql"
 
 
 def test_the_exported_schema_is_fresh() -> None:

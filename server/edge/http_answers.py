@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
-from server.execution import Answer
+from server.edge.execution import Answer
 
 JSON: Final = "application/json"
 GRAPHQL: Final = "application/graphql-response+json"
