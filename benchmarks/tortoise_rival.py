@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from copy import copy
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from struct import Struct
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID, uuid4
@@ -23,8 +25,9 @@ from benchmarks.tortoise_models import (
     RivalHold,
     RivalOperation,
 )
-from rules.ledger.journal import chained_hash, epoch_micros
 from rules.ledger.kinds import EntryKind, GrantSource, HoldState, Mutation
+
+_NUMBERS: Final = Struct(">7q")
 
 CONNECTION_NAME: Final = "rival"
 SCHEMA: Final = "tortoise_rival"
@@ -194,19 +197,10 @@ async def _append(
     account.version += 1
     account.last_at = at
     available = account.total - account.held
-    numbers = (
-        account.version,
-        epoch_micros(at),
-        total_change,
-        held_change,
-        0,
-        0,
-        available,
-        0,
-        hold_id or 0,
-        grant_id or 0,
+    numbers = _NUMBERS.pack(
+        account.version, int(at.timestamp()), total_change, held_change, available, hold_id or 0, grant_id or 0
     )
-    account.head_hash = chained_hash(account.head_hash, account.id, numbers, kind, None, None, None, None, b"")
+    account.head_hash = sha256(account.head_hash + account.id.bytes + numbers).digest()
     await RivalEntry.create(
         account=account,
         tenant_id=account.tenant_id,

@@ -28,7 +28,7 @@ LANE_COMMAND_TIMEOUT_SECONDS: Final = 30.0
 LANE_IDLE_TIMEOUT: Final = "10s"
 """For a lane between two statements: it pauses only to decide a batch, or while the event loop stalls."""
 
-LANE_LOCK_TIMEOUT: Final = "3s"
+LANE_LOCK_TIMEOUT: Final = "2s"
 """For a row lock: other processes hold one for the milliseconds of a batch."""
 
 OWNER_COMMAND_TIMEOUT_SECONDS: Final = 300.0

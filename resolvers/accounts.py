@@ -11,7 +11,7 @@ import strawberry
 from strawberry import Some
 
 from models.account import AccountKind
-from resolvers.context import AccountRecord, Info
+from resolvers.context import Info
 from resolvers.errors import ErrorCode, coded
 from resolvers.scope import named_account, parsed, tenant_with
 from rules.identity import IdKind
@@ -24,6 +24,7 @@ from schema.described import output
 from schema.inputs import CreateAccountInput, UpdateAccountInput
 from schema.refusals import problem_of
 from schema.results import AccountResult, AccountSuccess
+from services.accounts import AccountRecord
 from services.principal import Scope
 
 T = TypeVar("T")
@@ -85,7 +86,9 @@ class AccountMutations:
 
     @strawberry.mutation
     async def create_account(self, info: Info, input: CreateAccountInput) -> AccountResult | None:
-        """Creates an account, or returns the one that already has this external id. Trial tokens come with a new one.
+        """Creates an account, or returns the one that already has this external id: its name and kind are left alone.
+
+        Trial tokens come with a new one where the price book's policy grants them.
 
         input: the account
         """
@@ -117,23 +120,31 @@ class AccountMutations:
         }
         for field, value in given.items():
             if value is not None and value.value is None:
+                # An account that is not there is told of first, whatever else is wrong.
+                if await info.context.services.accounts.get(tenant_id, named.owner) is None:
+                    return problem_of(NotFound("account"))
                 return problem_of(InvalidInput(field, "must not be null; leave it out to keep what it is"))
-        credit_limit = _given(input.credit_limit)
-        if credit_limit is not None and credit_limit < 0 and credit_limit != UNLIMITED_SHOWN:
-            return problem_of(InvalidInput("creditLimit", "must be 0 or more tokens, or -1 for unlimited"))
         outcome = await info.context.services.accounts.update(
             tenant_id,
             named.owner,
             name=_given(input.name),
             time_zone=_given(input.time_zone),
             frozen=_given(input.frozen),
-            credit_limit=UNLIMITED if credit_limit == UNLIMITED_SHOWN else credit_limit,
+            credit_limit=_credit_limit(_given(input.credit_limit)),
         )
         return _result(tenant_id, outcome)
 
 
 def _given(field: Some[T | None] | None) -> T | None:
     return None if field is None else field.value
+
+
+def _credit_limit(given: int | None) -> int | None:
+    """The limit in the ledger's terms, where a micro-token below zero is the word for no limit; it is judged there."""
+    if given == UNLIMITED_SHOWN:
+        return UNLIMITED
+    # The smallest negative amount must not be taken for that word.
+    return UNLIMITED - 1 if given == UNLIMITED else given
 
 
 def _result(tenant_id: UUID, outcome: AccountRecord | NotFound | InvalidInput) -> AccountResult:

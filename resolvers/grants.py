@@ -42,7 +42,8 @@ class GrantMutations:
             amount=input.amount,
             source=input.source or GrantSource.BONUS,
             priority=PRIORITY_DEFAULT if input.priority is None else input.priority,
-            expires_at=input.expires_at,
+            expires_at=None if input.expires_at is None else input.expires_at.value,
+            never_expires=input.expires_at is not None and input.expires_at.value is None,
             note=input.note,
         )
         return _result(await info.context.services.grants.grant_tokens(request))

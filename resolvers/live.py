@@ -31,7 +31,7 @@ class LiveSubscriptions:
         between.
 
         account_id: whose balance
-        since_version: the last version that the client saw; the first snapshot comes only if there is a later one
+        since_version: the last version that the client saw; a snapshot comes at once unless it is still the same
         """
         tenant_id = tenant_with(info, Scope.READ)
         named = None if account_id is None else parsed(account_id, IdKind.ACCOUNT)

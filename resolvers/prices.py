@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from operator import attrgetter
-from uuid import UUID
 
 import strawberry
 
@@ -73,9 +72,16 @@ class PriceQueries:
         input: what to price, and for whom
         """
         tenant_id = tenant_with(info, Scope.READ)
-        request = _estimate_request(tenant_id, input)
-        if isinstance(request, NotFound | InvalidInput):
-            return problem_of(request)
+        account_id = named_account(tenant_id, input.account_id, input.account_external_id)
+        if isinstance(account_id, NotFound | InvalidInput):
+            return problem_of(account_id)
+        work = _work(input)
+        if isinstance(work, InvalidInput):
+            # An account that is not there is told of first, whatever else is wrong.
+            if account_id is not None and await info.context.services.accounts.get(tenant_id, account_id) is None:
+                return problem_of(NotFound("account"))
+            return problem_of(work)
+        request = EstimateRequest(tenant_id, work, account_id=account_id, project=input.project)
         outcome = await info.context.services.fares.estimate(request)
         if not isinstance(outcome, Estimated):
             return problem_of(outcome)
@@ -111,17 +117,11 @@ def _behind(
     return tuple([price for price in wanted if places[price.model] > place])
 
 
-def _estimate_request(tenant_id: UUID, given: EstimateInput) -> EstimateRequest | NotFound | InvalidInput:
-    work: Work
+def _work(given: EstimateInput) -> Work | InvalidInput:
     if given.lines is not None and given.amount is not None:
         return InvalidInput("lines", "give lines or an amount, not both")
     if given.lines is not None:
-        work = lines_of(given.lines)
-    elif given.amount is not None:
-        work = given.amount
-    else:
-        return InvalidInput("lines", "give lines, or an amount")
-    account_id = named_account(tenant_id, given.account_id, given.account_external_id)
-    if isinstance(account_id, NotFound | InvalidInput):
-        return account_id
-    return EstimateRequest(tenant_id, work, account_id=account_id, project=given.project)
+        return lines_of(given.lines)
+    if given.amount is not None:
+        return given.amount
+    return InvalidInput("lines", "give lines, or an amount")

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from models.account import EXTERNAL_ID_LENGTH_MAX
 from resolvers.context import Info
 from resolvers.errors import ErrorCode, coded
 from rules.identity import IdKind, PublicId, account_id_of, parse_public_id
 from rules.ledger.refusals import NotFound
 from rules.pricing.refusals import InvalidInput
 from services.principal import Principal, Scope
-
-EXTERNAL_ID_LENGTH_MAX = 255
 
 _KEY_NEEDED = {
     Scope.READ: "a secret key of the tenant",
@@ -33,7 +32,7 @@ def principal_of(info: Info) -> Principal:
         raise coded(
             ErrorCode.UNAUTHENTICATED,
             "This needs a key: send the header `Authorization: Bearer <key>`, "
-            "or over a websocket `authorization` in the connection's parameters.",
+            "or over a websocket `authorization` in the payload of `connection_init`.",
         )
     return principal
 

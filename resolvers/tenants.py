@@ -81,7 +81,9 @@ class TenantMutations:
 
     @strawberry.mutation
     async def advance_clock(self, info: Info, input: AdvanceClockInput) -> AdvanceClockResult | None:
-        """Moves the tenant's clock forward; everything due on the way happens. For TEST tenants only.
+        """Moves the tenant's clock forward, to at most 5 years ahead of real time; everything due on the way happens.
+
+        For TEST tenants only.
 
         input: how far
         """

@@ -44,7 +44,8 @@ class Balance:
     """Tokens that can be reserved now: total - held - owed + max(0, creditLimit), never below 0. Meaningless when
     unlimited."""
     owed: Tokens
-    """Tokens drawn on the credit line, plus what was clawed back after it was spent."""
+    """Tokens drawn on the credit line, plus what was clawed back after it was spent. A paid invoice, or a settlement by
+    the operator, lowers it; incoming tokens pay what was clawed back, and never the credit line."""
     unlimited: bool
     """Whether no balance bounds what the account spends."""
     level: BalanceLevel

@@ -43,7 +43,11 @@ class Capture:
 
 @output
 class Hold(Node):
-    """Tokens set aside for work, from particular grants. amount + overrun = captured + returned + remaining."""
+    """Tokens set aside for work, from particular grants.
+
+    What of `amount` is neither captured nor remaining has gone back, as it does when the hold ends. Only a commit with
+    CHARGE_AVAILABLE captures beyond it.
+    """
 
     account_id: strawberry.ID
     """Whose tokens they are."""

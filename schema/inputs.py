@@ -1,6 +1,6 @@
 """Inputs: what the API's verbs take. Field names and defaults are promises.
 
-Fields without a default are None when absent; those of `UpdateAccountInput` tell absent from null.
+Fields without a default are None when absent; a `Maybe` tells absent from null.
 """
 
 from __future__ import annotations
@@ -208,7 +208,7 @@ class RevokeApiKeyInput:
 
 @given
 class CreateAccountInput:
-    """A new account, or the one that already has this external id."""
+    """A new account, or the one that already has this external id, which stays as it is."""
 
     external_id: str
     """The tenant's own name for it, 1 to 255 characters; never changed."""
@@ -252,8 +252,8 @@ class GrantTokensInput:
     """Where they come from."""
     priority: int | None = PRIORITY_DEFAULT
     """Lower is spent first."""
-    expires_at: datetime | None
-    """When what is left ends; absent: as the price book's policy says for the source."""
+    expires_at: Maybe[datetime | None]
+    """When what is left ends; absent: as the price book's policy says for the source; null: never."""
     note: str | None
     """Anything that people should find on the grant."""
 
@@ -275,4 +275,4 @@ class AdvanceClockInput:
     """How far to move the clock."""
 
     seconds: int
-    """Seconds forward, above 0."""
+    """Seconds forward, 1 to 31,622,400 (366 days) a call; in all the clock may be 158,112,000 (about 5 years) ahead."""

@@ -139,7 +139,7 @@ class Estimate:
     warnings: list[EstimateWarning]
     """What a client should warn of although it would go through."""
     balance_after: Tokens | None
-    """Tokens that would be available afterwards; null without an account."""
+    """Tokens that would be available afterwards; null without an account, or when it would not go through."""
 
 
 def shown_book(published: PublishedBook) -> PriceBook:
@@ -200,7 +200,7 @@ def shown_estimate(estimated: Estimated, published: PublishedBook) -> Estimate:
         affordable=estimated.affordable,
         blockers=[problem_of(blocker) for blocker in estimated.blockers],
         warnings=list(estimated.warnings),
-        balance_after=_tokens_or_none(estimated.balance_after),
+        balance_after=_tokens_or_none(estimated.balance_after) if estimated.affordable else None,
     )
 
 

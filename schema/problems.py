@@ -100,7 +100,7 @@ class InvalidInput(Problem):
 
 @output
 class NotRefundable(Problem):
-    """Less was captured, net of earlier refunds, than is asked back."""
+    """Less was captured, net of earlier refunds, than is asked back; or nothing is left to give back."""
 
 
 PROBLEMS: tuple[type[Problem], ...] = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import assert_never, overload
+from typing import Final, assert_never, overload
 
 from rules.ledger import refusals
 from rules.pricing import refusals as pricing
@@ -50,13 +50,13 @@ def problem_of(refusal: refusals.Refusal) -> problems.Problem:
         case refusals.AccountFrozen():
             return problems.AccountFrozen(
                 code=ProblemCode.ACCOUNT_FROZEN,
-                message="The account is frozen: it takes no new work until it is unfrozen. What is on hold may still "
-                "be committed or released.",
+                message="The account is frozen: it takes no new work until `updateAccount` with `frozen: false` "
+                "unfreezes it. What is on hold may still be committed or released.",
             )
         case pricing.UnknownModel(model, suggestions):
             return problems.UnknownModel(
                 code=ProblemCode.UNKNOWN_MODEL,
-                message=refusal.message,
+                message=refusal.message if suggestions else f"{refusal.message} The query `prices` lists its models.",
                 model=model,
                 suggestions=list(suggestions),
             )
@@ -68,13 +68,15 @@ def problem_of(refusal: refusals.Refusal) -> problems.Problem:
             return problems.HoldExpired(
                 code=ProblemCode.HOLD_EXPIRED,
                 message=f"The hold expired at {expired_at:%Y-%m-%dT%H:%M:%SZ}, and what was not captured went back. "
-                "Reserve with a greater ttlSeconds, or extend the hold while the work runs.",
+                "Work that has run can still be paid for with `charge`; work that has not takes a new `reserve`. For "
+                "work that takes longer, give a greater ttlSeconds, or `extend` the hold while it runs.",
                 expired_at=expired_at,
             )
         case refusals.HoldNotOpen(state):
             return problems.HoldNotOpen(
                 code=ProblemCode.HOLD_NOT_OPEN,
-                message=f"The hold has ended already: it is {state}. Reserve anew for more work.",
+                message=f"The hold has ended already: it is {state}, so nothing is left on it to capture, give back or "
+                "extend. `refund` gives back what it captured; further work takes a new `reserve` or `charge`.",
                 state=state,
             )
         case refusals.HoldExceeded(held, required):
@@ -92,17 +94,39 @@ def problem_of(refusal: refusals.Refusal) -> problems.Problem:
                 "for new work, or repeat the very same input.",
             )
         case refusals.NotFound(what):
-            return problems.NotFound(code=ProblemCode.NOT_FOUND, message=f"There is no such {what}.")
+            return problems.NotFound(
+                code=ProblemCode.NOT_FOUND, message=f"There is no such {what}. {_REMEDIES.get(what, _REMEDY)}"
+            )
         case pricing.InvalidInput(field, message):
             return problems.InvalidInput(code=ProblemCode.INVALID_INPUT, message=f"{field}: {message}", field=field)
         case refusals.NotRefundable(captured, requested):
             return problems.NotRefundable(
                 code=ProblemCode.NOT_REFUNDABLE,
-                message=f"{_tokens(requested)} cannot be refunded: net of earlier refunds {format_tokens(captured)} "
-                "were captured.",
+                message=_not_refundable(captured, requested),
             )
         case _:
             assert_never(refusal)
+
+
+_REMEDIES: Final = {
+    "account": "Make it with `createAccount`, or check the id: another tenant's account is not found either.",
+    "hold": "Check the id: `reserve` answers with it, and `account.holds` lists them.",
+    "grant": "Check the id: `grantTokens` answers with it, and `account.grants` lists them.",
+    "tenant": "Check the id: `createTenant` answers with it.",
+    "key": "Give the id that `createApiKey` answers with, not the key itself.",
+}
+_REMEDY: Final = "Check the id."
+
+
+def _not_refundable(captured: int, requested: int) -> str:
+    if captured <= 0:
+        return "Nothing is left to refund: everything that the hold captured, if anything, was refunded already."
+    if requested <= 0:
+        return f"A refund must be above 0; up to {_tokens(captured)} can be refunded. Without an amount: all of it."
+    return (
+        f"{_tokens(requested)} cannot be refunded: net of earlier refunds {format_tokens(captured)} were captured. "
+        "Ask for no more than that, or leave the amount out for all of it."
+    )
 
 
 def _tokens(micros: int) -> str:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import wraps
 from typing import Any, Final, NewType
-from zoneinfo import available_timezones
 
 import strawberry
 from graphql import (
@@ -29,7 +29,8 @@ from graphql import (
 from graphql.language import print_ast
 from strawberry.types.scalar import ScalarDefinition
 
-from rules.pricing.tokens import MAX_MICROS, format_tokens, parse_tokens
+from rules.pricing.tokens import MAX_MICROS, MAX_TOKENS, format_tokens, parse_tokens
+from rules.time_zones import is_time_zone
 
 Tokens = NewType("Tokens", int)
 """Micro-tokens inside, a decimal string of tokens on the wire."""
@@ -54,6 +55,12 @@ def _refused(message: str, node: Node | None = None) -> GraphQLError:
     return GraphQLError(message, node, extensions={"code": "BAD_USER_INPUT"})
 
 
+_TOKENS_FORM: Final = (
+    'Tokens take a whole number, or a decimal with at most 6 decimals as a string such as "12.5", '
+    f"from -{MAX_TOKENS} to {MAX_TOKENS}"
+)
+
+
 def _serialize_tokens(value: object) -> str:
     if type(value) is not int or not -MAX_MICROS <= value <= MAX_MICROS:
         raise ValueError(f"not an amount of micro-tokens: {value!r}")
@@ -61,12 +68,10 @@ def _serialize_tokens(value: object) -> str:
 
 
 def _parse_tokens(value: object) -> int:
-    if type(value) is not int and type(value) is not str:
-        raise _refused(f"Tokens take a decimal string or a whole number, not {_shown(value)}.")
-    try:
-        return parse_tokens(value)
-    except ValueError as error:
-        raise _refused(f"Tokens {error}.") from error
+    if type(value) is int or type(value) is str:
+        with suppress(ValueError):
+            return parse_tokens(value)
+    raise _refused(f"{_TOKENS_FORM}, not {_shown(value)}.")
 
 
 def _parse_tokens_literal(node: ValueNode, variables: Mapping[str, Any] | None = None) -> int:
@@ -77,7 +82,7 @@ def _parse_tokens_literal(node: ValueNode, variables: Mapping[str, Any] | None =
         case IntValueNode(value=text) if len(text) <= _LONGEST_LITERAL:
             return _parse_tokens(int(text))
         case _:
-            raise _refused(f"Tokens take a decimal string or a whole number, not {_shown_node(node)}.", node)
+            raise _refused(f"{_TOKENS_FORM}, not {_shown_node(node)}.", node)
 
 
 def _serialize_params(value: Mapping[str, object]) -> dict[str, object]:
@@ -166,7 +171,25 @@ def _parse_instant(value: object) -> datetime:
     raise _refused(f'A DateTime is an RFC 3339 instant such as "2026-01-31T12:00:00Z", not {_shown(value)}.')
 
 
-def _parse_text_literal(parse: Any, what: str) -> Any:
+ParseLiteral = Callable[..., Any]
+
+
+def _located(parse: ParseLiteral) -> ParseLiteral:
+    """The parser, whose refusals say where in the document the literal stands."""
+
+    @wraps(parse)
+    def parse_literal(node: ValueNode, variables: Mapping[str, Any] | None = None) -> Any:
+        try:
+            return parse(node, variables)
+        except GraphQLError as error:
+            if error.nodes:
+                raise
+            raise _refused(error.message, node) from None
+
+    return parse_literal
+
+
+def _parse_text_literal(parse: Callable[[object], Any], what: str) -> ParseLiteral:
     def parse_literal(node: ValueNode, variables: Mapping[str, Any] | None = None) -> Any:
         del variables
         if isinstance(node, StringValueNode):
@@ -176,13 +199,8 @@ def _parse_text_literal(parse: Any, what: str) -> Any:
     return parse_literal
 
 
-@cache
-def _time_zones() -> frozenset[str]:
-    return frozenset(available_timezones())
-
-
 def _parse_time_zone(value: object) -> str:
-    if type(value) is str and value in _time_zones():
+    if type(value) is str and is_time_zone(value):
         return value
     raise _refused(f'A TimeZone is an IANA name such as "Europe/Berlin", not {_shown(value)}.')
 
@@ -238,21 +256,21 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
         description=_TOKENS_TEXT,
         serialize=_serialize_tokens,
         parse_value=_parse_tokens,
-        parse_literal=_parse_tokens_literal,
+        parse_literal=_located(_parse_tokens_literal),
     ),
     Params: strawberry.scalar(
         name="Params",
         description=_PARAMS_TEXT,
         serialize=_serialize_params,
         parse_value=_parse_params,
-        parse_literal=_parse_params_literal,
+        parse_literal=_located(_parse_params_literal),
     ),
     Version: strawberry.scalar(
         name="Version",
         description=_VERSION_TEXT,
         serialize=_serialize_version,
         parse_value=_parse_version,
-        parse_literal=_parse_version_literal,
+        parse_literal=_located(_parse_version_literal),
     ),
     datetime: strawberry.scalar(
         name="DateTime",
@@ -260,14 +278,14 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
         specified_by_url="https://datatracker.ietf.org/doc/html/rfc3339",
         serialize=_serialize_instant,
         parse_value=_parse_instant,
-        parse_literal=_parse_text_literal(_parse_instant, "A DateTime is an RFC 3339 string"),
+        parse_literal=_located(_parse_text_literal(_parse_instant, "A DateTime is an RFC 3339 string")),
     ),
     TimeZone: strawberry.scalar(
         name="TimeZone",
         description='A time zone by its IANA name, such as "Europe/Berlin" or "UTC".',
         serialize=str,
         parse_value=_parse_time_zone,
-        parse_literal=_parse_text_literal(_parse_time_zone, "A TimeZone is an IANA name"),
+        parse_literal=_located(_parse_text_literal(_parse_time_zone, "A TimeZone is an IANA name as a string")),
     ),
 }
 """Python type to scalar, for the schema's configuration."""

@@ -3,29 +3,29 @@
 import asyncio
 import os
 import signal
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import asyncpg
 import typer
 
-from models.migrations import migrate as migrate_database
 from models.unavailable import DatabaseUnavailable
 from server.console import announcement
-from server.data_directory import DataDirectoryInUse, DataDirectoryUnusable
-from server.database_choice import NoDatabase, existing_database, own_database
-from server.edge.schema_export import build_sdl
+from server.data_directory import DataDirectoryInUse, DataDirectoryUnusable, find_owner, in_use
+from server.database_choice import DatabaseForbidden, NoDatabase, existing_database, name_of_database, own_database
+from server.listener import PortUnavailable, listen
 from server.logs import configure_logs
 from server.postgres.binaries import PostgresNotFound
 from server.postgres.cluster import EmbeddedPostgresFailed
 from server.postgres.launcher import CannotLeaveRoot
-from server.processes import PortUnavailable, listen, prepare_database, run_web_processes
-from server.root_key import load_root_key
 from server.settings import InvalidSettings, Settings, read_settings
-from services.ledger.audit import Finding, run_audit
+
+if TYPE_CHECKING:
+    from services.ledger.audit import Finding
 
 EXIT_FINDINGS = 1
 EXIT_CANNOT_START = 2
@@ -34,6 +34,7 @@ EXIT_CANNOT_START = 2
 _EXPLAINED = (
     InvalidSettings,
     NoDatabase,
+    DatabaseForbidden,
     DataDirectoryInUse,
     DataDirectoryUnusable,
     PostgresNotFound,
@@ -76,31 +77,51 @@ def _end_quietly(_number: int, _frame: FrameType | None) -> NoReturn:
     sys.exit(0)
 
 
+def _listen_first(settings: Settings) -> socket.socket:
+    """The port, before anything is made. A server on the same data is named first: another port would not help."""
+    try:
+        return listen(settings)
+    except PortUnavailable:
+        owner = find_owner(settings.data_dir) if settings.database_url is None else None
+        if owner is not None:
+            raise in_use(settings.data_dir, owner) from None
+        raise
+
+
 @commands.command()
 def serve() -> None:
     """Starts the server: database, migrations, demo data in development, web processes."""
     # Until the web server takes the signals over, they end the start in order: an embedded Postgres is stopped.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end_quietly)
-    with _one_clear_line() as settings, own_database(settings) as dsn:
-        asyncio.run(prepare_database(dsn, settings))
+    with _one_clear_line() as settings, _listen_first(settings) as listener, own_database(settings) as dsn:
+        # The commands that serve nothing do without what serving takes.
+        from server.preparation import prepare_database  # noqa: PLC0415 - half a second of CPU
+        from server.processes import run_web_processes  # noqa: PLC0415 - half a second of CPU
+        from server.root_key import load_root_key  # noqa: PLC0415 - brings the models along
+
+        demo_tenants = asyncio.run(prepare_database(dsn, settings))
         load_root_key(settings)
-        with listen(settings) as listener:
-            os.environ["DATABASE_URL"] = dsn
-            ended_well = run_web_processes(settings, listener, lambda: typer.echo(announcement(settings, listener)))
+        os.environ["DATABASE_URL"] = dsn
+        ended_well = run_web_processes(
+            settings, listener, lambda: typer.echo(announcement(settings, listener, demo_tenants))
+        )
     if not ended_well:
         raise typer.Exit(EXIT_CANNOT_START)
+    typer.echo("Stopped.")
 
 
 @commands.command()
 def migrate() -> None:
     """Brings the database up to date and ends."""
     with _one_clear_line() as settings, existing_database(settings) as dsn:
-        asyncio.run(migrate_database(dsn))
+        from server.preparation import bring_up_to_date  # noqa: PLC0415 - the other commands do without
+
+        asyncio.run(bring_up_to_date(dsn))
     typer.echo("The database is up to date.")
 
 
-def _shown(finding: Finding) -> str:
+def _shown(finding: "Finding") -> str:
     return f"{finding.check}: {finding.where}: {finding.message}"
 
 
@@ -108,11 +129,15 @@ def _shown(finding: Finding) -> str:
 def audit() -> None:
     """Checks every invariant of the ledger, beside a running server or alone. Exit code 0 only when all hold."""
     with _one_clear_line() as settings, existing_database(settings) as dsn:
-        findings = asyncio.run(run_audit(dsn, began=lambda check: typer.echo(f"  {check.meaning}", err=True)))
-    for finding in findings:
+        from server.audit_report import audit_database  # noqa: PLC0415 - the other commands do without
+
+        name = name_of_database(settings)
+        report = asyncio.run(audit_database(dsn, name, began=lambda check: typer.echo(f"  {check.meaning}", err=True)))
+    for finding in report.findings:
         typer.echo(_shown(finding))
-    if findings:
-        typer.echo(f"{len(findings)} findings: the ledger is not clean.", err=True)
+    typer.echo(f"Checked {report.accounts} accounts and {report.entries} entries in {name}.")
+    if report.findings:
+        typer.echo(f"{len(report.findings)} findings: the ledger is not clean.", err=True)
         raise typer.Exit(EXIT_FINDINGS)
     typer.echo("The ledger is clean.")
 
@@ -120,4 +145,6 @@ def audit() -> None:
 @commands.command()
 def schema() -> None:
     """Prints the GraphQL schema."""
+    from server.edge.schema_export import build_sdl  # noqa: PLC0415 - the other commands do without
+
     typer.echo(build_sdl(), nl=False)

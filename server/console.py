@@ -3,10 +3,10 @@
 import json
 import shlex
 import socket
+from collections.abc import Collection
 from pathlib import Path
 
-from server.demo_keys import FILE_NAME as DEMO_KEYS_FILE
-from server.root_key import FILE_NAME as ROOT_KEY_FILE
+from server.data_directory import DEMO_KEYS_FILE, ROOT_KEY_FILE
 from server.settings import Environment, Settings
 
 DEMO_TENANT = "node-studio"
@@ -31,18 +31,18 @@ def _first_query(address: str, keys: Path) -> str:
     )
 
 
-def announcement(settings: Settings, listener: socket.socket) -> str:
-    """The lines for the console, without any secret."""
+def announcement(settings: Settings, listener: socket.socket, demo_tenants: Collection[str] = ()) -> str:
+    """The lines for the console, without any secret. `demo_tenants` are those that the kept keys open here."""
     address = address_of(listener)
     data_dir = settings.data_dir.absolute()
     keys = data_dir / DEMO_KEYS_FILE
     lines = [f"Farebox is ready ({settings.environment}).", "", f"  API        {address}/graphql"]
     if settings.environment is Environment.DEVELOPMENT:
         lines.append(f"  GraphiQL   {address}/")
-    if keys.exists():
+    if demo_tenants:
         lines.append(f"  demo keys  {keys}")
     if settings.root_key is None:
         lines.append(f"  root key   {data_dir / ROOT_KEY_FILE}")
-    if keys.exists():
+    if DEMO_TENANT in demo_tenants:
         lines += ["", "A first query, for another terminal:", "", f"  {_first_query(address, keys)}"]
     return "\n".join([*lines, "", "Ctrl-C stops it."])

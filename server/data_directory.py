@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LOCK_NAME = "server.lock"
+ROOT_KEY_FILE = "root-key"
+DEMO_KEYS_FILE = "demo-keys.json"
 
 # A reader of the note tests the lock for an instant, which must not turn a server away.
 _LOCK_ATTEMPTS = 10
@@ -66,6 +68,14 @@ def find_owner(data_dir: Path) -> DataDirectoryOwner | None:
         os.close(descriptor)
 
 
+def in_use(data_dir: Path, owner: DataDirectoryOwner) -> DataDirectoryInUse:
+    """What to say to whoever wants a directory that `owner` holds."""
+    holder = f"process {owner.pid}" if owner.pid is not None else "another process"
+    return DataDirectoryInUse(
+        f"the data directory {data_dir} is in use by {holder}; stop that one first, or choose another FAREBOX_DATA_DIR"
+    )
+
+
 class DataDirectoryLock:
     """Exclusive ownership of a data directory, given back by the kernel when the holder dies in any way."""
 
@@ -94,11 +104,7 @@ class DataDirectoryLock:
                 return
         owner = _read_owner(descriptor)
         os.close(descriptor)
-        holder = f"process {owner.pid}" if owner.pid is not None else "another process"
-        raise DataDirectoryInUse(
-            f"the data directory {self._data_dir} is in use by {holder}; "
-            "stop that one first, or choose another FAREBOX_DATA_DIR"
-        )
+        raise in_use(self._data_dir, owner)
 
     def note_dsn(self, dsn: str | None) -> None:
         """Writes down for other commands where the database of this directory answers."""

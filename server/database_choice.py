@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import parse_qs, urlsplit
 
 from server.data_directory import DataDirectoryInUse, find_owner
 from server.postgres.embedded import EmbeddedPostgres
@@ -10,6 +11,20 @@ from server.settings import Settings
 
 class NoDatabase(Exception):
     """There is nothing to work on; the message says why and what makes one."""
+
+
+class DatabaseForbidden(Exception):
+    """The role of DATABASE_URL may not do what it must; the message says what lets it."""
+
+
+def name_of_database(settings: Settings) -> str:
+    """The database for people, without its password."""
+    if settings.database_url is None:
+        return f"the embedded database in {settings.data_dir.absolute()}"
+    parts = urlsplit(settings.database_url)
+    host = parts.hostname or parse_qs(parts.query).get("host", ["localhost"])[0]
+    port = "" if parts.port is None else f":{parts.port}"
+    return f"the database {host}{port}{parts.path}"
 
 
 @contextmanager

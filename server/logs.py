@@ -1,10 +1,51 @@
 """How the server writes what happens: one line each to standard error, warnings and worse."""
 
 import logging
+import time
+from collections.abc import Callable
+from typing import Final
 
-_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+EPISODE_SECONDS: Final = 30.0
+"""A warning that comes again within this time belongs to the same trouble."""
+
+_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+# Where every request, lane and loop would say for itself that the database is away. Other warnings are all told.
+_TALKATIVE: Final = ("server.edge.", "services.")
+# What this says holds for the whole life of a database.
+_SAID_ONCE: Final = "models.database"
 
 
-def configure_logs() -> None:
-    """Sends warnings and errors of every library to standard error; called once in each process."""
+class OncePerEpisode(logging.Filter):
+    """Lets the first warning of an outage through and holds the like of it back until it has been quiet for a while.
+
+    Errors always pass. What is alike has the same logger and the same text before its values are filled in.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._monotonic = monotonic
+        # As many as there are texts in the code.
+        self._last_seconds: dict[tuple[str, object], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether this record is to be written."""
+        is_said_once = record.name == _SAID_ONCE
+        if record.levelno != logging.WARNING or not (is_said_once or record.name.startswith(_TALKATIVE)):
+            return True
+        kind, now = (record.name, record.msg), self._monotonic()
+        before = self._last_seconds.get(kind)
+        self._last_seconds[kind] = now
+        return before is None or (not is_said_once and now - before >= EPISODE_SECONDS)
+
+
+def configure_logs(*, says_what_holds_for_all: bool = True) -> None:
+    """Sends warnings and errors of every library to standard error; called once in each process.
+
+    `says_what_holds_for_all` False: not what the process that started this one has said already.
+    """
     logging.basicConfig(level=logging.WARNING, format=_FORMAT)
+    for handler in logging.getLogger().handlers:
+        if not any(isinstance(kept, OncePerEpisode) for kept in handler.filters):
+            handler.addFilter(OncePerEpisode())
+    if not says_what_holds_for_all:
+        logging.getLogger(_SAID_ONCE).setLevel(logging.ERROR)

@@ -1,6 +1,5 @@
-"""The processes of a server from start to stop: database made ready, one or several web processes, an end in bounds."""
+"""The web processes of a server from start to stop: one or several, and an end in bounds."""
 
-import errno
 import logging
 import os
 import signal
@@ -14,14 +13,11 @@ import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
-from models.migrations import migrate
 from server.app import UVICORN_LIMITS
-from server.demo_keys import seed_demo_data
-from server.settings import Environment, Settings
+from server.listener import BACKLOG
+from server.settings import Settings
 
 APPLICATION = "server.web_process:create_app"
-BACKLOG = 2048
-
 GRACE_SECONDS = 10
 """For requests in flight after SIGTERM or SIGINT."""
 
@@ -31,52 +27,7 @@ STOP_SECONDS_MAX = 2 * GRACE_SECONDS
 # A busy machine may need this long to start a process that answers the supervisor; a shorter limit would kill it.
 HEALTH_CHECK_SECONDS = 30
 
-# Processes that a kill left behind give the port up within this time.
-PORT_ATTEMPTS = 20
-PORT_PAUSE_SECONDS = 0.1
-
 logger = logging.getLogger(__name__)
-
-
-class PortUnavailable(Exception):
-    """HOST and PORT cannot be listened on; the message says why."""
-
-
-async def prepare_database(dsn: str, settings: Settings) -> None:
-    """Brings the database up to date, and in development fills an empty one. Raises what the database raises."""
-    await migrate(dsn)
-    if settings.environment is Environment.DEVELOPMENT:
-        await seed_demo_data(dsn, settings)
-
-
-def _open_listener(host: str, port: int) -> socket.socket:
-    family, kind, protocol, _, address = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
-    listener = socket.socket(family, kind, protocol)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        # Bound alone, another process could still take the port.
-        listener.listen(BACKLOG)
-    except OSError:
-        listener.close()
-        raise
-    return listener
-
-
-def listen(settings: Settings) -> socket.socket:
-    """The listening socket of HOST and PORT. Raises PortUnavailable."""
-    reason: str | None = None
-    for _ in range(PORT_ATTEMPTS):
-        try:
-            return _open_listener(settings.host, settings.port)
-        except OSError as error:
-            reason = error.strerror
-            if error.errno != errno.EADDRINUSE:
-                break
-        time.sleep(PORT_PAUSE_SECONDS)
-    raise PortUnavailable(f"cannot listen on HOST {settings.host}, PORT {settings.port}: {reason}; choose others")
 
 
 def run_web_processes(

@@ -3,11 +3,9 @@
 import os
 from pathlib import Path
 
-from server.data_directory import DataDirectoryUnusable, make_private_directory
+from server.data_directory import ROOT_KEY_FILE, DataDirectoryUnusable, make_private_directory
 from server.settings import ROOT_KEY_LENGTH_MAX, ROOT_KEY_LENGTH_MIN, Settings
 from services.secret_key import new_root_key
-
-FILE_NAME = "root-key"
 
 
 def load_root_key(settings: Settings) -> str:
@@ -17,7 +15,7 @@ def load_root_key(settings: Settings) -> str:
     """
     if settings.root_key is not None:
         return settings.root_key
-    path = settings.data_dir / FILE_NAME
+    path = settings.data_dir / ROOT_KEY_FILE
     make_private_directory(settings.data_dir)
     try:
         if not path.exists():

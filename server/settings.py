@@ -21,6 +21,10 @@ _SHOWN_LENGTH_MAX = 60
 # Variables of the test suite share the prefix and are not the server's.
 _OWN_PREFIX = "FAREBOX_"
 _TEST_PREFIX = "FAREBOX_TEST_"
+# Shorter names, such as HOST and PORT, are too near to those of other programs to tell a misspelling.
+_DISTINCTIVE_LENGTH_MIN = 10
+# One or two letters of DATABASE_URL: less alike are the names of other programs.
+_MISSPELT_LIKENESS_MIN = 0.9
 
 T = TypeVar("T")
 
@@ -110,11 +114,33 @@ class _Reader:
 
     def refuse_unknown_names(self) -> None:
         """Adds a fault for each variable that looks like a setting and is none."""
-        for name in sorted(self.environment):
-            if not name.startswith(_OWN_PREFIX) or name.startswith(_TEST_PREFIX) or name in self.known:
+        for name in sorted(set(self.environment) - set(self.known)):
+            if name.startswith(_TEST_PREFIX):
                 continue
-            meant = get_close_matches(name, self.known, n=1)
-            self.faults.append(f"{name} is not a setting" + (f" (did you mean {meant[0]}?)" if meant else ""))
+            meant = self._meant_by(name)
+            if name.startswith(_OWN_PREFIX):
+                self.faults.append(f"{name} is not a setting" + (f" (did you mean {meant}?)" if meant else ""))
+            elif meant is not None and not self.environment.get(meant):
+                self.faults.append(f"{name} looks like a setting and is none (did you mean {meant}?)")
+
+    def _meant_by(self, name: str) -> str | None:
+        """The setting of which this name is a misspelling, if of any."""
+        if not name.startswith(_OWN_PREFIX):
+            return self._misspelt_by_a_stranger(name)
+        own = {known.removeprefix(_OWN_PREFIX): known for known in self.known}
+        asked = name.removeprefix(_OWN_PREFIX)
+        close = get_close_matches(asked, own, n=1) or [part for part in own if part in asked or asked in part]
+        return own[close[0]] if close and asked else None
+
+    def _misspelt_by_a_stranger(self, name: str) -> str | None:
+        """The environment is full of other programs' variables, so only what is all but the name counts."""
+        candidates = [known for known in self.known if len(known) >= _DISTINCTIVE_LENGTH_MIN]
+        words = set(name.upper().split("_"))
+        for known in get_close_matches(name.upper(), candidates, n=1, cutoff=_MISSPELT_LIKENESS_MIN):
+            # TEST_DATABASE_URL has a word more: a name of its own.
+            if name.upper() == known or not words > set(known.split("_")):
+                return known
+        return None
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:

@@ -1,5 +1,7 @@
 """What each process of the web server runs: the application, with its logs and an eye on the process above it."""
 
+from multiprocessing import parent_process
+
 from starlette.applications import Starlette
 
 from server.app import create_app as create_the_app
@@ -9,6 +11,6 @@ from server.parent_watch import watch_parent
 
 def create_app() -> Starlette:
     """The application, made once in each process."""
-    configure_logs()
+    configure_logs(says_what_holds_for_all=parent_process() is None)
     watch_parent()
     return create_the_app()

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from uuid import UUID
-from zoneinfo import available_timezones
 
 import asyncpg
 
-from models.account import EXTERNAL_ID_LENGTH_MAX, Account, AccountKind
+from models.account import EXTERNAL_ID_LENGTH_MAX, AccountKind
 from models.database import Database
 from models.statements import statement
 from rules.identity import account_id_of
@@ -20,6 +18,7 @@ from rules.ledger.refusals import NotFound
 from rules.ledger.state import UNLIMITED
 from rules.pricing.refusals import InvalidInput
 from rules.pricing.tokens import MAX_MICROS
+from rules.time_zones import is_time_zone
 from services.ledger.submission import Profile, Riders
 from services.ledger.writer import Writer
 from services.names import fault_of_name
@@ -95,19 +94,21 @@ class Accounts:
         )
         if fault is not None:
             return fault
-        if time_zone is not None or frozen is not None or credit_limit is not None:
-            outcome = await self._writer.submit(AdjustAccount(tenant_id, account_id, time_zone, frozen, credit_limit))
-            if not isinstance(outcome, AccountEffect):
-                return NotFound("account")
-        if name is not None:
-            async with self._database.tenant(tenant_id):
-                await Account.filter(account_id=account_id).update(name=name)
-        return await self.get(tenant_id, account_id) or NotFound("account")
+        outcome = await self._writer.submit(
+            AdjustAccount(tenant_id, account_id, time_zone, frozen, credit_limit), Riders(name=name)
+        )
+        match outcome:
+            case NotFound() | InvalidInput():
+                return outcome
+            case AccountEffect():
+                return await self.get(tenant_id, account_id) or NotFound("account")
+            case _:
+                raise AssertionError(f"an adjustment came to {type(outcome).__name__}")
 
     async def get(self, tenant_id: UUID, account_id: UUID) -> AccountRecord | None:
         """One account; None when this tenant has none of that id."""
         async with self._database.reader(tenant_id) as connection:
-            row = await connection.fetchrow(statement("read_account"), account_id)
+            row = await connection.fetchrow(statement("read_account"), account_id, tenant_id)
         return _record(row) if row is not None else None
 
     async def list(self, tenant_id: UUID, part: Slice[str], *, search: str | None) -> Page[AccountRecord]:
@@ -133,7 +134,7 @@ def fault_of_external_id(external_id: str) -> InvalidInput | None:
 
 def fault_of_time_zone(time_zone: str) -> InvalidInput | None:
     """Why this is no time zone; None when it is one of IANA's names."""
-    if time_zone in _time_zones():
+    if is_time_zone(time_zone):
         return None
     return InvalidInput("timeZone", "must be an IANA time zone such as Europe/Berlin")
 
@@ -142,11 +143,6 @@ def _fault_of_credit_limit(credit_limit: int) -> InvalidInput | None:
     if credit_limit == UNLIMITED or 0 <= credit_limit <= MAX_MICROS:
         return None
     return InvalidInput("creditLimit", "must be 0 or more tokens, or -1 for unlimited")
-
-
-@cache
-def _time_zones() -> frozenset[str]:
-    return frozenset(available_timezones())
 
 
 def _record(row: asyncpg.Record) -> AccountRecord:

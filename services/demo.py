@@ -1,7 +1,8 @@
-"""Demo data: in development an empty database gets one TEST tenant for each shipped price book, to try things on."""
+"""Demo data: in development a database of no one else's gets one TEST tenant for each shipped price book."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
@@ -26,32 +27,50 @@ class DemoTenant:
     secret_key: str = field(repr=False)
 
 
-async def seed_demo_tenants(tenants: Tenants, shipped: ShippedPriceBooks) -> dict[str, DemoTenant]:
-    """One TEST tenant for each shipped price book, by the book's slug; nothing when there are tenants already."""
-    if await tenants.count() > 0:
+async def seed_demo_tenants(database: Database, shipped: ShippedPriceBooks) -> dict[str, DemoTenant]:
+    """Makes the demo tenants that are missing, by slug; nothing where there is a tenant that is none of the demo's.
+
+    A start that was ended between two tenants is so made good by the next one.
+    """
+    async with database.administration():
+        present = await Tenant.all()
+    if not all(_is_demo(tenant, shipped) for tenant in present):
         return {}
+    tenants = Tenants(database, shipped)
     seeded: dict[str, DemoTenant] = {}
-    for slug in shipped.slugs():
+    for slug in sorted(set(shipped.slugs()) - {tenant.slug for tenant in present}):
         made = await tenants.create_tenant(slug=slug, name=_name_of(slug), mode=TenantMode.TEST, price_book=slug)
-        if isinstance(made, InvalidInput):
-            raise AssertionError(f"the demo tenant {slug} was refused: {made.field} {made.message}")
-        seeded[slug] = DemoTenant(made.tenant_id, made.secret_key)
+        # Refused is only a slug that a server starting beside this one has just taken.
+        if not isinstance(made, InvalidInput):
+            seeded[slug] = DemoTenant(made.tenant_id, made.secret_key)
     return seeded
 
 
-async def renew_demo_keys(
-    database: Database, credentials: Credentials, shipped: ShippedPriceBooks
+async def open_demo_tenants(
+    database: Database, credentials: Credentials, shipped: ShippedPriceBooks, kept_keys: Mapping[str, str]
 ) -> dict[str, DemoTenant]:
-    """New keys for the demo tenants that are there: for when the file with the old ones was lost."""
+    """A key that opens it for every demo tenant of this database, by slug: the one in `kept_keys`, else a new one."""
     async with database.administration():
         found = await Tenant.filter(slug__in=shipped.slugs(), mode=TenantMode.TEST)
     root = Principal(CredentialKind.ROOT, SCOPES[CredentialKind.ROOT])
-    renewed: dict[str, DemoTenant] = {}
+    opened: dict[str, DemoTenant] = {}
     for tenant in found:
+        if not _is_demo(tenant, shipped):
+            continue
+        kept = kept_keys.get(tenant.slug)
+        principal = None if kept is None else await credentials.authenticate(kept)
+        if kept is not None and principal is not None and principal.tenant_id == tenant.id:
+            opened[tenant.slug] = DemoTenant(tenant.id, kept)
+            continue
         made = await credentials.create_api_key(root, name=KEY_NAME, tenant_id=tenant.id)
         if isinstance(made, CreatedApiKey):
-            renewed[tenant.slug] = DemoTenant(tenant.id, made.key)
-    return renewed
+            opened[tenant.slug] = DemoTenant(tenant.id, made.key)
+    return opened
+
+
+def _is_demo(tenant: Tenant, shipped: ShippedPriceBooks) -> bool:
+    is_test = tenant.mode == TenantMode.TEST
+    return is_test and tenant.slug in shipped.slugs() and tenant.name == _name_of(tenant.slug)
 
 
 def _name_of(slug: str) -> str:

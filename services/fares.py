@@ -58,7 +58,7 @@ class Fares:
         """Prices work without a lock; with an account also whether it would go through, and what stands in the way."""
         account = None
         if request.account_id is not None:
-            account = await self._reads.account(request.tenant_id, request.account_id)
+            account = await self._reads.read(request.tenant_id, request.account_id)
             if account is None:
                 return NotFound("account")
         return estimate_work(await self._price_books.current(request.tenant_id), request.work, account)

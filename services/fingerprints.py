@@ -16,28 +16,29 @@ from rules.pricing.rating import LineRequest
 _NOT_COMPARED = frozenset({"key", "tenant_id", "account_id"})
 """The key itself, and what already names the operation's row."""
 
-_FIELDS_OF: dict[type[AccountRequest], tuple[tuple[str, object], ...]] = {}
-"""The compared fields with their defaults, by kind of request; there are seven kinds."""
+_FIELDS_OF: dict[type[AccountRequest], tuple[str, ...]] = {}
+"""The compared fields by kind of request; there are seven kinds."""
 
 
 def once(mutation: Mutation, key: str, request: AccountRequest) -> Once:
-    """The request's key with a SHA-256 over its canonical input: every field, defaults filled in, null params left out.
+    """The request's key with a SHA-256 over its canonical input: every field by name, defaults filled in.
 
-    Fields are named, so that one added later with a default does not change what earlier requests were.
+    Fields that are null or false are left out: one that is added later, null or false by default, does not change what
+    earlier requests were.
     """
     canonical = [mutation.value]
-    for name, default in _compared_fields(request):
+    for name in _compared_fields(request):
         value = getattr(request, name)
-        if value != default:
+        if value is not None and value is not False:
             canonical.append(f"{name}={json.dumps(_canonical(value), sort_keys=True, default=str)}")
     return Once(mutation, key, hashlib.sha256("\n".join(canonical).encode("utf-8", "surrogatepass")).digest())
 
 
-def _compared_fields(request: AccountRequest) -> tuple[tuple[str, object], ...]:
+def _compared_fields(request: AccountRequest) -> tuple[str, ...]:
     kind = type(request)
     known = _FIELDS_OF.get(kind)
     if known is None:
-        known = tuple((field.name, field.default) for field in fields(request) if field.name not in _NOT_COMPARED)
+        known = tuple(field.name for field in fields(request) if field.name not in _NOT_COMPARED)
         _FIELDS_OF[kind] = known
     return known
 

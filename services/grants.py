@@ -28,7 +28,7 @@ class Grants:
         self._price_books = price_books
 
     async def grant_tokens(self, request: GrantRequest) -> GrantOutcome:
-        """Adds a lot of tokens. Without an instant it expires as the price book's policy says of its source."""
+        """Adds a lot of tokens. Without an instant or `never_expires`, the price book's policy says when it ends."""
         bad_key = fault_of_key(request.key)
         if bad_key is not None:
             return bad_key
@@ -54,7 +54,9 @@ class Grants:
                     source_ref=f"grantTokens:{request.key}",
                     priority=request.priority if fault is None else 0,
                     expires_at=request.expires_at,
-                    expires_after_months=published.book.policies.months_until_expiry(request.source),
+                    expires_after_months=None
+                    if request.never_expires
+                    else published.book.policies.months_until_expiry(request.source),
                     note=request.note if fault is None else None,
                     text_salt=new_salt(),
                     refusal=fault,

@@ -10,14 +10,15 @@ from models.database import Database
 from models.statements import statement
 from rules.pricing.refusals import InvalidInput
 from services.ledger.due_accounts import settle_due_accounts
+from services.ledger.sweeper import ensure_journal_months
 from services.ledger.writer import Writer
 from services.price_books import PriceBooks
 
 ADVANCE_SECONDS_MAX: Final = 366 * 86_400
 """One call moves the clock by a year at most: the journal needs a partition for every month on the way."""
 
-AHEAD_SECONDS_MAX: Final = 20 * ADVANCE_SECONDS_MAX
-"""How far a test clock may be ahead of real time."""
+AHEAD_SECONDS_MAX: Final = 5 * ADVANCE_SECONDS_MAX
+"""How far a test clock may be ahead of real time: each month on the way is a partition that all tenants share."""
 
 
 class TenantClock:
@@ -40,8 +41,8 @@ class TenantClock:
                 return InvalidInput(
                     "seconds", f"only TEST tenants have a clock to move, up to {AHEAD_SECONDS_MAX} seconds ahead"
                 )
-            # From the real month on, because the entries of what falls due on the way are dated at their own instants.
-            await connection.fetchval(statement("ensure_journal_months"), now)
+        # The entries of what falls due on the way are dated at their own instants.
+        await ensure_journal_months(self._database)
         self._price_books.clock_moved(tenant_id)
         await settle_due_accounts(self._database, self._writer, tenant_id)
         return now

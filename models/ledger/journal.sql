@@ -11,9 +11,10 @@ CREATE TRIGGER entry_no_truncate BEFORE TRUNCATE ON entry
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_journal_change();
 
 -- Makes every month of the journal that is missing, from its first one to the one of `latest`: also those in which nobody
--- ran the server, because what fell due meanwhile is dated at its own instant. Each by ATTACH, which does not lock the
--- journal against writers. Gives the number of months made.
-CREATE FUNCTION ensure_journal_months(latest timestamptz) RETURNS integer
+-- ran the server, because what fell due meanwhile is dated at its own instant. By ATTACH, which lets the journal be
+-- written; its foreign key keeps new accounts and their writers waiting until the transaction ends, so whoever serves makes
+-- one month in a transaction (`most`). Gives the number of months made.
+CREATE FUNCTION ensure_journal_months(latest timestamptz, most integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET timezone = 'UTC' AS $$
 DECLARE
     month timestamptz := coalesce(
@@ -27,7 +28,7 @@ BEGIN
     IF latest > now() + interval '30 years' THEN
         RAISE EXCEPTION 'the journal is asked for months more than 30 years ahead';
     END IF;
-    WHILE month <= latest LOOP
+    WHILE month <= latest AND made < most LOOP
         partition := 'entry_' || to_char(month, 'YYYY_MM');
         following := month + interval '1 month';
         IF to_regclass(partition) IS NULL THEN
@@ -49,4 +50,7 @@ BEGIN
     RETURN made;
 END $$;
 
-SELECT ensure_journal_months(now() + interval '3 months');
+SELECT ensure_journal_months(now() + interval '3 months', 12);
+
+-- It works with its owner's rights; only the writer may call it, where there is one (secure_tables.sql).
+REVOKE EXECUTE ON FUNCTION ensure_journal_months FROM PUBLIC;

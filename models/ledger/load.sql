@@ -59,9 +59,9 @@ BEGIN
             SELECT h.account_id, h.hold_id FROM hold h
              WHERE h.account_id = clock.account_id AND h.open AND h.expires_at <= clock.observed_at
              ORDER BY h.expires_at, h.hold_id LIMIT due_holds_max) d;
-        SELECT min(h.expires_at) INTO clock.next_due_at FROM hold h
+        SELECT h.expires_at INTO clock.next_due_at FROM hold h
          WHERE h.account_id = clock.account_id AND h.open
-           AND NOT EXISTS (SELECT 1 FROM unnest(due) d WHERE d.local_id = h.hold_id);
+         ORDER BY h.expires_at, h.hold_id OFFSET coalesce(cardinality(due), 0) LIMIT 1;
         hold_names := hold_names || coalesce(due, '{}');
         clocks := array(SELECT CASE WHEN c.account_id = clock.account_id THEN clock ELSE c END
                           FROM unnest(clocks) c);
@@ -107,7 +107,7 @@ BEGIN
     END IF;
 
     SELECT array_agg(ROW(g.account_id, g.grant_id, g.tenant_id, g.source, g.source_ref, g.granted, g.remaining, g.held,
-                         g.spent, g.settled, g.expired, g.revoked, g.ended, g.grace, g.priority, g.expires_at,
+                         g.spent, g.settled, g.moved, g.transferred, g.expired, g.revoked, g.ended, g.grace, g.priority, g.expires_at,
                          g.created_at, g.member_id, g.project, g.parent_id, g.paid_minor_units, g.paid_currency,
                          g.note)::ledger_grant_v1)
       INTO grants

@@ -36,6 +36,8 @@ CREATE TABLE token_grant (
     held             bigint NOT NULL CHECK (held BETWEEN 0 AND remaining),
     spent            bigint NOT NULL CHECK (spent >= 0),
     settled          bigint NOT NULL CHECK (settled >= 0),
+    moved            bigint NOT NULL DEFAULT 0,
+    transferred      bigint NOT NULL DEFAULT 0 CHECK (transferred >= 0),
     expired          bigint NOT NULL CHECK (expired >= 0),
     revoked          bigint NOT NULL CHECK (revoked >= 0),
     open             boolean NOT NULL,
@@ -52,8 +54,10 @@ CREATE TABLE token_grant (
     note             text,
     PRIMARY KEY (account_id, grant_id),
     UNIQUE (account_id, source_ref),
+    CHECK (granted = remaining + spent + settled + moved + transferred + expired + revoked),
     FOREIGN KEY (account_id, tenant_id) REFERENCES ledger_account (account_id, tenant_id)
 ) WITH (fillfactor = 60);
+COMMENT ON COLUMN token_grant.moved IS 'assigned to children less what they gave back; for a child, what it gave back';
 CREATE INDEX token_grant_open ON token_grant (account_id) WHERE open;
 
 CREATE TABLE hold (
@@ -137,6 +141,7 @@ CREATE TABLE entry (
     total_change    bigint NOT NULL,
     held_change     bigint NOT NULL,
     owed_change     bigint NOT NULL,
+    clawed_change   bigint NOT NULL,
     spent           bigint NOT NULL,
     available_after bigint NOT NULL CHECK (available_after >= 0),
     credit_limit    bigint NOT NULL,

@@ -9,8 +9,8 @@ CREATE TYPE ledger_account_v1 AS (
 CREATE TYPE ledger_clock_v1 AS (account_id uuid, observed_at timestamptz, next_due_at timestamptz);
 CREATE TYPE ledger_grant_v1 AS (
     account_id uuid, grant_id bigint, tenant_id uuid, source text, source_ref text, granted bigint, remaining bigint,
-    held bigint, spent bigint, settled bigint, expired bigint, revoked bigint, ended text, grace boolean,
-    priority integer, expires_at timestamptz, created_at timestamptz, member_id uuid, project text, parent_id bigint,
+    held bigint, spent bigint, settled bigint, moved bigint, transferred bigint, expired bigint, revoked bigint,
+    ended text, grace boolean, priority integer, expires_at timestamptz, created_at timestamptz, member_id uuid, project text, parent_id bigint,
     paid_minor_units bigint, paid_currency text, note text
 );
 CREATE TYPE ledger_hold_v1 AS (
@@ -30,8 +30,8 @@ CREATE TYPE ledger_line_v1 AS (
 );
 CREATE TYPE ledger_entry_v1 AS (
     account_id uuid, version bigint, at timestamptz, tenant_id uuid, kind text, total_change bigint,
-    held_change bigint, owed_change bigint, spent bigint, available_after bigint, credit_limit bigint, member_id uuid,
-    project text, model text, category text, hold_id bigint, grant_id bigint, text_digest bytea, hash bytea
+    held_change bigint, owed_change bigint, clawed_change bigint, spent bigint, available_after bigint,
+    credit_limit bigint, member_id uuid, project text, model text, category text, hold_id bigint, grant_id bigint, text_digest bytea, hash bytea
 );
 CREATE TYPE ledger_text_v1 AS (
     account_id uuid, version bigint, tenant_id uuid, salt bytea, ref text, note text

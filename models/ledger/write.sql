@@ -14,7 +14,8 @@ CREATE FUNCTION ledger_write_v1(
     texts ledger_text_v1[],
     operations ledger_operation_v1[],
     messages ledger_message_v1[],
-    profiles ledger_profile_v1[]
+    profiles ledger_profile_v1[],
+    names ledger_text_name_v1[]
 ) RETURNS void LANGUAGE plpgsql VOLATILE
   SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 BEGIN
@@ -25,16 +26,20 @@ BEGIN
            due_at = n.due_at, last_at = n.last_at
       FROM unnest(accounts) n WHERE a.account_id = n.account_id;
     IF cardinality(new_grants) > 0 THEN
-        INSERT INTO token_grant
+        INSERT INTO token_grant (account_id, grant_id, tenant_id, source, source_ref, granted, remaining, held, spent,
+                                 settled, moved, transferred, expired, revoked, open, ended, grace, priority,
+                                 expires_at, created_at, member_id, project, parent_id, paid_minor_units,
+                                 paid_currency, note)
             SELECT n.account_id, n.grant_id, n.tenant_id, n.source, n.source_ref, n.granted, n.remaining, n.held,
-                   n.spent, n.settled, n.expired, n.revoked, n.remaining > 0, n.ended, n.grace, n.priority,
+                   n.spent, n.settled, n.moved, n.transferred, n.expired, n.revoked, n.remaining > 0, n.ended, n.grace, n.priority,
                    n.expires_at, n.created_at, n.member_id, n.project, n.parent_id, n.paid_minor_units,
                    n.paid_currency, n.note
               FROM unnest(new_grants) n;
     END IF;
     IF cardinality(changed_grants) > 0 THEN
         UPDATE token_grant g
-           SET remaining = n.remaining, held = n.held, spent = n.spent, settled = n.settled, expired = n.expired,
+           SET remaining = n.remaining, held = n.held, spent = n.spent, settled = n.settled, moved = n.moved,
+               transferred = n.transferred, expired = n.expired,
                revoked = n.revoked, open = n.remaining > 0, ended = n.ended
           FROM unnest(changed_grants) n WHERE g.account_id = n.account_id AND g.grant_id = n.grant_id;
     END IF;
@@ -88,5 +93,8 @@ BEGIN
     IF cardinality(profiles) > 0 THEN
         INSERT INTO account (account_id, tenant_id, external_id, name, kind, created_at)
             SELECT n.account_id, n.tenant_id, n.external_id, n.name, n.kind, n.created_at FROM unnest(profiles) n;
+    END IF;
+    IF cardinality(names) > 0 THEN
+        UPDATE account a SET name = n.text FROM unnest(names) n WHERE a.account_id = n.account_id;
     END IF;
 END $$;

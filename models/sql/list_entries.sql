@@ -1,6 +1,6 @@
 -- A page of an account's journal, newest first, below version $2 and above $3, filtered by kinds $4, project $5, model $6,
 -- and time from $7 up to but not including $8, each unless null.
-SELECT e.account_id, e.version, e.kind, e.at, e.total_change, e.held_change, e.owed_change, e.spent, e.available_after,
+SELECT e.account_id, e.version, e.kind, e.at, e.total_change, e.held_change, e.owed_change, e.clawed_change, e.spent, e.available_after,
        e.credit_limit, e.member_id, e.project, e.model, e.category, e.hold_id, e.grant_id, x.ref, x.note, x.salt,
        e.text_digest, e.hash
   FROM entry e LEFT JOIN entry_text x ON x.account_id = e.account_id AND x.version = e.version

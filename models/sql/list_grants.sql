@@ -1,6 +1,6 @@
 -- A page of an account's grants, newest first, below grant $2; with $3 only those with tokens that may still be spent at $4.
 -- As ledger_grant_v1.
-SELECT account_id, grant_id, tenant_id, source, source_ref, granted, remaining, held, spent, settled, expired, revoked,
+SELECT account_id, grant_id, tenant_id, source, source_ref, granted, remaining, held, spent, settled, moved, transferred, expired, revoked,
        ended, grace, priority, expires_at, created_at, member_id, project, parent_id, paid_minor_units, paid_currency,
        note
   FROM token_grant

@@ -8,9 +8,10 @@ SELECT a.account_id, a.tenant_id, a.opened, a.frozen, a.time_zone, a.credit_limi
   JOIN tenant t ON t.id = a.tenant_id
   CROSS JOIN LATERAL (SELECT clock_timestamp() + t.clock_offset_micros * interval '1 microsecond' AS now) at
   LEFT JOIN LATERAL (
-      SELECT sum(g.remaining)::bigint AS amount, g.expires_at
+      SELECT sum(g.remaining - g.held)::bigint AS amount, g.expires_at
         FROM token_grant g
-       WHERE g.account_id = a.account_id AND g.open AND g.ended IS NULL AND g.expires_at > at.now
+       WHERE g.account_id = a.account_id AND g.open AND g.remaining > g.held AND g.ended IS NULL
+          AND g.expires_at > at.now
        GROUP BY g.expires_at ORDER BY g.expires_at LIMIT 1
   ) e ON true
  WHERE a.account_id = $1 AND a.tenant_id = $2 AND a.opened

@@ -53,7 +53,11 @@ BEGIN
                 WHEN 'price_book' THEN 'SELECT, INSERT'
                 ELSE 'SELECT'
             END;
-            writer_rights := CASE WHEN secured.is_append_only THEN 'SELECT, INSERT' ELSE 'SELECT, INSERT, UPDATE, DELETE' END;
+            -- Nothing is ever deleted, and what took effect under a key or from a message stands for good.
+            writer_rights := CASE
+                WHEN secured.is_append_only OR secured.name::text IN ('operation', 'inbox') THEN 'SELECT, INSERT'
+                ELSE 'SELECT, INSERT, UPDATE'
+            END;
             EXECUTE format('REVOKE ALL ON %s FROM PUBLIC, %I, %I', secured.name, server_role, writer_role);
             EXECUTE format('GRANT %s ON %s TO %I', server_rights, secured.name, server_role);
             EXECUTE format('GRANT %s ON %s TO %I', writer_rights, secured.name, writer_role);
@@ -62,6 +66,7 @@ BEGIN
 
     IF server_role <> writer_role THEN
         EXECUTE format('GRANT USAGE ON SCHEMA public TO %I, %I', server_role, writer_role);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION ensure_journal_months TO %I', writer_role);
         EXECUTE format('GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO %I', writer_role);
         EXECUTE format('GRANT SELECT ON tortoise_migrations TO %I, %I', server_role, writer_role);
     END IF;

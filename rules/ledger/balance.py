@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from rules.ledger.kinds import BalanceLevel
-from rules.ledger.state import AccountState
+from rules.ledger.state import Account, AccountState
 
 LOW_BALANCE_PERCENT = 20
 """Below this share of the mark an account is low on tokens, unless it is set otherwise."""
@@ -65,6 +65,11 @@ def balance_of(state: AccountState) -> BalanceSnapshot:
             expiring_amount, expiring_at = grant.unheld, expires_at
         elif expires_at == expiring_at:
             expiring_amount += grant.unheld
+    return snapshot_of(account, expiring_amount, expiring_at)
+
+
+def snapshot_of(account: Account, expiring_amount: int, expiring_at: datetime | None) -> BalanceSnapshot:
+    """The balance that an account's row shows; what expires next is the unheld part of the grants that do."""
     return BalanceSnapshot(
         account_id=account.account_id,
         version=account.version,

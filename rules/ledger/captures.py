@@ -126,7 +126,7 @@ def give_back_rest(
     hold.remaining = 0
     hold.returned += amount
     state.changed_holds.add(hold.hold_id)
-    returned: list[tuple[Grant, int]] = []
+    returned: dict[int, int] = {}
     for allocation in hold.allocations:
         share = allocation.held
         if share <= 0:
@@ -137,7 +137,7 @@ def give_back_rest(
             grant = state.grants[allocation.grant_id]
             grant.held -= share
             state.changed_grants.add(grant.grant_id)
-            returned.append((grant, share))
+            returned[grant.grant_id] = returned.get(grant.grant_id, 0) + share
     if amount > 0 or always_entry:
         append(
             state,
@@ -147,12 +147,12 @@ def give_back_rest(
             member_id=hold.member_id,
             project=hold.project,
             hold_id=hold.hold_id,
-            grant_id=returned[0][0].grant_id if len(returned) == 1 and returned[0][1] == amount else None,
+            grant_id=next(iter(returned)) if list(returned.values()) == [amount] else None,
             note=note,
             text_salt=text_salt,
         )
-    for grant, share in returned:
-        came_back(state, grant, share, at)
+    for grant_id, share in returned.items():
+        came_back(state, state.grants[grant_id], share, at)
     return amount
 
 

@@ -50,6 +50,7 @@ def append(
         total,
         held,
         drawn + clawed,
+        clawed,
         spent,
         available,
         account.credit_limit,
@@ -57,7 +58,16 @@ def append(
         grant_id or 0,
     )
     account.head_hash = chained_hash(
-        account.head_hash, account.account_id, numbers, kind, member_id, project, model, category, text_digest
+        account.head_hash,
+        account.tenant_id,
+        account.account_id,
+        numbers,
+        kind,
+        member_id,
+        project,
+        model,
+        category,
+        text_digest,
     )
     state.entries.append(
         Entry(
@@ -68,6 +78,7 @@ def append(
             total,
             held,
             drawn + clawed,
+            clawed,
             spent,
             available,
             account.credit_limit,

@@ -12,6 +12,7 @@ from rules.ledger.kinds import GIFTS, EntryKind, GrantEnd, GrantSource
 from rules.ledger.refusals import NotFound, Refusal
 from rules.ledger.state import AccountState, Grant
 from rules.pricing.refusals import InvalidInput
+from rules.pricing.tokens import MAX_MICROS
 
 _GIFT_MOVES_MARK_PERCENT = 5
 """A gift smaller than this share of the mark leaves the mark where it is."""
@@ -195,20 +196,21 @@ def revoke_grant(state: AccountState, command: RevokeGrant, now: datetime) -> Gr
         return NotFound("grant")
     if command.refusal is not None:
         return command.refusal
-    if grant.ended is not None:
+    claws_back = isinstance(command, ClawBack)
+    # A payment may be disputed after its tokens were revoked: then what was spent of them is owed as well.
+    if grant.ended is GrantEnd.CLAWED_BACK or (grant.ended is GrantEnd.REVOKED and not claws_back):
         return InvalidInput("grantId", "this grant was already taken back")
+    clawed = grant.spent + grant.settled if claws_back else 0
+    if state.account.owed + state.account.held + clawed > MAX_MICROS:
+        return InvalidInput("grantId", "the account would owe more tokens than can be counted")
     # From here on it succeeds.
     amount = grant.unheld
     grant.remaining -= amount
     grant.revoked += amount
     state.changed_grants.add(grant.grant_id)
     state.burn_order = None
-    if isinstance(command, ClawBack):
-        kind, clawed = EntryKind.CLAWBACK, grant.spent + grant.settled
-        grant.ended = GrantEnd.CLAWED_BACK
-    else:
-        kind, clawed = EntryKind.REVOCATION, 0
-        grant.ended = GrantEnd.REVOKED
+    grant.ended = GrantEnd.CLAWED_BACK if claws_back else GrantEnd.REVOKED
+    kind = EntryKind.CLAWBACK if claws_back else EntryKind.REVOCATION
     append(
         state,
         kind,

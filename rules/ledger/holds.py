@@ -98,6 +98,8 @@ def extend(state: AccountState, command: Extend, now: datetime) -> Hold | Repric
     if blocked is not None:
         return blocked
     if command.adds_work:
+        if command.amount > MAX_MICROS - hold.amount - hold.overrun:
+            return InvalidInput("work", "the hold would set aside more tokens than can be counted")
         refused = _more_work(state, spender_of(hold), command.amount, now)
         if refused is not None:
             return refused
@@ -179,7 +181,7 @@ def _allowed_beyond(state: AccountState, hold: Hold, command: Commit, now: datet
     if command.overrun is not OverrunPolicy.CHARGE_AVAILABLE or takes_what_remains:
         return 0
     available = available_to(state, spender_of(hold), now, soon_owed=soon_owed(state, hold))
-    return min(available, _countable(state))
+    return min(available, _countable(state), MAX_MICROS - hold.amount - hold.overrun)
 
 
 def _uncountable(state: AccountState, amount: int) -> InvalidInput | None:

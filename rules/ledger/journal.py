@@ -16,10 +16,12 @@ from rules.ledger.kinds import EntryKind
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_NUMBERS = Struct(">10q")
+_NUMBERS = Struct(">11q")
 _LENGTH = Struct(">i")
 _ABSENT = _LENGTH.pack(-1)
 _NO_MEMBER = bytes(16)
+_LAYOUT = b"\x01"
+"""Names what follows it, so that a later layout can cover more and the chain goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class Entry:
     total_change: int
     held_change: int
     owed_change: int
+    clawed_change: int
+    """The part of `owed_change` that was clawed back or pays for it; the rest is the credit line's."""
     spent: int
     """Charged by this entry: positive for captures and rounding, negative for refunds, else 0."""
     available_after: int
@@ -66,8 +70,9 @@ def digest_of_text(salt: bytes, ref: str | None, note: str | None) -> bytes:
 
 def chained_hash(
     before: bytes,
+    tenant_id: UUID,
     account_id: UUID,
-    numbers: tuple[int, int, int, int, int, int, int, int, int, int],
+    numbers: tuple[int, int, int, int, int, int, int, int, int, int, int],
     kind: EntryKind,
     member_id: UUID | None,
     project: str | None,
@@ -77,10 +82,13 @@ def chained_hash(
 ) -> bytes:
     """The entry's hash over the one before.
 
-    `numbers`: version, at, the three changes, spent, available after, credit limit, hold, grant (0: none).
+    `numbers`: version, at, the changes of total, held, owed and clawed back, spent, available after, credit limit, hold
+    and grant (0: none).
     """
     return hashlib.sha256(
-        before
+        _LAYOUT
+        + before
+        + tenant_id.bytes
         + account_id.bytes
         + _NUMBERS.pack(*numbers)
         + _text(kind)

@@ -81,7 +81,7 @@ class RefundRequest(AccountRequest):
 
 @dataclass(frozen=True, slots=True)
 class GrantRequest(AccountRequest):
-    """Add tokens."""
+    """Add tokens. Without `expires_at` they end as the price book's policy says, or, `never_expires`, not at all."""
 
     key: str
     amount: int
@@ -89,6 +89,7 @@ class GrantRequest(AccountRequest):
     priority: int = 50
     expires_at: datetime | None = None
     note: str | None = None
+    never_expires: bool = False
 
 
 @dataclass(frozen=True, slots=True)

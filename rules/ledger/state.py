@@ -68,7 +68,7 @@ class Account:
 
 @dataclass(slots=True)
 class Grant:
-    """A lot of tokens. granted = remaining + spent + settled + expired + revoked, where `remaining` includes `held`."""
+    """A lot of tokens. `granted` is the sum of `remaining`, which includes `held`, and of all that went elsewhere."""
 
     grant_id: int
     source: GrantSource
@@ -81,6 +81,11 @@ class Grant:
     spent: int = 0
     """Captured, net of refunds."""
     settled: int = 0
+    """Paid for clawed-back debt."""
+    moved: int = 0
+    """Assigned to children, less what they gave back; for a child, what it gave back."""
+    transferred: int = 0
+    """Sent to another account."""
     expired: int = 0
     revoked: int = 0
     """Revoked or clawed back while unspent."""

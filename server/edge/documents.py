@@ -84,6 +84,11 @@ class Documents:
         self._rules = specified_rules if introspection else (*specified_rules, NoSchemaIntrospectionCustomRule)
         self._remembered: OrderedDict[str, Document] = OrderedDict()
 
+    @property
+    def introspection(self) -> bool:
+        """Whether answers may tell of the schema."""
+        return self._introspection
+
     def read(self, text: str) -> Document | list[GraphQLError]:
         """The document, or every reason to refuse it."""
         remembered = self._remembered.get(text)

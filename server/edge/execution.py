@@ -68,6 +68,7 @@ class Execution:
             variable_values=operation.variables,
             operation_name=operation.operation_name,
             max_coercion_errors=VARIABLE_ERRORS_MAX,
+            hide_suggestions=not self._documents.introspection,
             is_awaitable=_IS_AWAITABLE,
         )
         if not isinstance(result, ExecutionResult):
@@ -85,6 +86,7 @@ class Execution:
             variable_values=operation.variables,
             operation_name=operation.operation_name,
             max_coercion_errors=VARIABLE_ERRORS_MAX,
+            hide_suggestions=not self._documents.introspection,
         )
         if not isinstance(started, ExecutionResult | AsyncIterator):
             started = await started

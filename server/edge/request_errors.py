@@ -21,7 +21,8 @@ UNAVAILABLE: Final = (DatabaseUnavailable, LedgerUnavailable, TimeoutError)
 """What services raise when they cannot answer now; worth a retry."""
 
 UNAVAILABLE_MESSAGE: Final = (
-    "The server cannot answer now. Try again in a moment; with the same idempotency key nothing happens twice."
+    "The server cannot answer now. Try again in a moment: what takes an `idempotencyKey` is safe to send again with "
+    "the same one. Before anything else is sent again, look whether it took effect."
 )
 
 _INTERNAL_MESSAGE: Final = "Something went wrong here. It has been logged under the request's id."

@@ -14,6 +14,7 @@ from models.ledger import rows
 from rules.ledger.commands import Commit, Extend, GrantTokens, OpenAccount, Refund, Release, RevokeGrant
 from rules.ledger.decide import decide
 from rules.ledger.due import settle_due
+from rules.ledger.outcomes import AccountEffect
 from rules.ledger.refusals import NotFound
 from rules.ledger.state import AccountState
 from services.ledger.submission import AlreadyApplied, InboxMessage, LedgerOutcome, Submission
@@ -22,7 +23,8 @@ DUE_HOLDS_MAX: Final = 500
 """Outlived holds settled for one account in one batch; with more it is loaded again before anything is decided."""
 
 LOAD: Final = "SELECT * FROM ledger_load_v1($1, $2, $3, $4, $5, $6, $7, $8, $9)"
-WRITE: Final = "SELECT ledger_write_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+WRITE: Final = "SELECT ledger_write_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
+WRITTEN_COLUMNS: Final = 15
 
 
 @dataclass(slots=True)
@@ -36,6 +38,7 @@ class LoadedAccount:
     messages: set[InboxMessage] = field(default_factory=set)
     new_messages: list[InboxMessage] = field(default_factory=list)
     profile: rows.Row | None = None
+    name: str | None = None
     drained: bool = True
     """False while more is due than was loaded; then nothing is decided for the account yet."""
 
@@ -165,6 +168,8 @@ def _decide(account: LoadedAccount | None, submission: Submission) -> LedgerOutc
     if len(state.new_operations) > remembered:
         account.new_messages += riders.messages
         account.messages.update(riders.messages)
+    if riders.name is not None and isinstance(outcome, AccountEffect):
+        account.name = riders.name
     if riders.profile is not None and state.account.opened and not opened:
         profile = riders.profile
         account.profile = rows.profile_row(
@@ -180,10 +185,10 @@ def _decide(account: LoadedAccount | None, submission: Submission) -> LedgerOutc
 
 async def _write(connection: asyncpg.Connection, accounts: Collection[LoadedAccount]) -> bool:
     """One call for everything that changed; none at all when nothing did."""
-    changed = [loaded for loaded in accounts if loaded.state.account_changed]
+    changed = [loaded for loaded in accounts if loaded.state.account_changed or loaded.name is not None]
     if not changed:
         return False
-    columns: list[list[rows.Row]] = [[] for _ in range(14)]
+    columns: list[list[rows.Row]] = [[] for _ in range(WRITTEN_COLUMNS)]
     for loaded in changed:
         _collect(loaded, columns)
     await connection.fetchval(WRITE, *columns)
@@ -208,6 +213,7 @@ def _collect(loaded: LoadedAccount, columns: list[list[rows.Row]]) -> None:
         operations,
         messages,
         profiles,
+        names,
     ) = columns
     account_rows.append(rows.account_row(account))
     for grant_id in state.new_grants:
@@ -235,3 +241,5 @@ def _collect(loaded: LoadedAccount, columns: list[list[rows.Row]]) -> None:
     ]
     if loaded.profile is not None:
         profiles.append(loaded.profile)
+    if loaded.name is not None:
+        names.append((account.account_id, loaded.name))

@@ -67,7 +67,7 @@ class Lane:
         """Queues a command. Raises `LedgerUnavailable` when the queue is full or the lane has stopped."""
         if self._stopping:
             raise LedgerUnavailable("the server is stopping; nothing was done")
-        if self._queue.is_full:
+        if not self._queue.has_room(submission.account_id):
             raise LedgerUnavailable("too many requests wait for the ledger; nothing was done, come again in a second")
         self._queue.add(submission)
         self._wake.set()
@@ -101,10 +101,13 @@ class Lane:
                 if conflicts >= CONFLICT_TRIES_MAX:
                     _fail_all(batch, LedgerUnavailable(f"the account was too busy: {type(error).__name__}"))
                     return []
-            except asyncpg.LockNotAvailableError:
+            except asyncpg.LockNotAvailableError as error:
                 await self._disconnect()
+                conflicts += 1
+                if conflicts >= CONFLICT_TRIES_MAX:
+                    return await self._bisect(batch, LedgerUnavailable(f"waited too long: {type(error).__name__}"))
                 try:
-                    batch = await self._without_locked(batch)
+                    batch = await self._without_locked(_still_awaited(batch))
                 except (*_LOST, asyncpg.InterfaceError):
                     await self._disconnect()
             except Exception as error:
@@ -128,7 +131,8 @@ class Lane:
         """
         await self._disconnect()
         if len(batch) == 1:
-            logger.error("a command of the ledger failed: %s", type(batch[0].command).__name__, exc_info=error)
+            if not isinstance(error, LedgerUnavailable):
+                logger.error("a command of the ledger failed: %s", type(batch[0].command).__name__, exc_info=error)
             batch[0].fail(error)
             return []
         middle = len(batch) // 2
@@ -149,7 +153,7 @@ class Lane:
         free = {row["account_id"] for row in found}
         _fail_all(
             [submission for submission in batch if submission.account_id not in free],
-            LedgerUnavailable("the account is held by a session that does not answer; nothing was done, try again"),
+            LedgerUnavailable("the account is held by a session that does not answer; ask again with the same key"),
         )
         return [submission for submission in batch if submission.account_id in free]
 

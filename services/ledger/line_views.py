@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from itertools import groupby
 from typing import Final
@@ -18,6 +19,7 @@ from rules.pricing.price_book import Price
 from rules.pricing.rating import LineRequest, Priced, PricedLine, Purpose, price_lines
 from services.price_books import PriceBooks
 
+AMOUNT_CAPTURED: Final = "amount captured"
 SET_ASIDE_BEYOND_COST: Final = "set aside beyond the cost, for smaller values that cost more"
 NOT_CHARGED: Final = "not charged: the hold and its overrun policy allowed no more"
 
@@ -70,6 +72,9 @@ async def _captured_view(price_books: PriceBooks, tenant_id: UUID, line: Capture
     rated = await _rated(
         price_books, tenant_id, line.price_book_version, line.model, line.params_json, max(line.count, 1), line.ref
     )
+    if line.cost != rated.cost:
+        # The caller said how much, and no price: the price's own steps would explain something else.
+        rated = replace(rated, count=line.count, cost=line.cost, steps=(CostStep(AMOUNT_CAPTURED, line.cost),))
     return _view(rated, line.amount, line.price_book_version, NOT_CHARGED)
 
 

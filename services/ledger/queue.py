@@ -14,6 +14,9 @@ BATCH_MAX: Final = 256
 QUEUE_MAX: Final = 4_096
 """Commands that may wait in one lane: some seconds of its work. Past it callers are told to come again."""
 
+ACCOUNT_MAX: Final = QUEUE_MAX // 2
+"""Of which one account's."""
+
 TURN: Final = 32
 """How many commands of one account go before the next account has its turn."""
 
@@ -28,10 +31,10 @@ class LedgerQueue:
     def __len__(self) -> int:
         return self._size
 
-    @property
-    def is_full(self) -> bool:
-        """Whether nothing more may be added now."""
-        return self._size >= QUEUE_MAX
+    def has_room(self, account_id: UUID) -> bool:
+        """Whether a command of this account may be added now: no account takes the whole queue."""
+        waiting = self._by_account.get(account_id)
+        return self._size < QUEUE_MAX and (waiting is None or len(waiting) < ACCOUNT_MAX)
 
     def add(self, submission: Submission) -> None:
         """Queues a command behind its account's others."""

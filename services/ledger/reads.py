@@ -14,7 +14,7 @@ import asyncpg
 from models.database import Database
 from models.ledger import rows
 from models.statements import statement
-from rules.ledger.balance import BalanceSnapshot
+from rules.ledger.balance import BalanceSnapshot, snapshot_of
 from rules.ledger.commands import Settle
 from rules.ledger.journal import Entry
 from rules.ledger.kinds import HoldState
@@ -65,17 +65,14 @@ class LedgerReads:
         self._writer = writer
         self._price_books = price_books
 
-    async def account(self, tenant_id: UUID, account_id: UUID) -> AccountReading | None:
+    async def read(self, tenant_id: UUID, account_id: UUID) -> AccountReading | None:
         """The account's ledger row and balance now."""
         async with self._settled(tenant_id, account_id) as (_, reading):
             return reading
 
-    read = account
-    """The watcher's name for it."""
-
     async def balance(self, tenant_id: UUID, account_id: UUID) -> BalanceSnapshot | None:
         """The balance now."""
-        reading = await self.account(tenant_id, account_id)
+        reading = await self.read(tenant_id, account_id)
         return reading.balance if reading is not None else None
 
     async def positions(self, accounts: Sequence[UUID]) -> Mapping[UUID, Position]:
@@ -86,13 +83,17 @@ class LedgerReads:
 
     async def hold(self, tenant_id: UUID, account_id: UUID, hold_id: int) -> Hold | None:
         """One hold, open or ended."""
-        async with self._settled(tenant_id, account_id) as (connection, _):
+        async with self._settled(tenant_id, account_id) as (connection, reading):
+            if reading is None:
+                return None
             row = await connection.fetchrow(statement("read_hold"), account_id, hold_id)
         return rows.read_hold(tuple(row)) if row is not None else None
 
     async def grant(self, tenant_id: UUID, account_id: UUID, grant_id: int) -> Grant | None:
         """One grant, also when used up."""
-        async with self._settled(tenant_id, account_id) as (connection, _):
+        async with self._settled(tenant_id, account_id) as (connection, reading):
+            if reading is None:
+                return None
             row = await connection.fetchrow(statement("read_grant"), account_id, grant_id)
         return rows.read_grant(tuple(row)) if row is not None else None
 
@@ -133,18 +134,24 @@ class LedgerReads:
         self, tenant_id: UUID, account_id: UUID, part: Slice[int], *, state: HoldState | None
     ) -> Page[Hold]:
         """Newest first, keyed by hold id."""
-        async with self._settled(tenant_id, account_id) as (connection, _):
+        async with self._settled(tenant_id, account_id) as (connection, reading):
+            if reading is None:
+                return Page((), has_more=False)
             found = await connection.fetch(statement("list_holds"), account_id, _below(part), state, part.first + 1)
         return Page(tuple(rows.read_hold(tuple(row)) for row in found[: part.first]), len(found) > part.first)
 
     async def count_holds(self, tenant_id: UUID, account_id: UUID, *, state: HoldState | None) -> int:
         """How many `holds` lists in all."""
-        async with self._settled(tenant_id, account_id) as (connection, _):
+        async with self._settled(tenant_id, account_id) as (connection, reading):
+            if reading is None:
+                return 0
             return int(await connection.fetchval(statement("count_holds"), account_id, state))
 
     async def entries(self, tenant_id: UUID, account_id: UUID, part: Slice[int], wanted: EntryFilter) -> Page[Entry]:
         """Newest first, keyed by version."""
-        async with self._settled(tenant_id, account_id) as (connection, _):
+        async with self._settled(tenant_id, account_id) as (connection, reading):
+            if reading is None:
+                return Page((), has_more=False)
             found = await connection.fetch(
                 statement("list_entries"), account_id, _below(part), *_filters(wanted), part.first + 1
             )
@@ -152,7 +159,9 @@ class LedgerReads:
 
     async def count_entries(self, tenant_id: UUID, account_id: UUID, wanted: EntryFilter) -> int:
         """How many `entries` lists in all."""
-        async with self._settled(tenant_id, account_id) as (connection, _):
+        async with self._settled(tenant_id, account_id) as (connection, reading):
+            if reading is None:
+                return 0
             return int(await connection.fetchval(statement("count_entries"), account_id, *_filters(wanted)))
 
     @asynccontextmanager
@@ -172,19 +181,7 @@ class LedgerReads:
 
 def _reading(row: asyncpg.Record) -> AccountReading:
     account = rows.read_account(tuple(row)[:17])
-    balance = BalanceSnapshot(
-        account_id=account.account_id,
-        version=account.version,
-        total=account.total,
-        held=account.held,
-        available=account.available,
-        owed=account.owed,
-        unlimited=account.unlimited,
-        mark=account.mark,
-        as_of=account.last_at if account.version else account.created_at,
-        expiring_amount=row["expiring_amount"],
-        expiring_at=row["expiring_at"],
-    )
+    balance = snapshot_of(account, row["expiring_amount"], row["expiring_at"])
     return AccountReading(account, balance, row["observed_at"], row["due_in_seconds"])
 
 

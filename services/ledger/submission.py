@@ -33,6 +33,8 @@ class Riders:
 
     messages: tuple[InboxMessage, ...] = ()
     profile: Profile | None = None
+    name: str | None = None
+    """The account's new display name."""
 
 
 NO_RIDERS = Riders()

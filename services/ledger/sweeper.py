@@ -26,9 +26,12 @@ logger = logging.getLogger(__name__)
 
 
 async def ensure_journal_months(database: Database) -> None:
-    """Makes the journal's months that are missing up to three ahead, those of a long standstill included."""
-    async with database.administration() as connection:
-        await connection.fetchval(statement("ensure_journal_months"), None)
+    """Makes the journal's missing months: of a long standstill, and three ahead of the furthest test clock."""
+    made = 1
+    while made:
+        # A transaction for each, because writers wait for its end.
+        async with database.administration() as connection:
+            made = await connection.fetchval(statement("ensure_journal_months"))
 
 
 class Sweeper:

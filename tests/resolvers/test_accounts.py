@@ -94,7 +94,7 @@ async def test_the_balance_of_an_account_shows_what_expires_next(ask: Ask, stage
 async def test_the_lists_of_an_account_ask_for_their_part(ask: Ask, stage: Stage) -> None:
     grant = Grant(1, GrantSource.BONUS, 100, 60, NOON, held=10, expires_at=NOON)
     entry = Entry(
-        ACCOUNT, 9, EntryKind.CAPTURE, NOON, -5, -5, 0, 5, 60, 0, None, "film", "flux", "image", 7, None, "n1", None,
+        ACCOUNT, 9, EntryKind.CAPTURE, NOON, -5, -5, 0, 0, 5, 60, 0, None, "film", "flux", "image", 7, None, "n1", None,
         b"", b"", b"",
     )  # fmt: skip
     stage.reads.answers |= {
@@ -250,22 +250,30 @@ async def test_an_update_changes_only_what_is_given(
     assert stage.accounts.calls == [("update", (TENANT, ACCOUNT), unchanged | passed_on)]
 
 
-@pytest.mark.parametrize(
-    ("changes", "field"),
-    [
-        ({"name": None}, "name"),
-        ({"timeZone": None}, "timeZone"),
-        ({"frozen": None}, "frozen"),
-        ({"creditLimit": None}, "creditLimit"),
-        ({"creditLimit": -2}, "creditLimit"),
-        ({"creditLimit": "-0.000001"}, "creditLimit"),
-    ],
-)
-async def test_null_and_other_negative_limits_are_invalid(ask: Ask, stage: Stage, changes: Any, field: str) -> None:
-    result = await ask(UPDATE, input={"accountId": ACCOUNT_ID} | changes)
+@pytest.mark.parametrize("field", ["name", "timeZone", "frozen", "creditLimit"])
+async def test_null_is_no_setting(ask: Ask, stage: Stage, field: str) -> None:
+    result = await ask(UPDATE, input={"accountId": ACCOUNT_ID, field: None})
 
     assert result.data == {"updateAccount": {"__typename": "InvalidInput", "field": field}}
-    assert stage.accounts.calls == []
+    assert [name for name, _, _ in stage.accounts.calls] == ["get"]
+
+
+async def test_an_account_that_is_not_there_is_told_of_before_what_else_is_wrong(ask: Ask) -> None:
+    nobody = public_id(IdKind.ACCOUNT, OTHER_TENANT)
+
+    result = await ask(UPDATE, input={"accountId": nobody, "name": None})
+
+    assert result.data == {"updateAccount": {"__typename": "NotFound"}}
+
+
+@pytest.mark.parametrize("given", [-2, "-0.000001", "-0.5"])
+async def test_no_other_negative_limit_is_taken_for_none(ask: Ask, stage: Stage, given: Any) -> None:
+    stage.accounts.answers["update"] = InvalidInput("creditLimit", "m")
+
+    await ask(UPDATE, input={"accountId": ACCOUNT_ID, "creditLimit": given})
+
+    ((_, _, keywords),) = stage.accounts.calls
+    assert keywords["credit_limit"] < -1
 
 
 @pytest.mark.parametrize("refusal", [NotFound("account"), InvalidInput("name", "m")])

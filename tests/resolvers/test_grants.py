@@ -67,6 +67,18 @@ async def test_a_grant_is_a_bonus_of_middle_priority_unless_it_says_otherwise(
     assert stage.grants.request == GrantRequest(TENANT, ACCOUNT, key="k", amount=5 * MICROS)
 
 
+async def test_a_grant_without_an_instant_follows_the_policy_and_one_with_null_never_ends(
+    ask: Ask, stage: Stage
+) -> None:
+    stage.grants.answers["grant_tokens"] = EFFECT
+
+    for given in ({}, {"expiresAt": None}):
+        await ask(GRANT, input={"idempotencyKey": "k", "accountId": ACCOUNT_ID, "amount": 5} | given)
+
+    requests = [request for _, (request,), _ in stage.grants.calls]
+    assert [(request.expires_at, request.never_expires) for request in requests] == [(None, False), (None, True)]
+
+
 async def test_a_revocation_names_a_grant(ask: Ask, stage: Stage) -> None:
     stage.grants.answers["revoke_grant"] = EFFECT
 

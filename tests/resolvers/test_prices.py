@@ -142,7 +142,7 @@ async def test_an_estimate_tells_the_price_and_what_stands_in_the_way(ask: Ask, 
         "total": "5",
         "rounding": "0",
         "affordable": False,
-        "balanceAfter": "0",
+        "balanceAfter": None,
         "warnings": ["LOW_BALANCE"],
         "lines": [{"ref": "n1", "cost": "5", "steps": [{"label": "price", "amount": "5"}]}],
         "priceBook": {"slug": "studio", "version": 3},
@@ -176,6 +176,25 @@ async def test_an_estimate_is_of_one_thing_and_one_account(ask: Ask, given: Any,
 
     assert result.data is not None
     assert (result.data["estimate"]["__typename"], result.data["estimate"]["field"]) == ("InvalidInput", field)
+
+
+async def test_the_balance_afterwards_is_of_work_that_would_go_through(ask: Ask, stage: Stage) -> None:
+    stage.fares.answers["estimate"] = Estimated(5, 0, (), 3, affordable=True, balance_after=MICROS)
+
+    result = await ask(ESTIMATE, input={"amount": "0.000005", "accountId": ACCOUNT_ID})
+
+    assert result.data is not None
+    assert result.data["estimate"]["estimate"]["balanceAfter"] == "1"
+
+
+@pytest.mark.parametrize("work", [{}, {"lines": [], "amount": 1}])
+async def test_an_account_that_is_not_there_is_told_of_before_what_else_is_wrong(ask: Ask, work: Any) -> None:
+    known = await ask(ESTIMATE, input={"accountExternalId": "alice"} | work)
+    unknown = await ask(ESTIMATE, input={"accountExternalId": "nobody"} | work)
+    malformed = await ask(ESTIMATE, input={"accountId": "nonsense"} | work)
+
+    kinds = [result.data and result.data["estimate"]["__typename"] for result in (known, unknown, malformed)]
+    assert kinds == ["InvalidInput", "NotFound", "NotFound"]
 
 
 @pytest.mark.parametrize(

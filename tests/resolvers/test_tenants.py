@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from graphql import GraphQLInputObjectType, GraphQLSchema
 
 from models.api_key import ApiKeyKind
 from models.tenant import TenantMode
@@ -12,6 +13,7 @@ from rules.identity import IdKind, public_id
 from rules.ledger.refusals import NotFound
 from rules.pricing.refusals import InvalidInput
 from services.credentials import CreatedApiKey, RevokedApiKey
+from services.tenant_clock import ADVANCE_SECONDS_MAX, AHEAD_SECONDS_MAX
 from services.tenants import CreatedTenant
 from tests.resolvers.conftest import Ask
 from tests.resolvers.stage import NOON, ROOT, SECRET, TENANT, Stage
@@ -109,3 +111,13 @@ async def test_the_clock_says_its_new_time_or_why_it_was_not_moved(ask: Ask, sta
     assert moved.data == {"advanceClock": {"__typename": "AdvanceClockSuccess", "now": "2026-03-01T12:00:00Z"}}
     assert refused.data == {"advanceClock": {"__typename": "InvalidInput"}}
     assert [arguments for _, arguments, _ in stage.clocks.calls] == [(TENANT, 60), (TENANT, -1)]
+
+
+def test_the_bounds_of_the_clock_are_told_as_they_are(schema: GraphQLSchema) -> None:
+    input = schema.type_map["AdvanceClockInput"]
+    assert isinstance(input, GraphQLInputObjectType)
+    described = input.fields["seconds"].description
+
+    assert described is not None
+    assert f"{ADVANCE_SECONDS_MAX:,}" in described
+    assert f"{AHEAD_SECONDS_MAX:,}" in described

@@ -26,16 +26,21 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 EXAMPLES: list[tuple[Refusal, str, list[str]]] = [
     (InsufficientTokens(35_000_000, 4_500_000), "INSUFFICIENT_TOKENS", ["35 tokens", "4.5 are available"]),
-    (AccountFrozen(), "ACCOUNT_FROZEN", ["frozen"]),
+    (AccountFrozen(), "ACCOUNT_FROZEN", ["`updateAccount` with `frozen: false`"]),
     (UnknownModel("flx", ("flux",)), "UNKNOWN_MODEL", ["flx", "flux"]),
+    (UnknownModel("zzz", ()), "UNKNOWN_MODEL", ["zzz", "`prices`"]),
     (InvalidParams("flux", "width", "width must be at most 2048."), "INVALID_PARAMS", ["flux", "width", "2048"]),
-    (HoldExpired(NOON), "HOLD_EXPIRED", ["2026-03-01T12:00:00Z"]),
-    (HoldNotOpen(HoldState.COMMITTED), "HOLD_NOT_OPEN", ["COMMITTED"]),
+    (HoldExpired(NOON), "HOLD_EXPIRED", ["2026-03-01T12:00:00Z", "`charge`", "`reserve`", "ttlSeconds"]),
+    (HoldNotOpen(HoldState.COMMITTED), "HOLD_NOT_OPEN", ["COMMITTED", "nothing is left", "`refund`"]),
     (HoldExceeded(1_000_000, 2_000_000), "HOLD_EXCEEDED", ["2 tokens", "CAP"]),
     (IdempotencyConflict("job-1"), "IDEMPOTENCY_CONFLICT", ["job-1", "new key"]),
-    (NotFound("account"), "NOT_FOUND", ["no such account"]),
+    (NotFound("account"), "NOT_FOUND", ["no such account", "`createAccount`"]),
+    *[(NotFound(what), "NOT_FOUND", [f"no such {what}", "id"]) for what in ("hold", "grant", "tenant", "key", "thing")],
     (InvalidInput("ttlSeconds", "must be at most 86400"), "INVALID_INPUT", ["ttlSeconds", "86400"]),
     (NotRefundable(1_000_000, 2_500_000), "NOT_REFUNDABLE", ["2.5 tokens", "1 "]),
+    (NotRefundable(0, 0), "NOT_REFUNDABLE", ["Nothing is left to refund"]),
+    (NotRefundable(0, 5_000_000), "NOT_REFUNDABLE", ["Nothing is left to refund"]),
+    (NotRefundable(1_000_000, 0), "NOT_REFUNDABLE", ["above 0", "1 token "]),
 ]
 
 

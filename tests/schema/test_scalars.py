@@ -228,3 +228,37 @@ def test_a_time_zone_is_an_iana_name(scalars: Any) -> None:
     for given in ("Mars/Olympus", "", "../../etc/passwd", "utc\x00", "europe/berlin", 5, None):
         with pytest.raises(GraphQLError, match="IANA"):
             scalars["TimeZone"].parse_value(given)
+
+
+@pytest.mark.parametrize("given", [1.5, "0.1234567", "9" * 20, BOUND + 1])
+def test_a_refused_amount_shows_how_a_fraction_is_written(scalars: Any, given: Any) -> None:
+    with pytest.raises(GraphQLError) as caught:
+        scalars["Tokens"].parse_value(given)
+
+    assert 'a string such as "12.5"' in caught.value.message
+    assert str(given) in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("name", "literal"),
+    [
+        ("Tokens", "1.5"),
+        ("Tokens", '"0.1234567"'),
+        ("Tokens", str(BOUND + 1)),
+        ("Params", "{a: [1]}"),
+        ("Params", "5"),
+        ("Params", "{" + " ".join(f"p{number}: 1" for number in range(101)) + "}"),
+        ("Version", "-1"),
+        ("Version", '"1"'),
+        ("DateTime", '"yesterday"'),
+        ("DateTime", "5"),
+        ("TimeZone", '"Mars/Olympus"'),
+        ("TimeZone", "UTC"),
+    ],
+)
+def test_a_refused_literal_says_where_it_stands(scalars: Any, name: str, literal: str) -> None:
+    with pytest.raises(GraphQLError) as caught:
+        scalars[name].parse_literal(parse_value(literal))
+
+    assert caught.value.locations
+    assert caught.value.extensions == {"code": "BAD_USER_INPUT"}

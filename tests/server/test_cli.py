@@ -127,8 +127,9 @@ class TestRefusingToStart:
         server = serve(tmp_path / "first")
         answer = run("serve", an_environment(tmp_path / "second", PORT=server.address.rpartition(":")[2]))
         assert answer.returncode == 2
-        assert "PORT" in the_only_line(answer)
-        assert not list((tmp_path / "second").glob("postgres-*/postmaster.pid"))
+        assert "set PORT to another" in the_only_line(answer)
+        # Found before anything was made.
+        assert not (tmp_path / "second").exists()
 
 
 class TestServing:
@@ -157,8 +158,10 @@ class TestServing:
         self, tmp_path: Path, serve: Serve, number: signal.Signals, processes: str
     ) -> None:
         server = serve(tmp_path, WEB_CONCURRENCY=processes)
-        postgres = server.postgres.process_id
+        postgres = server.postgres_process_id
         assert server.stop(number) == 0
+        assert server.process.stdout is not None
+        assert server.process.stdout.read().splitlines()[-1] == "Stopped."
         assert not Path(f"/proc/{postgres}").exists()
         assert "database system is shut down" in (tmp_path / "postgres.log").read_text().splitlines()[-1]
 
@@ -184,13 +187,29 @@ class TestServing:
         assert not (tmp_path / "demo-keys.json").exists()
         assert "GraphiQL" not in server.console
 
+    def test_production_on_the_demo_s_data_says_nothing_of_its_keys(self, tmp_path: Path, serve: Serve) -> None:
+        serve(tmp_path).stop(signal.SIGTERM)
+        server = serve(tmp_path, FAREBOX_ENV="production")
+        assert (tmp_path / "demo-keys.json").exists()
+        assert "demo" not in server.console
+        assert "curl" not in server.console
+
+    def test_a_second_start_on_the_same_data_and_port_says_who_holds_the_data(
+        self, tmp_path: Path, serve: Serve
+    ) -> None:
+        server = serve(tmp_path)
+        answer = run("serve", an_environment(tmp_path, PORT=server.address.rpartition(":")[2]))
+        assert f"in use by process {server.process.pid}" in the_only_line(answer)
+
 
 class TestOtherCommands:
     def test_audit_and_migrate_work_beside_a_running_server_and_alone(self, tmp_path: Path, serve: Serve) -> None:
         server = serve(tmp_path)
         for command in ("migrate", "audit"):
-            assert run(command, an_environment(tmp_path)).returncode == 0
-        postgres = server.postgres.process_id
+            answer = run(command, an_environment(tmp_path))
+            assert answer.returncode == 0
+            assert ("Checked 0 accounts and 0 entries in the embedded" in answer.stdout) == (command == "audit")
+        postgres = server.postgres_process_id
         assert server.stop(signal.SIGTERM) == 0
         wait_until_gone(postgres)
         for command in ("migrate", "audit"):
@@ -202,3 +221,9 @@ class TestOtherCommands:
         assert answer.returncode == 0
         assert "type Mutation {" in answer.stdout
         assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize("module", ["uvicorn", "strawberry", "tortoise"])
+    def test_help_does_not_wait_for_what_only_serving_needs(self, module: str) -> None:
+        program = f"import sys, server.cli; sys.exit({module!r} in sys.modules)"
+        loaded = subprocess.run([sys.executable, "-c", program], cwd=ROOT, timeout=PATIENCE_SECONDS, check=False)
+        assert loaded.returncode == 0

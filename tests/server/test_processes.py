@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from server.console import address_of, announcement
-from server.processes import PortUnavailable, listen
+from server.listener import PortUnavailable, listen
 from server.settings import Environment, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -22,7 +22,8 @@ import sys
 
 from server.logs import configure_logs
 from server import processes
-from server.processes import listen, run_web_processes
+from server.listener import listen
+from server.processes import run_web_processes
 from server.settings import read_settings
 
 if __name__ == "__main__":
@@ -202,7 +203,9 @@ class TestListening:
     def test_a_port_in_use_is_named_in_one_line(self) -> None:
         with listen(Settings(port=0)) as taken:
             port = taken.getsockname()[1]
-            with pytest.raises(PortUnavailable, match=f"PORT {port}: Address already in use") as refusal:
+            with pytest.raises(
+                PortUnavailable, match=f"PORT {port}: another .+ set PORT to another, such as PORT={port + 1}"
+            ) as refusal:
                 listen(Settings(port=port))
         assert "\n" not in str(refusal.value)
 
@@ -217,16 +220,23 @@ class TestListening:
 
 class TestAnnouncement:
     def test_says_where_everything_is_and_gives_a_first_query(self, tmp_path: Path) -> None:
-        (tmp_path / "demo-keys.json").write_text("{}")
         settings = Settings(port=0, data_dir=tmp_path)
         with listen(settings) as listener:
-            text = announcement(settings, listener)
+            text = announcement(settings, listener, {"ai-playground", "node-studio"})
             address = address_of(listener)
         assert f"{address}/graphql" in text
         assert f"{address}/\n" in text
         assert str(tmp_path / "demo-keys.json") in text
         assert str(tmp_path / "root-key") in text
         assert f"curl -s {address}/graphql" in text
+
+    def test_says_nothing_of_keys_that_open_nothing_here(self, tmp_path: Path) -> None:
+        (tmp_path / "demo-keys.json").write_text("{}")
+        settings = Settings(port=0, data_dir=tmp_path)
+        with listen(settings) as listener:
+            text = announcement(settings, listener)
+        assert "curl" not in text
+        assert "demo-keys.json" not in text
 
     def test_shows_no_secret_and_in_production_no_console(self, tmp_path: Path) -> None:
         key = "a-root-key-that-is-long-enough-to-be-one"

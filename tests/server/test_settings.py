@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from server.data_directory import DataDirectoryUnusable
-from server.root_key import FILE_NAME, load_root_key
+from server.data_directory import ROOT_KEY_FILE, DataDirectoryUnusable
+from server.root_key import load_root_key
 from server.settings import Environment, InvalidSettings, Settings, read_settings
 from services.secret_key import is_well_formed
 
@@ -108,6 +108,38 @@ class TestRefusing:
         ):
             read_settings({"FAREBOX_ENVIRONMENT": "production"})
 
+    @pytest.mark.parametrize(
+        ("name", "meant"),
+        [
+            ("FAREBOX_PORT", "PORT"),
+            ("FAREBOX_HOST", "HOST"),
+            ("FAREBOX_DATABASE_URL", "DATABASE_URL"),
+            ("FAREBOX_WEB_CONCURENCY", "WEB_CONCURRENCY"),
+            ("FAREBOX_DATADIR", "FAREBOX_DATA_DIR"),
+            ("FAREBOX_ROOTKEY", "FAREBOX_ROOT_KEY"),
+            ("WEB_CONCURENCY", "WEB_CONCURRENCY"),
+            ("DATABSE_URL", "DATABASE_URL"),
+            ("DATABASEURL", "DATABASE_URL"),
+            ("database_url", "DATABASE_URL"),
+            ("FARBOX_ENV", "FAREBOX_ENV"),
+        ],
+    )
+    def test_a_misspelling_is_answered_with_the_name_that_was_meant(self, name: str, meant: str) -> None:
+        with pytest.raises(InvalidSettings, match=rf"{name} .+ \(did you mean {meant}\?\)"):
+            read_settings({name: "x"})
+
+    def test_a_name_like_no_setting_is_refused_without_a_guess(self) -> None:
+        with pytest.raises(InvalidSettings, match=r"FAREBOX_LOGGING is not a setting$"):
+            read_settings({"FAREBOX_LOGGING": "x"})
+
+    @pytest.mark.parametrize("name", ["POST", "PORTS", "HOSTS", "TEST_DATABASE_URL", "PG_DATABASE_URL", "DATABASE"])
+    def test_another_program_s_variable_is_no_misspelling(self, name: str) -> None:
+        assert read_settings({name: "x"}) == Settings()
+
+    def test_what_is_like_a_setting_does_no_harm_beside_the_setting(self) -> None:
+        dsn = "postgresql://me@localhost/fares"
+        assert read_settings({"DATABASE_URI": "x", "DATABASE_URL": dsn}).database_url == dsn
+
     def test_variables_of_the_test_suite_and_of_strangers_are_no_settings(self) -> None:
         assert read_settings({"FAREBOX_TEST_DATABASE_URL": "x", "PATH": "/bin"}) == Settings()
 
@@ -127,8 +159,8 @@ class TestSecrets:
         key = load_root_key(settings)
         assert is_well_formed(key)
         assert load_root_key(settings) == key
-        assert stat.S_IMODE((settings.data_dir / FILE_NAME).stat().st_mode) == 0o600
-        assert [path.name for path in settings.data_dir.iterdir()] == [FILE_NAME]
+        assert stat.S_IMODE((settings.data_dir / ROOT_KEY_FILE).stat().st_mode) == 0o600
+        assert [path.name for path in settings.data_dir.iterdir()] == [ROOT_KEY_FILE]
 
     def test_processes_that_start_together_agree_on_the_root_key(self, tmp_path: Path) -> None:
         settings = Settings(data_dir=tmp_path)
@@ -137,8 +169,8 @@ class TestSecrets:
         assert len(keys) == 1
 
     def test_a_file_that_holds_no_key_is_named(self, tmp_path: Path) -> None:
-        (tmp_path / FILE_NAME).write_text("\n")
-        with pytest.raises(DataDirectoryUnusable, match=FILE_NAME):
+        (tmp_path / ROOT_KEY_FILE).write_text("\n")
+        with pytest.raises(DataDirectoryUnusable, match=ROOT_KEY_FILE):
             load_root_key(Settings(data_dir=tmp_path))
 
     def test_a_data_directory_that_is_a_file_is_named(self, tmp_path: Path) -> None:

@@ -80,6 +80,15 @@ async def test_it_expires_as_the_book_says_of_its_source(shop: Shop) -> None:
     assert ends[GrantSource.PURCHASE][1] == months_after(ends[GrantSource.PURCHASE][0], 12)
 
 
+async def test_it_never_expires_where_that_is_asked_for_whatever_the_policy(shop: Shop) -> None:
+    account = await shop.open()
+    request = replace(shop.grant_request(account, "g", 1), never_expires=True)
+
+    assert granted(await shop.grants.grant_tokens(request)).grant.expires_at is None
+    assert granted(await shop.grants.grant_tokens(request)).replayed
+    assert await shop.grants.grant_tokens(replace(request, never_expires=False)) == IdempotencyConflict("g")
+
+
 async def test_an_instant_of_ones_own_goes_before_the_policy_and_must_lie_ahead(shop: Shop) -> None:
     account = await shop.open()
     tomorrow = datetime.now(UTC) + timedelta(days=1)

@@ -58,18 +58,18 @@ class Watch:
         self.total += entry.total_change
         self.held += entry.held_change
         self.owed += entry.owed_change
-        if entry.kind is EntryKind.CLAWBACK or (entry.kind is EntryKind.SETTLEMENT and entry.total_change):
-            self.clawed += entry.owed_change
-        else:
-            self.drawn += entry.owed_change
+        is_clawed = entry.kind is EntryKind.CLAWBACK or (entry.kind is EntryKind.SETTLEMENT and entry.total_change)
+        assert entry.clawed_change == (entry.owed_change if is_clawed else 0)
+        self.clawed += entry.clawed_change
+        self.drawn += entry.owed_change - entry.clawed_change
         formula = max(0, self.total - self.held - self.owed + max(0, entry.credit_limit))
         assert entry.available_after == formula, f"available after says {entry.available_after}, the sums {formula}"
-        self._check_hash(entry)
+        self._check_hash(shelf, entry)
         if entry.hold_id is not None:
             self.held_by[entry.hold_id] += entry.held_change
             self.spent_by[entry.hold_id] += entry.spent
 
-    def _check_hash(self, entry: Entry) -> None:
+    def _check_hash(self, shelf: Shelf, entry: Entry) -> None:
         assert entry.text_digest == digest_of_text(entry.text_salt, entry.ref, entry.note)
         numbers = (
             entry.version,
@@ -77,6 +77,7 @@ class Watch:
             entry.total_change,
             entry.held_change,
             entry.owed_change,
+            entry.clawed_change,
             entry.spent,
             entry.available_after,
             entry.credit_limit,
@@ -85,6 +86,7 @@ class Watch:
         )
         self.head = chained_hash(
             self.head,
+            shelf.account.tenant_id,
             entry.account_id,
             numbers,
             entry.kind,

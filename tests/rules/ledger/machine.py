@@ -149,6 +149,14 @@ class LedgerMachine(RuleBasedStateMachine):
     def claw_back_what_was_spent(self) -> None:
         self.say("revoke", grant=self.a_spent_grant(), clawback=True)
 
+    @rule(amount=st.integers(1, 9).map(lambda amount: amount * MICROS))
+    def buy_spend_and_dispute(self, amount: int) -> None:
+        """Leaves a debt beside whatever else there is."""
+        self.say("grant", amount=amount, source="PURCHASE", priority=0, expires=NEVER)
+        index = len(self.model.grants) - 1
+        self.say("charge", amount=amount, lines=[(amount, False)], project=None)
+        self.say("revoke", grant=index, clawback=True)
+
     @rule(limit=st.sampled_from([0, 5 * MICROS, 30 * MICROS, UNLIMITED]))
     def set_credit_limit(self, limit: int) -> None:
         self.model.settle()

@@ -205,7 +205,7 @@ class Model:
         if index >= len(self.grants):
             raise No("NotFound")
         grant = self.grants[index]
-        if grant["ended"]:
+        if grant["ended"] == "CLAWED_BACK" or (grant["ended"] == "REVOKED" and not clawback):
             raise No("InvalidInput")
         grant["ended"] = "CLAWED_BACK" if clawback else "REVOKED"
         used = self.spent_of(grant) + grant["settled"] if clawback else 0
@@ -364,10 +364,14 @@ class Model:
         hold["state"] = state
         if rest > 0 or tell_always:
             self.write("RELEASE", at, held=-rest)
+        back: dict[int, int] = {}
         for part in hold["parts"]:
             share, part["held"] = part["held"], 0
             if share > 0 and part["grant"] is not None:
-                self.come_back(part["grant"], share, at)
+                index = part["grant"]["index"]
+                back[index] = back.get(index, 0) + share
+        for index, share in back.items():
+            self.come_back(self.grants[index], share, at)
 
     def come_back(self, grant: Row, share: int, at: int) -> Row | None:
         """Tokens return to a grant; gives the grant on which they are now, None if they are gone."""

@@ -134,8 +134,8 @@ MUTANTS: Final = (
     Mutant(
         "an overrun takes no more than is available",
         "holds.py",
-        "return min(available, _countable(state))",
-        "return _countable(state)",
+        "return min(available, _countable(state), ",
+        "return min(_countable(state), ",
     ),
     Mutant(
         "a frozen account starts no work",

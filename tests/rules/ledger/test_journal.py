@@ -77,12 +77,13 @@ def the_hash_written_out(before: bytes, entry: Entry) -> bytes:
 
     micros = (entry.at - START.replace(year=1970, month=1, day=1, hour=0)) // timedelta(microseconds=1)
     numbers = struct.pack(
-        ">10q",
+        ">11q",
         entry.version,
         micros,
         entry.total_change,
         entry.held_change,
         entry.owed_change,
+        entry.clawed_change,
         entry.spent,
         entry.available_after,
         entry.credit_limit,
@@ -91,7 +92,8 @@ def the_hash_written_out(before: bytes, entry: Entry) -> bytes:
     )
     member = entry.member_id.bytes if entry.member_id else bytes(16)
     labels = text(entry.kind) + member + text(entry.project) + text(entry.model) + text(entry.category)
-    return hashlib.sha256(before + entry.account_id.bytes + numbers + labels + entry.text_digest).digest()
+    ids = TENANT.bytes + entry.account_id.bytes
+    return hashlib.sha256(b"\x01" + before + ids + numbers + labels + entry.text_digest).digest()
 
 
 def a_lively_account() -> Workbench:
@@ -113,6 +115,7 @@ def test_each_hash_covers_the_entry_and_the_hash_before() -> None:
     "forgery",
     [
         {"total_change": 1},
+        {"clawed_change": 1},
         {"available_after": 7},
         {"at": after(1)},
         {"hold_id": 99},

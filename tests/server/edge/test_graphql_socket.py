@@ -78,6 +78,13 @@ async def subscribe(client: ClientConnection, id: str, query: str = BALANCE, **m
     await send(client, type="subscribe", id=id, payload={"query": query, **members})
 
 
+async def close_reason(client: ClientConnection) -> str:
+    """Reads to the end; why the server closed."""
+    await close_code(client)
+    assert client.close_reason is not None
+    return client.close_reason
+
+
 async def close_code(client: ClientConnection) -> int:
     """Reads to the end; the code that the server closed with."""
     async with asyncio.timeout(PATIENCE_SECONDS):
@@ -156,6 +163,41 @@ async def test_a_key_comes_with_the_connections_parameters(served: Served, name:
         await subscribe(client, "a", VIEWER)
 
         assert (await receive(client))["payload"] == {"data": {"viewer": {"kind": "SECRET"}}}
+
+
+async def test_the_handshakes_own_header_serves_where_the_parameters_have_no_key(served: Served) -> None:
+    async with served.open(additional_headers={"Authorization": f"Bearer {SECRET_KEY}"}) as client:
+        await initialise(client, {})
+        await subscribe(client, "a", VIEWER)
+
+        assert (await receive(client))["payload"] == {"data": {"viewer": {"kind": "SECRET"}}}
+
+
+async def test_a_key_in_the_parameters_goes_before_the_handshakes_header(served: Served) -> None:
+    async with served.open(additional_headers={"Authorization": "Bearer nonsense"}) as client:
+        await initialise(client)
+        await subscribe(client, "a", VIEWER)
+
+        assert (await receive(client))["payload"] == {"data": {"viewer": {"kind": "SECRET"}}}
+
+
+async def test_a_wrong_key_in_the_handshakes_header_closes_the_socket(served: Served) -> None:
+    async with served.open(additional_headers={"Authorization": "Bearer nonsense"}) as client:
+        await send(client, type="connection_init")
+
+        assert await close_code(client) == 4403
+
+
+@pytest.mark.parametrize(
+    ("authorization", "said"), [("Bearer nonsense", "unknown, revoked or expired"), (SECRET_KEY, "Bearer <key>")]
+)
+async def test_who_is_sent_away_learns_what_is_wrong_with_the_key(
+    served: Served, authorization: str, said: str
+) -> None:
+    async with served.open() as client:
+        await send(client, type="connection_init", payload={"authorization": authorization})
+
+        assert said in await close_reason(client)
 
 
 @pytest.mark.parametrize("payload", [None, {}])
@@ -348,6 +390,7 @@ async def test_no_other_protocol_is_spoken(served: Served, offered: list[str] | 
     async with connect(served.url, subprotocols=subprotocols) as client:
         assert client.subprotocol is None
         assert await close_code(client) == 4406
+        assert PROTOCOL in await close_reason(client)
 
 
 async def test_the_protocol_is_chosen_from_several(served: Served) -> None:

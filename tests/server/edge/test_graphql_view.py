@@ -392,3 +392,40 @@ async def test_every_request_has_an_id_of_its_own(client: httpx.AsyncClient) -> 
     ids = {(await post(client)).headers["x-request-id"] for _ in range(20)}
 
     assert len(ids) == 20
+
+
+MISSPELLED: list[dict[str, Any]] = [
+    {"query": "{ viewr { kind } }"},
+    {"query": "{ viewer { knd } }"},
+    {"query": '{ account(externalI: "alice") { id } }'},
+    {
+        "query": "query ($kind: HoldState) { account { holds(state: $kind) { totalCount } } }",
+        "variables": {"kind": "OPN"},
+    },
+    {
+        "query": "query ($input: EstimateInput!) { estimate(input: $input) { __typename } }",
+        "variables": {"input": {"amunt": 1}},
+    },
+]
+
+
+@pytest.mark.parametrize("request_body", MISSPELLED)
+@pytest.mark.parametrize("introspection", [True, False])
+async def test_suggestions_are_made_where_the_schema_may_be_known(
+    stage: Stage, request_body: dict[str, Any], introspection: bool
+) -> None:
+    async with a_client(stage, Edge(introspection=introspection, graphiql=False)) as client:
+        response = await client.post("/graphql", json=request_body)
+
+    assert ("Did you mean" in response.text) is introspection
+
+
+async def test_what_is_unavailable_promises_safety_only_where_there_is_a_key(
+    client: httpx.AsyncClient, stage: Stage
+) -> None:
+    stage.fares.answers["reserve"] = LedgerUnavailable()
+
+    error = the_error(await post(client, RESERVE, variables={"account": ACCOUNT_ID}))
+
+    assert error["extensions"]["code"] == "UNAVAILABLE"
+    assert "what takes an `idempotencyKey` is safe to send again" in error["message"]

@@ -16,6 +16,7 @@ from rules.ledger.line_codec import encode_lines
 from rules.ledger.state import UNLIMITED
 from services.ledger.due_accounts import settle_due_accounts
 from services.ledger.submission import InboxMessage, LedgerOutcome, Riders
+from services.ledger.sweeper import ensure_journal_months
 from services.ledger.writer import Writer
 from tests.services.ledger.cashier import Cashier, a_key, granted, held
 
@@ -59,7 +60,7 @@ class Chronicle:
             now: datetime = await connection.fetchval(
                 statement("advance_tenant_clock"), self.tenant_id, round(seconds * 1_000_000), 10**18
             )
-            await connection.fetchval(statement("ensure_journal_months"), now)
+        await ensure_journal_months(self._database)
         await settle_due_accounts(self._database, self._writer, self.tenant_id)
         return now
 

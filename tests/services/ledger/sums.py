@@ -118,6 +118,7 @@ def _hash(before: bytes, entry: asyncpg.Record) -> bytes:
         entry["total_change"],
         entry["held_change"],
         entry["owed_change"],
+        entry["clawed_change"],
         entry["spent"],
         entry["available_after"],
         entry["credit_limit"],
@@ -126,6 +127,7 @@ def _hash(before: bytes, entry: asyncpg.Record) -> bytes:
     )
     return chained_hash(
         before,
+        entry["tenant_id"],
         entry["account_id"],
         numbers,
         EntryKind(entry["kind"]),

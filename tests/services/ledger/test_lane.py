@@ -16,7 +16,7 @@ from models.unavailable import DatabaseUnreachable
 from rules.ledger.outcomes import HoldEffect
 from services.ledger import lane as lane_module
 from services.ledger.lane import CHAIN_SECONDS_MAX, CONFLICT_TRIES_MAX, LedgerUnavailable
-from services.ledger.queue import BATCH_MAX, QUEUE_MAX
+from services.ledger.queue import ACCOUNT_MAX, BATCH_MAX
 from services.ledger.writer import Writer
 from tests.conftest import TenantBuilder
 from tests.services.ledger.cashier import (
@@ -87,7 +87,7 @@ async def test_past_the_bound_of_its_queue_it_refuses_at_once_and_serves_the_res
         await connection.execute("SELECT FROM ledger_account WHERE account_id = $1 FOR UPDATE", account)
         in_flight = asyncio.create_task(one_lane.reserve(account, 1))
         await waits_for_a_lock(database)
-        queued = [asyncio.create_task(one_lane.reserve(account, 1)) for _ in range(QUEUE_MAX)]
+        queued = [asyncio.create_task(one_lane.reserve(account, 1)) for _ in range(ACCOUNT_MAX)]
         await asyncio.sleep(0)
 
         started = monotonic()
@@ -97,9 +97,9 @@ async def test_past_the_bound_of_its_queue_it_refuses_at_once_and_serves_the_res
         assert monotonic() - started < 1.0
 
     outcomes = await asyncio.gather(in_flight, *queued)
-    assert len(of_kind(outcomes, HoldEffect)) == QUEUE_MAX + 1
+    assert len(of_kind(outcomes, HoldEffect)) == ACCOUNT_MAX + 1
     held(await one_lane.reserve(account, 1))
-    assert await value_of(database, "SELECT count(*) FROM hold") == QUEUE_MAX + 2
+    assert await value_of(database, "SELECT count(*) FROM hold") == ACCOUNT_MAX + 2
 
 
 async def test_a_quiet_account_is_served_while_a_hot_one_has_thousands_queued(one_lane: Cashier) -> None:
@@ -111,7 +111,7 @@ async def test_a_quiet_account_is_served_while_a_hot_one_has_thousands_queued(on
         await one_lane.reserve(hot, 1)
         served += 1
 
-    riders = [asyncio.create_task(ride()) for _ in range(3_000)]
+    riders = [asyncio.create_task(ride()) for _ in range(2_000)]
     await asyncio.sleep(0)
     held(await one_lane.reserve(quiet, 1))
 

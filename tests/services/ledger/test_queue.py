@@ -7,7 +7,7 @@ from collections import Counter
 from uuid import UUID, uuid4
 
 from rules.ledger.commands import Settle
-from services.ledger.queue import BATCH_MAX, QUEUE_MAX, TURN, LedgerQueue
+from services.ledger.queue import ACCOUNT_MAX, BATCH_MAX, QUEUE_MAX, TURN, LedgerQueue
 from services.ledger.submission import NO_RIDERS, Submission
 
 TENANT = uuid4()
@@ -81,13 +81,14 @@ async def test_what_is_put_back_goes_before_what_its_account_queued_since() -> N
 
 
 async def test_the_bound_is_for_newcomers_only() -> None:
-    queue, _ = a_queue(*[HOT] * (QUEUE_MAX - 1))
-    assert not queue.is_full
+    queue, _ = a_queue(*[HOT] * ACCOUNT_MAX, *[QUIET] * (QUEUE_MAX - ACCOUNT_MAX - 1))
+    assert not queue.has_room(HOT), "no account takes the whole queue"
+    assert queue.has_room(uuid4())
     queue.add(a_submission(QUIET))
-    assert queue.is_full
+    assert not queue.has_room(uuid4())
 
     taken = queue.take()
-    assert not queue.is_full
+    assert queue.has_room(uuid4())
     for _ in taken:
         queue.add(a_submission(QUIET))
     queue.put_back(taken)

@@ -45,7 +45,7 @@ async def test_what_is_due_is_settled_before_it_is_shown(
     hold = held(await cashier.reserve(account, 30, ttl_seconds=60)).hold
     await move_clock(database, cashier.tenant_id, 60)
 
-    reading = await reads.account(cashier.tenant_id, account)
+    reading = await reads.read(cashier.tenant_id, account)
 
     assert reading is not None
     assert (reading.balance.held, reading.balance.available) == (0, 100)
@@ -172,7 +172,7 @@ async def test_grants_are_active_while_they_have_tokens_and_time(
     assert await ids(active_only=False) == [kept, used_up, trial]
     await move_clock(database, cashier.tenant_id, 366 * 86_400)
     async with database.owner() as connection:
-        await connection.execute("SELECT ensure_journal_months(now() + interval '13 months')")
+        await connection.execute("SELECT ensure_journal_months(now() + interval '13 months', 20)")
     assert await ids(active_only=True) == [kept]
 
 
@@ -183,7 +183,7 @@ async def test_an_account_of_another_tenant_shows_nothing(
     hold = await cashier.hold(account, 1)
     stranger = (await a_tenant()).id
 
-    assert await reads.account(stranger, account) is None
+    assert await reads.read(stranger, account) is None
     assert await reads.balance(stranger, account) is None
     assert await reads.hold(stranger, account, hold) is None
     assert await reads.grant(stranger, account, 1) is None

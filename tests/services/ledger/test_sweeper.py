@@ -64,7 +64,7 @@ async def test_months_in_which_nobody_ran_the_server_are_made_before_it_serves(
     database: Database, cashier: Cashier
 ) -> None:
     async with database.owner() as connection:
-        await connection.execute("SELECT ensure_journal_months(now() + interval '6 months')")
+        await connection.execute("SELECT ensure_journal_months(now() + interval '6 months', 20)")
         # As if the server had last run long ago: only its first month is left.
         for month in await connection.fetch(
             "SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = 'entry'::regclass "

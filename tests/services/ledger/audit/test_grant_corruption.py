@@ -50,6 +50,7 @@ async def test_a_token_too_many_on_a_grant(vandal: Vandal, lived_in: LivedIn) ->
     grant = await vandal.finds(
         "SELECT min(grant_id) FROM token_grant WHERE account_id = $1 AND open", lived_in.borrower
     )
+    await vandal.drops_checks("token_grant")
     await vandal.changes(SETS.format("remaining = remaining + 1"), lived_in.borrower, grant)
     await vandal.changes(
         "UPDATE entry SET total_change = total_change + 1, owed_change = owed_change + 1"
@@ -113,7 +114,8 @@ async def test_a_clawback_of_more_than_was_spent(vandal: Vandal, lived_in: Lived
         "SELECT grant_id FROM token_grant WHERE account_id = $1 AND ended = 'CLAWED_BACK'", lived_in.debtor
     )
     await vandal.changes(
-        "UPDATE entry SET owed_change = owed_change + 1 WHERE account_id = $1 AND kind = 'CLAWBACK'"
+        "UPDATE entry SET owed_change = owed_change + 1, clawed_change = clawed_change + 1"
+        " WHERE account_id = $1 AND kind = 'CLAWBACK'"
         " AND total_change < 0 AND owed_change > 0",
         lived_in.debtor,
     )

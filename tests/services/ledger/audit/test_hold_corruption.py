@@ -109,8 +109,8 @@ async def test_a_hold_that_expired_and_claims_a_commit(vandal: Vandal, lived_in:
 async def test_a_hold_that_ends_twice(vandal: Vandal, lived_in: LivedIn) -> None:
     hold = await vandal.finds(COMMITTED, lived_in.rider)
     await vandal.changes(
-        "INSERT INTO entry SELECT account_id, version + 1, last_at, tenant_id, 'RELEASE', 0, 0, 0, 0, 0, credit_limit,"
-        " NULL, NULL, NULL, NULL, $2, NULL, '', sha256('') FROM ledger_account WHERE account_id = $1",
+        "INSERT INTO entry SELECT account_id, version + 1, last_at, tenant_id, 'RELEASE', 0, 0, 0, 0, 0, 0,"
+        " credit_limit, NULL, NULL, NULL, NULL, $2, NULL, '', sha256('') FROM ledger_account WHERE account_id = $1",
         lived_in.rider,
         hold,
     )

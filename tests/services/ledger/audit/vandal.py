@@ -91,6 +91,7 @@ class Vandal:
 def _hash_of(row: asyncpg.Record, before: bytes, available: int) -> bytes:
     return chained_hash(
         before,
+        row["tenant_id"],
         row["account_id"],
         (
             row["version"],
@@ -98,6 +99,7 @@ def _hash_of(row: asyncpg.Record, before: bytes, available: int) -> bytes:
             row["total_change"],
             row["held_change"],
             row["owed_change"],
+            row["clawed_change"],
             row["spent"],
             available,
             row["credit_limit"],
