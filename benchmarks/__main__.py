@@ -17,6 +17,7 @@ from benchmarks.cases import compare, crowd, pair_up, slow_down_commits
 from benchmarks.core_speed import measure_core
 from benchmarks.databases import durable_postgres, make_template, show_settings
 from benchmarks.effort import FULL, QUICK, TARGET_CALLERS, Effort
+from benchmarks.machine import find_postmaster, read_cpu
 from benchmarks.pool_sweep import best_sizes, sweep_pools
 from benchmarks.progress import ProgressLine
 from benchmarks.report import Run, as_json, as_text
@@ -45,10 +46,12 @@ async def _measure(dsn: str, effort: Effort, progress: ProgressLine) -> Run:
     started = monotonic()
     machine = {
         "cores": str(os.cpu_count()),
-        "load at the start": f"{os.getloadavg()[0]:.1f}",
         "Python": platform.python_version(),
+        "event loop": "uvloop",
         "load generator": "in the same process",
     }
+    postmaster = await find_postmaster(dsn)
+    cpu_before = read_cpu(postmaster)
     core = measure_core(effort.rounds)
     await make_template(dsn)
     postgres = await show_settings(dsn)
@@ -58,6 +61,7 @@ async def _measure(dsn: str, effort: Effort, progress: ProgressLine) -> Run:
     pairs = await pair_up(dsn, pools, effort, progress)
     crowded = await crowd(dsn, pools, effort, progress)
     slow = await slow_down_commits(dsn, pools, effort, progress)
+    cpu_after = read_cpu(postmaster)
     return Run(
         effort=effort,
         machine=machine,
@@ -68,6 +72,7 @@ async def _measure(dsn: str, effort: Effort, progress: ProgressLine) -> Run:
         crowd=crowded,
         slow=slow,
         core=core,
+        others_percent=cpu_after.others_percent_since(cpu_before) if cpu_after and cpu_before else None,
         targets=judge(comparisons[TARGET_CALLERS], pairs, crowded, slow, core),
         seconds=monotonic() - started,
     )

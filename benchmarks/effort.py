@@ -28,8 +28,8 @@ TARGET_CALLERS: Final = 64
 
 FULL: Final = Effort(
     rounds=5,
-    slice_seconds=1.5,
-    warm_up_seconds=0.5,
+    slice_seconds=1.2,
+    warm_up_seconds=0.4,
     callers=(1, 8, 64, 256),
     crowds=(64, 256, 512),
     pool_sizes=(2, 4, 8, 16, 32),

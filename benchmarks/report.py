@@ -9,6 +9,7 @@ from typing import Any
 from benchmarks.cases import Case
 from benchmarks.core_speed import CoreSpeed
 from benchmarks.effort import Effort
+from benchmarks.machine import OTHERS_PERCENT_MAX
 from benchmarks.pool_sweep import Sweep
 from benchmarks.rounds import Series, Spread
 from benchmarks.stand import Arrangement
@@ -30,6 +31,8 @@ class Run:
     slow: Case
     core: CoreSpeed
     targets: Sequence[Target]
+    others_percent: int | None
+    """Which share of the machine other programs took meanwhile; None where that cannot be known."""
     seconds: float
 
     @property
@@ -54,6 +57,7 @@ def as_text(run: Run) -> str:
         _core(run.core),
         _proofs(run.cases),
         _targets(run.targets),
+        _others(run.others_percent),
         f"{run.effort.rounds} rounds of {run.effort.slice_seconds:g} s, in turns; median (least..most). "
         f"{run.seconds:.0f} s in all.",
     ]
@@ -81,6 +85,7 @@ def as_json(run: Run) -> dict[str, Any]:
         ],
         "core": asdict(run.core),
         "targets": [{**asdict(target), "isMet": target.is_met, "passes": target.passes} for target in run.targets],
+        "othersPercent": run.others_percent,
         "seconds": run.seconds,
     }
 
@@ -193,6 +198,16 @@ def _targets(targets: Sequence[Target]) -> str:
             ]
         )
     return table(rows)
+
+
+def _others(percent: int | None) -> str:
+    if percent is None:
+        return "How much of the machine other programs took is not known here."
+    if percent <= OTHERS_PERCENT_MAX:
+        return f"Other programs took {percent} % of the machine."
+    return (
+        f"BUSY MACHINE: other programs took {percent} % of it. Do not trust these figures, nor the ratios; run again."
+    )
 
 
 def _rate(spread: Spread) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from time import monotonic
 from typing import Final
 
 from models.database import Database
@@ -26,6 +29,13 @@ from services.tenant_clock import TenantClock
 from services.tenants import Tenants
 
 READY: Final = "ok"
+
+DATABASE_WAIT_SECONDS: Final = 60.0
+"""For a database that recovers from a crash; past it the process gives up."""
+
+DATABASE_PAUSE_SECONDS: Final = 0.5
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +74,25 @@ class Services:
         return checks
 
 
+async def _patiently_open(dsn: str) -> Database:
+    deadline = monotonic() + DATABASE_WAIT_SECONDS
+    while True:
+        try:
+            return await Database.open(dsn)
+        except DatabaseUnavailable as error:
+            if monotonic() >= deadline:
+                raise
+            logger.warning("waiting for the database: %s", error)
+            await asyncio.sleep(DATABASE_PAUSE_SECONDS)
+
+
 @asynccontextmanager
 async def open_services(dsn: str, *, root_key: str) -> AsyncIterator[Services]:
-    """Opens everything on a migrated database; on leaving, what is queued is finished before connections close."""
-    async with await Database.open(dsn) as database:
+    """Opens everything on a migrated database; on leaving, what is queued is finished before connections close.
+
+    A database that is away or still recovering is waited for: a process that starts then must not end the server.
+    """
+    async with await _patiently_open(dsn) as database:
         price_books = PriceBooks(database)
         credentials = Credentials(database, root_key=root_key)
         # The writer tells the hub what it committed, and the hub reads through the writer what is due.

@@ -9,8 +9,8 @@ EPISODE_SECONDS: Final = 30.0
 """A warning that comes again within this time belongs to the same trouble."""
 
 _FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-# Where every request, lane and loop would say for itself that the database is away. Other warnings are all told.
-_TALKATIVE: Final = ("server.edge.", "services.")
+# Where every request, loop and pool would say for itself that the database is away. Other warnings are all told.
+_TALKATIVE: Final = ("server.edge.", "services.", "asyncpg.pool")
 # What this says holds for the whole life of a database.
 _SAID_ONCE: Final = "models.database"
 
@@ -18,7 +18,8 @@ _SAID_ONCE: Final = "models.database"
 class OncePerEpisode(logging.Filter):
     """Lets the first warning of an outage through and holds the like of it back until it has been quiet for a while.
 
-    Errors always pass. What is alike has the same logger and the same text before its values are filled in.
+    Errors always pass. What is alike has the same logger and the same text before its values are filled in. What passes
+    is one line: a warning's trace leads through the libraries to where the network ended.
     """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -35,7 +36,16 @@ class OncePerEpisode(logging.Filter):
         kind, now = (record.name, record.msg), self._monotonic()
         before = self._last_seconds.get(kind)
         self._last_seconds[kind] = now
+        _leave_out_trace(record)
         return before is None or (not is_said_once and now - before >= EPISODE_SECONDS)
+
+
+def _leave_out_trace(record: logging.LogRecord) -> None:
+    error = record.exc_info[1] if record.exc_info else None
+    if error is not None:
+        text, reason = record.getMessage(), str(error) or type(error).__name__
+        record.msg, record.args = text if reason in text else f"{text}: {reason}", None
+        record.exc_info = record.exc_text = None
 
 
 def configure_logs(*, says_what_holds_for_all: bool = True) -> None:

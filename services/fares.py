@@ -126,6 +126,7 @@ class Fares:
                     amount=work.amount if work is not None and is_amount else None,
                     final=request.final,
                     overrun=request.overrun,
+                    rounding_unit=work.rounding_unit if work is not None else 0,
                     priced_at=version if work is not None and not is_amount else None,
                     text_salt=new_salt(),
                     refusal=work.refusal if work is not None else None,

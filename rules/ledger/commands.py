@@ -15,6 +15,8 @@ from rules.ledger.refusals import InputRefusal
 
 HOLD_TTL_SECONDS_DEFAULT = 900
 HOLD_TTL_SECONDS_MAX = 86_400
+HOLD_LINES_MAX = 1_000
+"""Lines of one hold, with all that extensions add: they are kept, shown and refunded together."""
 HOLD_LIFE_DAYS_MAX = 7
 """A hold lives no longer than this, however often it is extended."""
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from rules.ledger.burn_down import Spender, available_to
 from rules.ledger.captures import capture, give_back_rest, hold_entry, soon_owed, spender_of
-from rules.ledger.commands import HOLD_LIFE_DAYS_MAX, Charge, Commit, Extend, Line, Release, Reserve
+from rules.ledger.commands import HOLD_LIFE_DAYS_MAX, HOLD_LINES_MAX, Charge, Commit, Extend, Line, Release, Reserve
 from rules.ledger.entries import next_version
 from rules.ledger.grants import falls_due
 from rules.ledger.kinds import EntryKind, HoldState, OverrunPolicy
@@ -92,14 +92,12 @@ def extend(state: AccountState, command: Extend, now: datetime) -> Hold | Repric
         return NotFound("hold")
     blocked = (
         _input_blocks(command.refusal, command.priced_at, hold)
-        or _uncountable(state, command.amount if command.adds_work else 0)
+        or (_too_much(state, hold, command) if command.adds_work else None)
         or _ended(hold)
     )
     if blocked is not None:
         return blocked
     if command.adds_work:
-        if command.amount > MAX_MICROS - hold.amount - hold.overrun:
-            return InvalidInput("work", "the hold would set aside more tokens than can be counted")
         refused = _more_work(state, spender_of(hold), command.amount, now)
         if refused is not None:
             return refused
@@ -188,6 +186,15 @@ def _uncountable(state: AccountState, amount: int) -> InvalidInput | None:
     if amount <= _countable(state):
         return None
     return InvalidInput("work", "the account would owe or hold more tokens than can be counted")
+
+
+def _too_much(state: AccountState, hold: Hold, command: Extend) -> InvalidInput | None:
+    """More than a hold can list or count."""
+    if command.lines and len(decode_lines(hold.lines_json)) + len(command.lines) > HOLD_LINES_MAX:
+        return InvalidInput("work", f"a hold has at most {HOLD_LINES_MAX} lines in all; reserve anew for more")
+    if command.amount > MAX_MICROS - hold.amount - hold.overrun:
+        return InvalidInput("work", "the hold would set aside more tokens than can be counted")
+    return _uncountable(state, command.amount)
 
 
 def _countable(state: AccountState) -> int:

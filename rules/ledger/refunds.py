@@ -32,7 +32,9 @@ def refund(state: AccountState, command: Refund, now: datetime) -> tuple[Hold, i
     amount = refundable if command.amount is None else command.amount
     if amount <= 0 or amount > refundable:
         return NotRefundable(captured=refundable, requested=amount)
-    if amount > state.account.room:
+    on_credit = sum(part.captured - part.refunded for part in hold.allocations if part.grant_id is None)
+    # What repays the credit line does not come back as tokens.
+    if amount - min(amount, on_credit, state.account.credit_drawn) > state.account.room:
         return InvalidInput("amount", "the account would hold more tokens than can be counted")
     # From here on it succeeds.
     lines = _in_proportion(state.captured_lines[hold.hold_id], amount)

@@ -7,8 +7,10 @@ import pytest
 
 from server.app import build_app, create_app, edge_of
 from server.edge.configuration import Edge, is_origin_allowed
+from server.edge.graphql_socket import CREDENTIAL_CHECK_SECONDS
 from server.edge.schema_export import build_sdl
 from server.settings import Environment, InvalidSettings, Settings
+from services.credentials import REMEMBERED_SECONDS
 from tests.resolvers.stage import Stage
 
 DEVELOPMENT = edge_of(Settings(environment=Environment.DEVELOPMENT))
@@ -83,3 +85,7 @@ async def test_pages_of_allowed_origins_may_ask_and_others_may_not() -> None:
 )
 def test_an_origin_is_the_servers_own_or_allowed(origin: str | None, host: str | None, allowed: bool) -> None:
     assert is_origin_allowed(origin, host, frozenset({"https://app.example.com"})) is allowed
+
+
+def test_a_socket_of_a_revoked_key_ends_within_five_seconds_whatever_was_remembered_of_it() -> None:
+    assert REMEMBERED_SECONDS + CREDENTIAL_CHECK_SECONDS < 5

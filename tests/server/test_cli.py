@@ -191,7 +191,7 @@ class TestServing:
         serve(tmp_path).stop(signal.SIGTERM)
         server = serve(tmp_path, FAREBOX_ENV="production")
         assert (tmp_path / "demo-keys.json").exists()
-        assert "demo" not in server.console
+        assert "demo-keys" not in server.console
         assert "curl" not in server.console
 
     def test_a_second_start_on_the_same_data_and_port_says_who_holds_the_data(

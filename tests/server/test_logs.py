@@ -33,6 +33,14 @@ def test_the_next_outage_is_told_again() -> None:
     assert told.filter(a_record("services.ledger.sweeper", "the sweep waits: %s", 2))
 
 
+def test_a_warning_of_an_outage_is_one_line_with_its_reason() -> None:
+    record = a_record("asyncpg.pool", "no connection; retrying")
+    error = ConnectionRefusedError("refused")
+    record.exc_info = (ConnectionRefusedError, error, None)
+    assert OncePerEpisode(Clock()).filter(record)
+    assert logging.Formatter("%(message)s").format(record) == "no connection; retrying: refused"
+
+
 def test_errors_and_other_warnings_are_all_told() -> None:
     told = OncePerEpisode(Clock())
     for _ in range(2):

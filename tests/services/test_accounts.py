@@ -185,3 +185,23 @@ async def test_accounts_are_listed_and_searched(shop: Shop) -> None:
 async def test_a_line_is_priced_for_an_account_that_was_just_made(shop: Shop) -> None:
     account = (await shop.create("new")).account_id
     assert held(await shop.fares.charge(shop.reserve_request(account, "c", a_line()))).amount == 8 * MICROS
+
+
+async def test_what_the_ledger_refuses_of_a_setting_is_told_as_it_is(shop: Shop) -> None:
+    account = await shop.open(tokens=100)
+    refused = await shop.accounts.update(shop.tenant_id, account, name="Other", credit_limit=MAX_MICROS)
+    assert isinstance(refused, InvalidInput), refused
+    assert refused.field == "creditLimit"
+    record = await shop.accounts.get(shop.tenant_id, account)
+    assert record is not None
+    assert record.name == "Passenger", "nothing is half done"
+
+
+async def test_a_new_name_comes_with_its_settings_or_not_at_all(shop: Shop) -> None:
+    account = await shop.open()
+    renamed = await shop.accounts.update(shop.tenant_id, account, name="Ann", frozen=True)
+    assert isinstance(renamed, AccountRecord)
+    assert (renamed.name, renamed.frozen) == ("Ann", True)
+    only_name = await shop.accounts.update(shop.tenant_id, account, name="Anna")
+    assert isinstance(only_name, AccountRecord)
+    assert (only_name.name, only_name.frozen) == ("Anna", True)

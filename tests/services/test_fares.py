@@ -26,6 +26,7 @@ from rules.ledger.refusals import (
 from rules.ledger.requests import EstimateRequest
 from rules.pricing.refusals import InvalidInput, InvalidParams, UnknownModel
 from rules.pricing.tokens import MAX_MICROS, MICROS
+from services.ledger.line_views import AMOUNT_CAPTURED
 from tests.conftest import TenantBuilder
 from tests.services.ledger.cashier import held, of_kind, rows_of, value_of
 from tests.services.ledger.sums import contradictions
@@ -453,3 +454,28 @@ async def test_what_was_estimated_goes_through_and_one_more_does_not(shop: Shop)
         reserved = await shop.fares.reserve(shop.reserve_request(account, f"{count}", a_line(count=count)))
         assert isinstance(estimated, Estimated)
         assert estimated.affordable is isinstance(reserved, HoldEffect)
+
+
+async def test_an_answer_and_a_read_show_one_balance_for_one_version(shop: Shop) -> None:
+    account = await shop.open()
+    for number, tokens in enumerate((20, 30)):
+        reserved = await shop.fares.reserve(shop.reserve_request(account, f"part {number}", work=tokens * MICROS))
+        assert isinstance(reserved, HoldEffect)
+        assert await shop.reads.balance(shop.tenant_id, account) == reserved.balance
+    assert reserved.balance.expiring_at is None, "a grant that is wholly on hold does not expire"
+
+
+async def test_an_amount_that_was_captured_is_shown_as_that(shop: Shop) -> None:
+    account = await shop.open(tokens=100)
+    reserved = await shop.fares.reserve(shop.reserve_request(account, "stream", a_line("picture", 2)))
+    assert isinstance(reserved, HoldEffect)
+    for number in range(2):
+        await shop.fares.commit(
+            shop.commit_request(account, f"part {number}", reserved.hold.hold_id, actual=3 * MICROS, final=False)
+        )
+    captures = await shop.reads.hold_captures(shop.tenant_id, account, reserved.hold)
+    (first,), (second,) = captures[0].lines, captures[1].lines
+    assert (first.count, second.count) == (2, 0), "the uses are counted once"
+    for line in (first, second):
+        assert line.cost == 3 * MICROS
+        assert [(step.label, step.amount) for step in line.steps] == [(AMOUNT_CAPTURED, 3 * MICROS)]

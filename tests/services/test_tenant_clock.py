@@ -12,10 +12,12 @@ import pytest
 from models.database import Database
 from models.tenant import TenantMode
 from rules.ledger.grants import months_after
+from rules.ledger.outcomes import HoldEffect
 from rules.ledger.refusals import InsufficientTokens
 from rules.pricing.refusals import InvalidInput
 from rules.pricing.tokens import MICROS
 from services import tenant_clock
+from services.ledger.sweeper import ensure_journal_months
 from services.tenant_clock import ADVANCE_SECONDS_MAX
 from tests.conftest import TenantBuilder
 from tests.services.ledger.cashier import granted, held, rows_of, value_of
@@ -189,3 +191,17 @@ async def test_another_tenants_time_stays(shop: Shop, database: Database, a_tena
         await shop.clock.advance(shop.tenant_id, DAY_SECONDS)
 
         assert held(await other.fares.commit(other.commit_request(account, "c", hold.hold_id))).amount == 8 * MICROS
+
+
+async def test_a_clock_that_is_ahead_finds_its_months_however_long_it_waits(database: Database, shop: Shop) -> None:
+    account = await shop.open(tokens=10)
+    assert not isinstance(await shop.clock.advance(shop.tenant_id, 86_400), InvalidInput)
+    async with database.administration() as connection:
+        # As if four months had gone by since, with nobody moving the clock.
+        await connection.execute(
+            "UPDATE tenant SET clock_offset_micros = clock_offset_micros + 125 * 86400000000 WHERE id = $1",
+            shop.tenant_id,
+        )
+    await ensure_journal_months(database)
+    reserved = await shop.fares.reserve(shop.reserve_request(account, "later", work=1_000_000))
+    assert isinstance(reserved, HoldEffect), reserved

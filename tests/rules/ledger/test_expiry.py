@@ -154,3 +154,13 @@ class TestHeldTokens:
         bench.wait(seconds)
         bench.release(hold)
         assert (max(bench.shelf.grants) > grant) is lives_on
+
+
+def test_what_one_hold_gives_back_to_one_grant_lives_on_as_one() -> None:
+    bench = an_account()
+    bench.grant(100, expires_in=60)
+    hold = bench.reserve(10)
+    bench.extend(hold, 5)
+    bench.wait(61)
+    bench.release(hold)
+    assert [grant.granted for grant in bench.shelf.grants.values() if grant.grace] == [15_000_000]

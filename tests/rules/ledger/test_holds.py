@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from rules.ledger.commands import HOLD_LINES_MAX
 from rules.ledger.kinds import HoldState, WorkOutcome
 from rules.ledger.outcomes import RepriceAt
 from rules.ledger.refusals import HoldExpired, HoldNotOpen, InsufficientTokens, NotFound
@@ -212,3 +213,15 @@ def test_every_hold_ends_exactly_once(verb: str, end: object, expected: object) 
 def test_a_hold_that_never_was_is_not_found(verb: str) -> None:
     with refusal(NotFound("hold")):
         getattr(an_account(tokens=100), verb)(4_711)
+
+
+def test_a_hold_has_a_bounded_number_of_lines() -> None:
+    bench = an_account(tokens=10_000)
+    hundred = [a_line(1) for _ in range(100)]
+    hold = bench.reserve(lines=hundred)
+    for _ in range(9):
+        bench.extend(hold, lines=hundred)
+    before = bench.held
+    with refusal(InvalidInput("work", f"a hold has at most {HOLD_LINES_MAX} lines in all; reserve anew for more")):
+        bench.extend(hold, lines=[a_line(1)])
+    assert bench.held == before

@@ -33,7 +33,7 @@ def test_the_stateful_test_notices_when(mutant: Mutant, tmp_path: Path) -> None:
     broken = tmp_path / CORE / mutant.file
     broken.write_text(broken.read_text(encoding="utf-8").replace(mutant.text, mutant.replacement), encoding="utf-8")
 
-    code, output = the_stateful_test(tmp_path)
+    code, output = the_stateful_test(tmp_path, EXAMPLES)
 
     assert code == pytest.ExitCode.TESTS_FAILED, output
     assert re.search(r"^1 failed", output, re.MULTILINE), output
@@ -44,7 +44,7 @@ def test_the_stateful_test_notices_when(mutant: Mutant, tmp_path: Path) -> None:
 def test_the_stateful_test_passes_on_the_copy_of_a_sound_core(tmp_path: Path) -> None:
     a_copy_of_core_and_test(tmp_path)
 
-    code, output = the_stateful_test(tmp_path)
+    code, output = the_stateful_test(tmp_path, EXAMPLES // 10)
 
     assert code == pytest.ExitCode.OK, output
 
@@ -56,12 +56,12 @@ def a_copy_of_core_and_test(target: Path) -> None:
     shutil.copy(ROOT / "pyproject.toml", target)
 
 
-def the_stateful_test(root: Path) -> tuple[int, str]:
+def the_stateful_test(root: Path, examples: int) -> tuple[int, str]:
     """Runs it there, and nothing else; without shrinking, because only the verdict counts."""
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(TESTS / "test_stateful.py")],
         cwd=root,
-        env=os.environ | {"FAREBOX_STATEFUL_EXAMPLES": str(EXAMPLES), "FAREBOX_STATEFUL_SHRINK": "0", "PYTHONPATH": ""},
+        env=os.environ | {"FAREBOX_STATEFUL_EXAMPLES": str(examples), "FAREBOX_STATEFUL_SHRINK": "0", "PYTHONPATH": ""},
         capture_output=True,
         text=True,
         timeout=SECONDS_MAX,

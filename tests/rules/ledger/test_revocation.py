@@ -165,6 +165,7 @@ def test_a_debt_that_cannot_be_counted_is_refused() -> None:
         bench.claw_back(grants[1])
 
 
+@pytest.mark.parametrize("verb", ["revoke", "claw_back"])
 def test_a_grant_that_never_was_is_not_found(verb: str) -> None:
     with refusal(NotFound("grant")):
         getattr(an_account(tokens=1), verb)(4_711)
@@ -176,3 +177,13 @@ def test_a_clawback_never_lowers_what_is_available_below_zero() -> None:
     bench.charge(50)
     bench.claw_back(disputed)
     assert (bench.available, bench.balance().owed) == (0, tokens(50))
+
+
+def test_a_payment_may_be_disputed_after_its_tokens_were_revoked() -> None:
+    bench = an_account(tokens=100)
+    bench.charge(30)
+    grant = next(iter(bench.shelf.grants))
+    bench.revoke(grant)
+    assert (bench.total, bench.owed) == (0, 0)
+    bench.claw_back(grant)
+    assert (bench.total, bench.owed) == (0, 30)
