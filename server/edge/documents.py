@@ -8,44 +8,36 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from graphql import (
     DocumentNode,
-    FieldNode,
-    FragmentDefinitionNode,
-    FragmentSpreadNode,
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
-    InlineFragmentNode,
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     OperationType,
-    SelectionSetNode,
-    StringValueNode,
-    Visitor,
+    OverlappingFieldsCanBeMergedRule,
+    ValidationContext,
     parse,
     specified_rules,
     validate,
-    visit,
 )
-from graphql.language.visitor import SKIP
+from graphql.validation.validate import ValidationAbortedError
 
 from resolvers.errors import ErrorCode, coded
-from server.edge.unstorable_text import is_unstorable
+from server.edge.document_size import measure, too_complex
+from server.edge.operation_cost import COST_MAX, cost_refusal, operation_cost
 
 LENGTH_MAX = 262_144
 """Characters, comments and blanks included."""
 COMMENTS_MAX = 2_000
 TOKENS_MAX = 2_000
 """Lexical tokens; the introspection that tools send has about 350."""
-DEPTH_MAX = 20
-"""Nested fields, fragments followed; data reaches 9, the introspection that tools send 15."""
-ALIASES_MAX = 50
-FIELDS_MAX = 1_000
-"""Fields with all fragments spread out, so that fragments of fragments do not multiply unnoticed."""
-ROOT_FIELDS_MAX = 20
-"""Root fields of one operation, each of which asks a service."""
+COMPARISONS_MAX = 10_000
+"""Steps of validation's search for fields that contradict each other, the only one that grows with the square of the
+document; the introspection that tools send takes some hundreds."""
 
 REMEMBERED_MAX = 512
 REMEMBERED_LENGTH_MAX = 16_384
@@ -53,26 +45,52 @@ REMEMBERED_LENGTH_MAX = 16_384
 ERRORS_MAX = 20
 """Faults told of one document."""
 
-_ABORTED = "Parsing aborted."
+_PARSING_ABORTED = "Parsing aborted."
+_VALIDATION_ABORTED = "Validation aborted."
+
+
+class _BoundedOverlaps(OverlappingFieldsCanBeMergedRule):
+    """The rule of the specification within a bound of ours; the library's allows for a second of work."""
+
+    def __init__(self, context: ValidationContext) -> None:
+        super().__init__(context)
+        self.rule_context.remaining_complexity_budget = COMPARISONS_MAX
+
+
+_RULES = tuple(_BoundedOverlaps if rule is OverlappingFieldsCanBeMergedRule else rule for rule in specified_rules)
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A valid document. `operations` are by name, None for the one without."""
+    """A valid document. `operations` are by name, None for the one without.
 
+    `costly`: the operations that may cost too much, and do so unless their variables ask for little.
+    """
+
+    schema: GraphQLSchema
     node: DocumentNode
-    operations: Mapping[str | None, OperationType]
+    operations: Mapping[str | None, OperationDefinitionNode]
+    costly: frozenset[str | None] = frozenset()
 
-    def operation_type(self, name: str | None) -> OperationType:
-        """The type of the operation that is to be executed. Raises a coded GraphQLError where none is meant."""
-        if name is None:
-            if len(self.operations) == 1:
-                return next(iter(self.operations.values()))
-            raise coded(ErrorCode.BAD_USER_INPUT, "The document has several operations: say which by `operationName`.")
+    def operation_type(self, name: str | None, variables: Mapping[str, Any] | None = None) -> OperationType:
+        """The type of the operation that is to be executed.
+
+        Raises a coded GraphQLError where none is meant (BAD_USER_INPUT), or one that costs too much with these
+        variables (QUERY_TOO_COMPLEX).
+        """
+        if name is None and len(self.operations) == 1:
+            name = next(iter(self.operations))
         operation = self.operations.get(name)
         if operation is None:
+            if name is None:
+                several = "The document has several operations: say which by `operationName`."
+                raise coded(ErrorCode.BAD_USER_INPUT, several)
             raise coded(ErrorCode.BAD_USER_INPUT, f"The document has no operation named {name[:60]!a}.")
-        return operation
+        if name in self.costly:
+            cost = operation_cost(self.schema, self.node, operation, variables or {})
+            if cost > COST_MAX:
+                raise cost_refusal(cost)
+        return operation.operation
 
 
 class Documents:
@@ -81,7 +99,7 @@ class Documents:
     def __init__(self, schema: GraphQLSchema, *, introspection: bool) -> None:
         self._schema = schema
         self._introspection = introspection
-        self._rules = specified_rules if introspection else (*specified_rules, NoSchemaIntrospectionCustomRule)
+        self._rules = _RULES if introspection else (*_RULES, NoSchemaIntrospectionCustomRule)
         self._remembered: OrderedDict[str, Document] = OrderedDict()
 
     @property
@@ -116,11 +134,10 @@ class Documents:
             )
         except GraphQLSyntaxError as error:
             # The parser says that a bound was passed in no other way.
-            if error.message.endswith(_ABORTED):
-                raise _too_complex(error.message) from None
+            if error.message.endswith(_PARSING_ABORTED):
+                raise too_complex(error.message) from None
             raise
-        _Measure(node).judge()
-        visit(node, _RefuseUnstorableText())
+        measure(node)
         errors = validate(
             self._schema,
             node,
@@ -130,114 +147,21 @@ class Documents:
             allow_empty_selection_sets=False,
         )
         if errors:
+            last = errors[-1]
+            if isinstance(last, ValidationAbortedError) and last.message == _VALIDATION_ABORTED:
+                raise too_complex("The document takes too long to validate: select fewer fields and fragments at once.")
             return errors
         operations = {
-            definition.name.value if definition.name else None: definition.operation
+            definition.name.value if definition.name else None: definition
             for definition in node.definitions
             if isinstance(definition, OperationDefinitionNode)
         }
         if not operations:
             raise coded(ErrorCode.BAD_USER_INPUT, "The document has no operation.")
-        return Document(node, operations)
+        return Document(self._schema, node, operations, self._costly(node, operations))
 
-
-def _too_complex(message: str) -> GraphQLError:
-    return coded(ErrorCode.QUERY_TOO_COMPLEX, message)
-
-
-@dataclass(frozen=True, slots=True)
-class _Size:
-    fields: int
-    aliases: int
-    depth: int
-
-
-class _Measure:
-    """Measures each operation with its fragments spread out, in time linear in the document."""
-
-    def __init__(self, document: DocumentNode) -> None:
-        self._document = document
-        self._fragments = {
-            definition.name.value: definition
-            for definition in document.definitions
-            if isinstance(definition, FragmentDefinitionNode)
-        }
-        self._sizes: dict[str, _Size] = {}
-        self._open: set[str] = set()
-
-    def judge(self) -> None:
-        """Raises QUERY_TOO_COMPLEX for the first measure that is beyond its bound."""
-        for definition in self._document.definitions:
-            if isinstance(definition, OperationDefinitionNode):
-                self._judge_operation(definition)
-
-    def _judge_operation(self, operation: OperationDefinitionNode) -> None:
-        size = self._size(operation.selection_set, 0)
-        if size.depth > DEPTH_MAX:
-            raise _too_complex(f"The document nests more than {DEPTH_MAX} fields.")
-        if size.aliases > ALIASES_MAX:
-            raise _too_complex(f"The document has more than {ALIASES_MAX} aliases.")
-        if size.fields > FIELDS_MAX:
-            raise _too_complex(f"The document selects more than {FIELDS_MAX} fields.")
-        if self._root_fields(operation.selection_set, frozenset()) > ROOT_FIELDS_MAX:
-            raise _too_complex(f"An operation takes at most {ROOT_FIELDS_MAX} root fields.")
-
-    def _size(self, selections: SelectionSetNode | None, level: int) -> _Size:
-        if selections is None:
-            return _Size(0, 0, 0)
-        if level > 2 * DEPTH_MAX:
-            # Inline fragments nest without a field between them; nobody needs to.
-            raise _too_complex(f"The document nests more than {DEPTH_MAX} fields.")
-        fields = aliases = depth = 0
-        for selection in selections.selections:
-            match selection:
-                case FieldNode():
-                    inner = self._size(selection.selection_set, level + 1)
-                    inner = _Size(inner.fields + 1, inner.aliases + (selection.alias is not None), inner.depth + 1)
-                case InlineFragmentNode():
-                    inner = self._size(selection.selection_set, level + 1)
-                case FragmentSpreadNode():
-                    inner = self._fragment_size(selection.name.value, level + 1)
-                case _:
-                    continue
-            fields, aliases, depth = fields + inner.fields, aliases + inner.aliases, max(depth, inner.depth)
-        return _Size(fields, aliases, depth)
-
-    def _fragment_size(self, name: str, level: int) -> _Size:
-        known = self._sizes.get(name)
-        if known is not None:
-            return known
-        fragment = self._fragments.get(name)
-        if fragment is None or name in self._open:
-            # Validation says what is wrong with a fragment that is missing or contains itself.
-            return _Size(0, 0, 0)
-        self._open.add(name)
-        size = self._size(fragment.selection_set, level)
-        self._open.discard(name)
-        self._sizes[name] = size
-        return size
-
-    def _root_fields(self, selections: SelectionSetNode, seen: frozenset[str]) -> int:
-        count = 0
-        for selection in selections.selections:
-            match selection:
-                case FieldNode():
-                    count += 1
-                case InlineFragmentNode():
-                    count += self._root_fields(selection.selection_set, seen)
-                case FragmentSpreadNode(name=name) if name.value in self._fragments and name.value not in seen:
-                    fragment = self._fragments[name.value]
-                    count += self._root_fields(fragment.selection_set, seen | {name.value})
-                case _:
-                    pass
-        return count
-
-
-class _RefuseUnstorableText(Visitor):
-    """Strings in a document that no database column takes."""
-
-    def enter_string_value(self, node: StringValueNode, *_: object) -> object:
-        """Looks at one."""
-        if is_unstorable(node.value):
-            raise coded(ErrorCode.BAD_USER_INPUT, "Strings must not contain NUL or half a surrogate pair.")
-        return SKIP
+    def _costly(
+        self, node: DocumentNode, operations: Mapping[str | None, OperationDefinitionNode]
+    ) -> frozenset[str | None]:
+        costs = {name: operation_cost(self._schema, node, operation, None) for name, operation in operations.items()}
+        return frozenset(name for name, cost in costs.items() if cost > COST_MAX)

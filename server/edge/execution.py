@@ -55,7 +55,7 @@ class Execution:
         if not isinstance(document, Document):
             return _refused(document, request_id)
         try:
-            return document, document.operation_type(operation.operation_name)
+            return document, document.operation_type(operation.operation_name, operation.variables)
         except GraphQLError as error:
             return _refused([error], request_id)
 

@@ -15,6 +15,8 @@ from server.edge.execution import Operation
 from server.edge.unstorable_text import holds_unstorable, may_be_unstorable
 
 OPERATION_NAME_LENGTH_MAX = 255
+JSON_DEPTH_MAX = 32
+"""Arrays and objects within each other, so that whatever walks or encodes a value stays shallow; inputs reach 8."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +55,33 @@ def read_get(parameters: QueryParams) -> Operation:
 def decoded(text: bytes) -> Any:
     """The JSON value, of which every text can be kept. Raises BadRequest."""
     try:
-        value = json.loads(text, parse_constant=_refuse_constant)
+        # JSON between systems is UTF-8; left to itself the parser would guess, and let through what is no text.
+        value = json.loads(text.decode("utf-8-sig"), parse_constant=_refuse_constant)
+    except UnicodeDecodeError:
+        raise BadRequest("The body is not JSON in UTF-8.") from None
     except (ValueError, RecursionError):
         # ValueError is also what a number of thousands of digits raises.
         raise BadRequest("The body is not JSON.") from None
+    if _nests_too_deeply(value):
+        raise BadRequest(f"The JSON nests more than {JSON_DEPTH_MAX} arrays and objects.")
     if may_be_unstorable(text) and holds_unstorable(value):
         raise BadRequest("Strings must not contain NUL or half a surrogate pair.")
     return value
+
+
+def _nests_too_deeply(value: object) -> bool:
+    level = [value]
+    for _ in range(JSON_DEPTH_MAX + 1):
+        inner: list[object] = []
+        for holder in level:
+            if isinstance(holder, dict):
+                inner.extend(member for member in holder.values() if isinstance(member, dict | list))
+            elif isinstance(holder, list):
+                inner.extend(member for member in holder if isinstance(member, dict | list))
+        if not inner:
+            return False
+        level = inner
+    return True
 
 
 def operation_of(members: object) -> Operation:

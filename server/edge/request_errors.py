@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterable
 from typing import Any, Final
 
-from graphql import GraphQLError
+from graphql import ArgumentNode, GraphQLError, ValueNode
 from graphql.error import GraphQLFormattedError
 
 from models.unavailable import DatabaseUnavailable
@@ -76,6 +76,10 @@ def _code_of(error: GraphQLError) -> ErrorCode:
         return ErrorCode(code)
     cause = error.original_error
     while isinstance(cause, GraphQLError):
+        if any(isinstance(node, ArgumentNode | ValueNode) for node in cause.nodes or ()):
+            # Arguments are only whole when their variables are known; what is wrong with them then has the path of
+            # their field, though nothing ran. Of our own raising, no error points into the document.
+            return ErrorCode.BAD_USER_INPUT
         code = (cause.extensions or {}).get("code")
         if isinstance(code, str) and code in ErrorCode.__members__:
             return ErrorCode(code)

@@ -20,12 +20,17 @@ def may_be_unstorable(json_text: bytes) -> bool:
 
 def holds_unstorable(value: object) -> bool:
     """Whether a decoded JSON value holds such text anywhere, in keys too."""
-    match value:
-        case str():
-            return is_unstorable(value)
-        case list():
-            return any(holds_unstorable(member) for member in value)
-        case dict():
-            return any(is_unstorable(key) or holds_unstorable(member) for key, member in value.items())
-        case _:
-            return False
+    waiting = [value]
+    while waiting:
+        match waiting.pop():
+            case str(text):
+                if is_unstorable(text):
+                    return True
+            case list(members):
+                waiting.extend(members)
+            case dict(members):
+                waiting.extend(members)
+                waiting.extend(members.values())
+            case _:
+                pass
+    return False

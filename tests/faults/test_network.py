@@ -21,7 +21,7 @@ from rules.ledger.outcomes import HoldEffect
 from server.postgres.embedded import EmbeddedPostgres
 from services.ledger import writer as writer_module
 from services.ledger.lane import LedgerUnavailable
-from services.ledger.queue import QUEUE_MAX
+from services.ledger.queue import ACCOUNT_MAX
 from services.ledger.writer import ANSWER_SECONDS_MAX, Writer
 from tests.faults.fare_loop import reserved_amount, the_commit, the_reserve
 from tests.faults.processes import processes_of, signal_all
@@ -328,7 +328,7 @@ async def test_what_piles_up_while_the_database_is_away_is_bounded_and_refused_a
         proxy.refuse()
         first = asyncio.create_task(cashier.reserve(account, 1))
         await asyncio.sleep(0.05)
-        asked = [asyncio.create_task(cashier.reserve(account, 1)) for _ in range(QUEUE_MAX + 200)]
+        asked = [asyncio.create_task(cashier.reserve(account, 1)) for _ in range(ACCOUNT_MAX + 200)]
         started = monotonic()
         await asyncio.sleep(0)
         await asyncio.sleep(0)
@@ -336,4 +336,4 @@ async def test_what_piles_up_while_the_database_is_away_is_bounded_and_refused_a
         assert sum(task.done() for task in asked) == 200
         assert monotonic() - started < NOISE_SECONDS
         outcomes = await asyncio.gather(first, *asked, return_exceptions=True)
-        assert len(of_kind(outcomes, LedgerUnavailable)) == QUEUE_MAX + 201
+        assert len(of_kind(outcomes, LedgerUnavailable)) == ACCOUNT_MAX + 201
