@@ -21,7 +21,8 @@ CREATE FUNCTION ledger_load_v1(
     OUT operations ledger_operation_v1[],
     OUT messages ledger_message_name_v1[]
 ) LANGUAGE plpgsql VOLATILE
-  SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
+  SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
+  SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     hold_names ledger_row_name_v1[] := wanted_holds;
     clock ledger_clock_v1;

@@ -17,7 +17,8 @@ CREATE FUNCTION ledger_write_v1(
     profiles ledger_profile_v1[],
     names ledger_text_name_v1[]
 ) RETURNS void LANGUAGE plpgsql VOLATILE
-  SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
+  SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
+  SET plan_cache_mode = force_generic_plan AS $$
 BEGIN
     UPDATE ledger_account a
        SET opened = n.opened, frozen = n.frozen, time_zone = n.time_zone, credit_limit = n.credit_limit,

@@ -71,7 +71,7 @@ def decoded(text: bytes) -> Any:
 
 def _nests_too_deeply(value: object) -> bool:
     level = [value]
-    for _ in range(JSON_DEPTH_MAX + 1):
+    for _ in range(JSON_DEPTH_MAX):
         inner: list[object] = []
         for holder in level:
             if isinstance(holder, dict):

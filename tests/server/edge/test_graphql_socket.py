@@ -23,6 +23,7 @@ from server.app import UVICORN_LIMITS, build_app
 from server.edge import graphql_socket
 from server.edge.configuration import FRAME_BYTES_MAX, Edge
 from server.edge.graphql_socket import OPERATION_ID_LENGTH_MAX, OPERATIONS_MAX, PROTOCOL
+from server.edge.http_requests import JSON_DEPTH_MAX
 from tests.resolvers.stage import ACCOUNT_ID, SECRET, SECRET_KEY, Stage, a_balance, a_hold
 
 PATIENCE_SECONDS = 10.0
@@ -281,6 +282,16 @@ BAD_MESSAGES: list[tuple[str | bytes, int]] = [
     ('"subscribe"', 4400),
     ("{", 4400),
     ("[" * 100_000, 4400),
+    *(
+        (f'{{"type": "{kind}", "id": "a", "payload": {"[" * depth}{inner}{"]" * depth}}}', 4400)
+        for kind, depth, inner in (
+            ("ping", JSON_DEPTH_MAX, "1"),
+            ("ping", 450, "1"),
+            ("ping", 900, "1"),
+            ("pong", 450, '"\\u0000"'),
+            ("subscribe", 450, '"\\u0000"'),
+        )
+    ),
     (b'{"type": "ping"}', 4400),
     ("{}", 4400),
     ('{"type": 5}', 4400),

@@ -13,6 +13,7 @@ from models.unavailable import DatabaseBusy, DatabaseUnreachable
 from rules.ledger.outcomes import HoldEffect
 from server.app import build_app
 from server.edge.configuration import BODY_BYTES_MAX, Edge
+from server.edge.http_requests import JSON_DEPTH_MAX
 from services.ledger.lane import LedgerUnavailable
 from tests.resolvers.stage import ACCOUNT_ID, ROOT_KEY, SECRET_KEY, Stage, a_balance, a_hold
 
@@ -114,6 +115,11 @@ async def test_a_refused_document_has_no_data_and_a_status_where_statuses_mean_s
         assert the_error(response)["extensions"]["code"] == "BAD_USER_INPUT"
 
 
+def _nested(depth: int, inner: bytes) -> bytes:
+    variables = b'{"a": ' + b"[" * (depth - 1) + inner + b"]" * (depth - 1) + b"}"
+    return b'{"query": "{ viewer { kind } }", "variables": ' + variables + b"}"
+
+
 BAD_BODIES: list[tuple[bytes, str]] = [
     (b"", "JSON"),
     (b"{", "JSON"),
@@ -139,6 +145,15 @@ BAD_BODIES: list[tuple[bytes, str]] = [
     (b'{"query": "{ viewer { kind } }", "variables": {"a": "\xff"}}', "JSON"),
     (b"[" * 100_000, "JSON"),
     (b'{"query":' + b'{"a":' * 100_000, "JSON"),
+    (b'{"query": "{ viewer { kind } }", "variables": {"a": "\xed\xa0\x80"}}', "UTF-8"),
+    (b'{"query": "{ viewer { kind } }", "variables": {"\xed\xb0\x80": 1}}', "UTF-8"),
+    (b'{"query": "{ viewer { kind } }", "variables": {"a": "\xc0\x80"}}', "UTF-8"),
+    ('{"query": "{ viewer { kind } }"}'.encode("utf-16"), "UTF-8"),
+    ('{"query": "{ viewer { kind } }"}'.encode("utf-16-le"), "JSON"),
+    ('{"query": "{ viewer { kind } }"}'.encode("utf-32"), "UTF-8"),
+    ('{"query": "{ viewer { kind } }"}'.encode("utf-32-be"), "JSON"),
+    *((_nested(depth, inner), "nests") for depth in (JSON_DEPTH_MAX, 300, 450) for inner in (b"1", b'"\\u0000"')),
+    (_nested(900, b'"\\u0000"'), "JSON"),
 ]
 
 
@@ -154,6 +169,21 @@ async def test_a_body_out_of_form_is_a_bad_request(
     error = the_error(response)
     assert error["extensions"]["code"] == "BAD_USER_INPUT"
     assert said in error["message"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\xef\xbb\xbf" + json.dumps({"query": VIEWER}).encode(),
+        _nested(JSON_DEPTH_MAX - 1, b"1"),
+        json.dumps({"query": VIEWER, "variables": {"a": [[]] * 5000}}).encode(),
+    ],
+    ids=["a byte order mark", "the greatest depth", "many arrays"],
+)
+async def test_json_within_the_bounds_is_taken(client: httpx.AsyncClient, body: bytes) -> None:
+    response = await client.post("/graphql", content=body, headers={"content-type": JSON})
+
+    assert response.json() == {"data": {"viewer": {"kind": "SECRET"}}}
 
 
 async def test_pairs_of_surrogates_are_text_like_any_other(client: httpx.AsyncClient) -> None:
@@ -302,6 +332,36 @@ async def test_what_nobody_expected_is_masked_and_logged_under_the_requests_id(
     assert "swordfish" not in response.text
     assert error["extensions"]["requestId"] in caplog.text
     assert "swordfish" in caplog.text
+
+
+@pytest.mark.parametrize("variables", [None, {}, {"a": None}])
+async def test_an_argument_that_its_variables_leave_incomplete_is_the_clients_mistake(
+    client: httpx.AsyncClient, stage: Stage, variables: dict[str, Any] | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    document = (
+        f'mutation ($a: Tokens) {{ reserve(input: {{idempotencyKey: "k", accountId: "{ACCOUNT_ID}", '
+        "work: {amount: $a}}) { __typename } }"
+    )
+
+    response = await post(client, document, variables=variables)
+
+    error = the_error(response)
+    assert error["extensions"]["code"] == "BAD_USER_INPUT"
+    assert "$a" in error["message"]
+    assert stage.fares.calls == []
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+async def test_an_operation_that_costs_too_much_reads_nothing(client: httpx.AsyncClient) -> None:
+    document = (
+        "query ($n: Int) { accounts(first: $n) { nodes { holds(first: $n) { nodes { captures { amount } } } } } }"
+    )
+
+    refused = await post(client, document, variables={"n": 100})
+
+    assert refused.status_code == 400
+    assert the_error(refused)["extensions"]["code"] == "QUERY_TOO_COMPLEX"
+    assert "`first`" in the_error(refused)["message"]
 
 
 async def test_a_value_that_cannot_be_shown_is_masked_too(client: httpx.AsyncClient, stage: Stage) -> None:

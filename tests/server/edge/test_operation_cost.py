@@ -64,7 +64,7 @@ HONEST = [
     page_of_accounts(100, "grants(first: 10) { nodes { id } } holds(first: 10) { nodes { id } }"),
     '{ account(id: "a") { balance { total } holds(first: 100) '
     "{ nodes { id captures { at lines { cost steps { label } } } } pageInfo { endCursor } } } }",
-    '{ account(id: "a") { entries(first: 100) { totalCount nodes { id spent } } grants(first: 100) { nodes { id } } } }',
+    '{ account(id: "a") { entries(first: 100) { totalCount nodes { id } } grants(first: 100) { nodes { id } } } }',
 ]
 
 COSTLY = [
