@@ -3,14 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 import signal
-import socket
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -20,14 +13,13 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.faults.processes import ROOT, processes_of, signal_all
+from tests.faults.processes import processes_of, signal_all
+from tests.faults.served import ANSWER_SECONDS_MAX, START_SECONDS_MAX, Server, served
 from tests.services.ledger.cashier import eventually
 
 CALLERS = 6
 ROUNDS_SHORT = 2
 ROUNDS_LONG = 25
-START_SECONDS_MAX = 60.0
-ANSWER_SECONDS_MAX = 30.0
 RETRY_SECONDS = 0.05
 
 OPEN = """mutation ($account: CreateAccountInput!) {
@@ -47,78 +39,6 @@ COMMIT = """mutation ($input: CommitInput!) {
   }
 }"""
 BALANCE = "query ($account: String!) { account(externalId: $account) { balance { version total held } } }"
-
-
-class Server:
-    """A server on a port and data directory of its own, started like a user's."""
-
-    def __init__(self, data_dir: Path, processes: int) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self._port = free.getsockname()[1]
-        self.data_dir = data_dir
-        self.url = f"http://127.0.0.1:{self._port}/graphql"
-        self._environment = {
-            "PATH": os.environ["PATH"],
-            "PORT": str(self._port),
-            "FAREBOX_DATA_DIR": str(data_dir),
-            "WEB_CONCURRENCY": str(processes),
-        }
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        log = self.data_dir.with_suffix(".log").open("ab")
-        with log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "server", "serve"], cwd=ROOT, env=self._environment, stdout=log, stderr=log
-            )
-
-    async def is_ready(self) -> None:
-        async with httpx.AsyncClient() as client:
-
-            async def ready() -> bool:
-                assert self._process is not None
-                assert self._process.poll() is None, self.log
-                try:
-                    answer = await client.get(self.url.replace("/graphql", "/readyz"), timeout=ANSWER_SECONDS_MAX)
-                except httpx.TransportError:
-                    return False
-                return answer.status_code == 200
-
-            await eventually(ready, within_seconds=START_SECONDS_MAX, what="the server is ready")
-
-    def end(self, number: signal.Signals) -> int:
-        assert self._process is not None
-        self._process.send_signal(number)
-        return self._process.wait(START_SECONDS_MAX)
-
-    def audit(self) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "server", "audit"],
-            cwd=ROOT,
-            env=self._environment,
-            capture_output=True,
-            text=True,
-            timeout=START_SECONDS_MAX,
-            check=False,
-        )
-
-    @property
-    def key(self) -> str:
-        return str(json.loads((self.data_dir / "demo-keys.json").read_text())["node-studio"]["secretKey"])
-
-    @property
-    def log(self) -> str:
-        return self.data_dir.with_suffix(".log").read_text(errors="replace")[-4_000:]
-
-
-@contextmanager
-def served(data_dir: Path, processes: int) -> Iterator[Server]:
-    server = Server(data_dir, processes)
-    server.start()
-    try:
-        yield server
-    finally:
-        server.end(signal.SIGTERM)
 
 
 @dataclass(slots=True)

@@ -1,0 +1,77 @@
+"""Every subscriber sees every change, whichever process made it: over real sockets, on two server processes."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import httpx
+from gql import Client, GraphQLRequest
+from gql.transport.websockets import WebsocketsTransport
+
+from tests.faults.served import ANSWER_SECONDS_MAX, Server, served
+from tests.services.ledger.cashier import eventually
+
+SOCKETS = 8
+"""Enough that both processes have some; the kernel shares connections out."""
+
+CHARGES = 20
+CONVERGENCE_SECONDS_MAX = 10.0
+"""The promise is three seconds; a busy machine is no fault."""
+
+OPEN = """mutation {
+  createAccount(input: {externalId: "rider", name: "Rider"}) { ... on AccountSuccess { account { id } } }
+}"""
+CHARGE = """mutation ($key: String!) {
+  charge(input: {idempotencyKey: $key, accountExternalId: "rider", work: {amount: "1"}}) {
+    ... on CommitSuccess { balance { version } } ... on Problem { message }
+  }
+}"""
+BALANCE = "subscription ($account: ID!) { balance(accountId: $account) { version asOf available } }"
+
+
+async def ask(server: Server, document: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
+    # A connection for each request, so that requests reach both processes.
+    async with httpx.AsyncClient(timeout=ANSWER_SECONDS_MAX) as client:
+        answer = await client.post(
+            server.url,
+            json={"query": document, "variables": variables or {}},
+            headers={"Authorization": f"Bearer {server.key}"},
+        )
+    body = answer.json()
+    assert "errors" not in body, body
+    (result,) = body["data"].values()
+    return dict(result)
+
+
+async def watch(server: Server, account: str, seen: list[tuple[int, str]], until: int) -> None:
+    transport = WebsocketsTransport(
+        url=server.url.replace("http://", "ws://"), init_payload={"authorization": f"Bearer {server.key}"}
+    )
+    async with Client(transport=transport) as session:
+        async for event in session.subscribe(GraphQLRequest(BALANCE, variable_values={"account": account})):
+            balance = event["balance"]
+            seen.append((balance["version"], balance["asOf"]))
+            if balance["version"] >= until:
+                assert balance["available"] == str(50 - CHARGES)
+                return
+
+
+async def test_subscribers_of_both_processes_see_the_last_of_many_charges_and_only_rising(tmp_path: Path) -> None:
+    with served(tmp_path / "data", processes=2) as server:
+        await server.is_ready()
+        account = (await ask(server, OPEN))["account"]["id"]
+        last = 1 + 2 * CHARGES  # The trial grant, then HOLD and CAPTURE of each charge.
+        seen: list[list[tuple[int, str]]] = [[] for _ in range(SOCKETS)]
+        async with asyncio.TaskGroup() as group, asyncio.timeout(ANSWER_SECONDS_MAX + CONVERGENCE_SECONDS_MAX):
+            for events in seen:
+                group.create_task(watch(server, account, events, last))
+            await eventually(lambda: all(seen), what="everyone has the first snapshot")
+            for number in range(CHARGES):
+                assert "balance" in await ask(server, CHARGE, {"key": f"charge {number}"})
+
+        for events in seen:
+            assert events[0][0] == 1, "a snapshot comes first"
+            assert events == sorted(set(events)), "only ever rising"
+            assert events[-1][0] == last
