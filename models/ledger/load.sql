@@ -28,6 +28,7 @@ DECLARE
     clock ledger_clock_v1;
     due ledger_row_name_v1[];
     allocated ledger_row_name_v1[];
+    any_due boolean;
 BEGIN
     IF cardinality(openings) > 0 THEN
         INSERT INTO ledger_account (account_id, tenant_id, created_at, last_at)
@@ -45,28 +46,32 @@ BEGIN
                          a.last_at)::ledger_account_v1),
            array_agg(ROW(a.account_id,
                          greatest(clock_timestamp() + t.clock_offset_micros * interval '1 microsecond', a.last_at),
-                         NULL)::ledger_clock_v1)
-      INTO accounts, clocks
+                         NULL)::ledger_clock_v1),
+           bool_or(a.due_at <= greatest(clock_timestamp() + t.clock_offset_micros * interval '1 microsecond',
+                                        a.last_at))
+      INTO accounts, clocks, any_due
       FROM ledger_account a JOIN tenant t ON t.id = a.tenant_id
      WHERE a.account_id = ANY (account_ids);
 
     -- What is due, for the few accounts that have something due.
-    FOR clock IN
-        SELECT c.account_id, c.observed_at, c.next_due_at
-          FROM unnest(clocks) c JOIN ledger_account a ON a.account_id = c.account_id
-         WHERE a.due_at <= c.observed_at
-    LOOP
-        SELECT array_agg(ROW(d.account_id, d.hold_id)::ledger_row_name_v1) INTO due FROM (
-            SELECT h.account_id, h.hold_id FROM hold h
-             WHERE h.account_id = clock.account_id AND h.open AND h.expires_at <= clock.observed_at
-             ORDER BY h.expires_at, h.hold_id LIMIT due_holds_max) d;
-        SELECT h.expires_at INTO clock.next_due_at FROM hold h
-         WHERE h.account_id = clock.account_id AND h.open
-         ORDER BY h.expires_at, h.hold_id OFFSET coalesce(cardinality(due), 0) LIMIT 1;
-        hold_names := hold_names || coalesce(due, '{}');
-        clocks := array(SELECT CASE WHEN c.account_id = clock.account_id THEN clock ELSE c END
-                          FROM unnest(clocks) c);
-    END LOOP;
+    IF any_due THEN
+        FOR clock IN
+            SELECT c.account_id, c.observed_at, c.next_due_at
+              FROM unnest(clocks) c JOIN ledger_account a ON a.account_id = c.account_id
+             WHERE a.due_at <= c.observed_at
+        LOOP
+            SELECT array_agg(ROW(d.account_id, d.hold_id)::ledger_row_name_v1) INTO due FROM (
+                SELECT h.account_id, h.hold_id FROM hold h
+                 WHERE h.account_id = clock.account_id AND h.open AND h.expires_at <= clock.observed_at
+                 ORDER BY h.expires_at, h.hold_id LIMIT due_holds_max) d;
+            SELECT h.expires_at INTO clock.next_due_at FROM hold h
+             WHERE h.account_id = clock.account_id AND h.open
+             ORDER BY h.expires_at, h.hold_id OFFSET coalesce(cardinality(due), 0) LIMIT 1;
+            hold_names := hold_names || coalesce(due, '{}');
+            clocks := array(SELECT CASE WHEN c.account_id = clock.account_id THEN clock ELSE c END
+                              FROM unnest(clocks) c);
+        END LOOP;
+    END IF;
 
     IF cardinality(wanted_keys) > 0 THEN
         SELECT array_agg(ROW(o.account_id, o.mutation, o.key, o.tenant_id, o.fingerprint, o.at, o.hold_id, o.grant_id,
@@ -107,18 +112,28 @@ BEGIN
           JOIN captured_line l ON l.account_id = n.account_id AND l.hold_id = n.local_id;
     END IF;
 
-    SELECT array_agg(ROW(g.account_id, g.grant_id, g.tenant_id, g.source, g.source_ref, g.granted, g.remaining, g.held,
-                         g.spent, g.settled, g.moved, g.transferred, g.expired, g.revoked, g.ended, g.grace, g.priority, g.expires_at,
-                         g.created_at, g.member_id, g.project, g.parent_id, g.paid_minor_units, g.paid_currency,
-                         g.note)::ledger_grant_v1)
-      INTO grants
-      FROM (SELECT g.account_id, g.grant_id FROM token_grant g WHERE g.account_id = ANY (account_ids) AND g.open
-            UNION SELECT n.account_id, n.local_id FROM unnest(wanted_grants) n
-            UNION SELECT n.account_id, n.local_id FROM unnest(allocated) n
-            UNION SELECT o.account_id, o.grant_id FROM unnest(operations) o WHERE o.grant_id IS NOT NULL
-            UNION SELECT r.account_id, g.grant_id FROM unnest(wanted_refs) r
-                    JOIN token_grant g ON g.account_id = r.account_id AND g.source_ref = r.text) n
-      JOIN token_grant g ON g.account_id = n.account_id AND g.grant_id = n.grant_id;
+    -- Most batches name no grant: then the open ones are all there is to load.
+    IF allocated IS NULL AND operations IS NULL AND cardinality(wanted_grants) = 0 AND cardinality(wanted_refs) = 0 THEN
+        SELECT array_agg(ROW(g.account_id, g.grant_id, g.tenant_id, g.source, g.source_ref, g.granted, g.remaining, g.held,
+                             g.spent, g.settled, g.moved, g.transferred, g.expired, g.revoked, g.ended, g.grace, g.priority, g.expires_at,
+                             g.created_at, g.member_id, g.project, g.parent_id, g.paid_minor_units, g.paid_currency,
+                             g.note)::ledger_grant_v1)
+          INTO grants
+          FROM token_grant g WHERE g.account_id = ANY (account_ids) AND g.open;
+    ELSE
+        SELECT array_agg(ROW(g.account_id, g.grant_id, g.tenant_id, g.source, g.source_ref, g.granted, g.remaining, g.held,
+                             g.spent, g.settled, g.moved, g.transferred, g.expired, g.revoked, g.ended, g.grace, g.priority, g.expires_at,
+                             g.created_at, g.member_id, g.project, g.parent_id, g.paid_minor_units, g.paid_currency,
+                             g.note)::ledger_grant_v1)
+          INTO grants
+          FROM (SELECT g.account_id, g.grant_id FROM token_grant g WHERE g.account_id = ANY (account_ids) AND g.open
+                UNION SELECT n.account_id, n.local_id FROM unnest(wanted_grants) n
+                UNION SELECT n.account_id, n.local_id FROM unnest(allocated) n
+                UNION SELECT o.account_id, o.grant_id FROM unnest(operations) o WHERE o.grant_id IS NOT NULL
+                UNION SELECT r.account_id, g.grant_id FROM unnest(wanted_refs) r
+                        JOIN token_grant g ON g.account_id = r.account_id AND g.source_ref = r.text) n
+          JOIN token_grant g ON g.account_id = n.account_id AND g.grant_id = n.grant_id;
+    END IF;
 
     IF cardinality(wanted_messages) > 0 THEN
         SELECT array_agg(ROW(i.account_id, i.origin, i.message_id)::ledger_message_name_v1)

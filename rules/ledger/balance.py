@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from rules.ledger.kinds import BalanceLevel
@@ -13,8 +13,7 @@ LOW_BALANCE_PERCENT = 20
 """Below this share of the mark an account is low on tokens, unless it is set otherwise."""
 
 
-@dataclass(frozen=True, slots=True)
-class BalanceSnapshot:
+class BalanceSnapshot(NamedTuple):
     """An account's balance at one version. Amounts in micro-tokens; snapshots are ordered by (version, as_of)."""
 
     account_id: UUID

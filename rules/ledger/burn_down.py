@@ -6,8 +6,8 @@ then the oldest. Product rule "burn order".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from rules.ledger.state import AccountState, Allocation, Grant
@@ -16,8 +16,7 @@ from rules.pricing.tokens import MAX_MICROS
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Spender:
+class Spender(NamedTuple):
     """For whom tokens are spent: decides which assigned grants may be used, and that they go first."""
 
     member_id: UUID | None = None

@@ -7,9 +7,9 @@ the chain still holds. The layout is reproduced in SQL by the audit, byte for by
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from struct import Struct
+from typing import NamedTuple
 from uuid import UUID
 
 from rules.ledger.kinds import EntryKind
@@ -20,12 +20,12 @@ _NUMBERS = Struct(">11q")
 _LENGTH = Struct(">i")
 _ABSENT = _LENGTH.pack(-1)
 _NO_MEMBER = bytes(16)
+_KIND_TEXTS = {kind: _LENGTH.pack(len(kind)) + kind.encode() for kind in EntryKind}
 _LAYOUT = b"\x01"
 """Names what follows it, so that a later layout can cover more and the chain goes on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One fact of an account. Changes are in micro-tokens and cover the whole account; the signs are product.md's."""
 
     account_id: UUID
@@ -91,7 +91,7 @@ def chained_hash(
         + tenant_id.bytes
         + account_id.bytes
         + _NUMBERS.pack(*numbers)
-        + _text(kind)
+        + _KIND_TEXTS[kind]
         + (member_id.bytes if member_id is not None else _NO_MEMBER)
         + _text(project)
         + _text(model)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from rules.ledger.balance import BalanceSnapshot
 from rules.ledger.refusals import (
@@ -20,8 +21,7 @@ from rules.ledger.state import Account, Grant, Hold
 from rules.pricing.refusals import InvalidInput, InvalidParams, UnknownModel
 
 
-@dataclass(frozen=True, slots=True)
-class HoldEffect:
+class HoldEffect(NamedTuple):
     """A hold as it stands, and what this command captured or gave back of it."""
 
     hold: Hold

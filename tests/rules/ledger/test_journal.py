@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from dataclasses import FrozenInstanceError, replace
 from datetime import timedelta
 
 import pytest
@@ -59,7 +58,7 @@ def test_has_an_entry_of_every_kind_but_those_that_other_operations_write() -> N
 
 
 def test_an_entry_cannot_be_changed() -> None:
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):
         an_account(tokens=1).entries[0].total_change = 2  # type: ignore[misc]
 
 
@@ -132,7 +131,7 @@ def test_each_hash_covers_the_entry_and_the_hash_before() -> None:
 def test_whoever_changes_a_fact_breaks_the_chain(forgery: dict[str, object]) -> None:
     bench = a_lively_account()
     index = len(bench.entries) // 2
-    bench.entries[index] = replace(bench.entries[index], **forgery)  # type: ignore[arg-type]
+    bench.entries[index] = bench.entries[index]._replace(**forgery)  # type: ignore[arg-type]
     with pytest.raises(AssertionError):
         Watch().check(bench.shelf, bench.now + timedelta(days=1))
 
@@ -143,7 +142,7 @@ def test_of_free_text_the_hash_covers_only_a_salted_digest() -> None:
     entry = bench.entries[-1]
     assert entry.text_digest == digest_of_text(b"salt", None, "the provider was down")
     assert entry.text_digest != digest_of_text(b"pepper", None, "the provider was down")
-    erased = replace(entry, note=None, ref=None, text_salt=b"")
+    erased = entry._replace(note=None, ref=None, text_salt=b"")
     assert the_hash_written_out(bench.entries[-2].hash, erased) == entry.hash
 
 
