@@ -50,20 +50,19 @@ class Decided:
     outcomes: list[LedgerOutcome | None]
     changed: list[tuple[UUID, int]]
     """(account, version) of every account that has new entries."""
-    wrote: bool
 
 
 async def run_batch(connection: asyncpg.Connection, submissions: Sequence[Submission]) -> Decided:
     """Loads, decides and writes, inside the transaction that is open on the connection."""
     accounts = await _load(connection, submissions)
     outcomes = [_decide(accounts.get(submission.account_id), submission) for submission in submissions]
-    written = await _write(connection, accounts.values())
+    await _write(connection, accounts.values())
     changed = [
         (loaded.state.account.account_id, loaded.state.account.version)
         for loaded in accounts.values()
         if loaded.state.entries
     ]
-    return Decided(outcomes, changed, written)
+    return Decided(outcomes, changed)
 
 
 async def _load(connection: asyncpg.Connection, submissions: Sequence[Submission]) -> dict[UUID, LoadedAccount]:
@@ -183,16 +182,15 @@ def _decide(account: LoadedAccount | None, submission: Submission) -> LedgerOutc
     return outcome
 
 
-async def _write(connection: asyncpg.Connection, accounts: Collection[LoadedAccount]) -> bool:
+async def _write(connection: asyncpg.Connection, accounts: Collection[LoadedAccount]) -> None:
     """One call for everything that changed; none at all when nothing did."""
     changed = [loaded for loaded in accounts if loaded.state.account_changed or loaded.name is not None]
     if not changed:
-        return False
+        return
     columns: list[list[rows.Row]] = [[] for _ in range(WRITTEN_COLUMNS)]
     for loaded in changed:
         _collect(loaded, columns)
     await connection.fetchval(WRITE, *columns)
-    return True
 
 
 def _collect(loaded: LoadedAccount, columns: list[list[rows.Row]]) -> None:
