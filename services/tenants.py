@@ -66,11 +66,6 @@ class Tenants:
             # The slug is the only thing here that another tenant can have.
             return InvalidInput("slug", "is another tenant's already")
 
-    async def count(self) -> int:
-        """How many tenants there are on this server."""
-        async with self._database.administration():
-            return await Tenant.all().count()
-
     async def _insert(self, slug: str, name: str, mode: TenantMode, source: str, book: PriceBook) -> CreatedTenant:
         async with self._database.administration() as connection:
             now: datetime = await connection.fetchval(statement("read_clock"))

@@ -69,7 +69,6 @@ async def test_a_slug_is_given_once_also_when_several_ask_at_once(database: Data
     assert [answer.field for answer in refused] == ["slug"] * 3
     async with database.administration():
         assert await Tenant.all().count() == await ApiKey.all().count() == await PriceBookVersion.all().count() == 1
-    assert await tenants.count() == 1
 
 
 @pytest.mark.parametrize(
@@ -103,7 +102,8 @@ async def test_a_price_book_is_one_of_those_that_are_there(tenants: Tenants, pri
 async def test_a_shipped_price_book_with_faults_makes_no_tenant(database: Database, tenants: Tenants) -> None:
     with pytest.raises(PriceBookUnreadable, match="broken"):
         await tenants.create_tenant(slug="a", name="A", mode=TenantMode.LIVE, price_book="broken")
-    assert await tenants.count() == 0
+    async with database.administration():
+        assert await Tenant.all().count() == 0
 
 
 def test_the_shipped_books_are_those_of_the_repository() -> None:
