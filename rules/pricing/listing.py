@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from rules.pricing.price_book import Price, PriceBook
-from rules.pricing.suggestions import folded
+from rules.pricing.suggestions import folded, resembles
 
 
 def search(
@@ -20,11 +20,11 @@ def search(
 ) -> tuple[Price, ...]:
     """The prices, in the book's order, that meet every filter given.
 
-    `text` is found in model or name whatever its case and punctuation. Nothing but punctuation finds nothing; an empty
-    text finds everything.
+    `text` is found in model or name, in any of its languages, whatever its case and punctuation; where it is found
+    nowhere, prices that differ from it by typing errors are shown. Nothing but punctuation finds nothing; an empty text
+    finds everything.
     """
-    wanted = folded(text) if text and text.strip() else None
-    return tuple(
+    prices = tuple(
         price
         for price in book.prices
         if (category is None or price.category == category)
@@ -32,8 +32,12 @@ def search(
         and (tier is None or price.tier == tier)
         and (premium is None or price.premium == premium)
         and (models is None or price.model in models)
-        and (wanted is None or _found(wanted, price))
     )
+    if not text or not text.strip():
+        return prices
+    wanted = folded(text)
+    found = tuple(price for price in prices if _found(wanted, price))
+    return found or tuple(price for price in prices if resembles(price, text))
 
 
 def _same(provider: str | None, wanted: str) -> bool:
@@ -41,4 +45,5 @@ def _same(provider: str | None, wanted: str) -> bool:
 
 
 def _found(wanted: str, price: Price) -> bool:
-    return bool(wanted) and (wanted in folded(price.model) or wanted in folded(price.name))
+    texts = (price.model, price.name, *price.names.values())
+    return bool(wanted) and any(wanted in folded(text) for text in texts)

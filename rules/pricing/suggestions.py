@@ -12,6 +12,8 @@ MAX_COMPARED_CHARACTERS = 100
 """Longer texts are cut: nobody's typing error is that long, and the work stays bounded."""
 
 _LEAST_LIKENESS_PERCENT = 40
+_TYPING_ERRORS_PERCENT = 60
+"""A letter wrong, missing or exchanged touches two or three pairs of neighbours: this much stays of short names."""
 
 
 def folded(text: str) -> str:
@@ -30,6 +32,12 @@ def suggest_models(book: PriceBook, text: str) -> tuple[str, ...]:
     return tuple(model for _, model in ranked[:MAX_SUGGESTIONS])
 
 
+def resembles(price: Price, text: str) -> bool:
+    """Whether a text is the price's model or name but for a typing error or two, or an unfinished one."""
+    wanted = folded(text)
+    return bool(wanted) and _likeness(wanted, _pairs(wanted), price) >= _TYPING_ERRORS_PERCENT
+
+
 def _likeness(wanted: str, pairs: frozenset[str], price: Price) -> int:
     """In percent; 0 where it is too little to be worth telling."""
     best = max(_likeness_to(wanted, pairs, candidate) for candidate in _candidates(price))
@@ -39,6 +47,7 @@ def _likeness(wanted: str, pairs: frozenset[str], price: Price) -> int:
 def _candidates(price: Price) -> Iterator[str]:
     yield folded(price.model)
     yield folded(price.name)
+    yield from filter(None, [folded(name) for name in price.names.values()])
 
 
 def _likeness_to(wanted: str, pairs: frozenset[str], candidate: str) -> int:
