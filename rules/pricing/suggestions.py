@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
 
 from rules.pricing.price_book import Price, PriceBook
 
@@ -12,14 +11,17 @@ MAX_COMPARED_CHARACTERS = 100
 """Longer texts are cut: nobody's typing error is that long, and the work stays bounded."""
 
 _LEAST_LIKENESS_PERCENT = 40
-_TYPING_ERRORS_PERCENT = 60
-"""A letter wrong, missing or exchanged touches two or three pairs of neighbours: this much stays of short names."""
 
 
 def folded(text: str) -> str:
     """A text without case, accents, spaces and punctuation, cut to MAX_COMPARED_CHARACTERS."""
     decomposed = unicodedata.normalize("NFKD", text[:MAX_COMPARED_CHARACTERS]).casefold()
     return "".join(character for character in decomposed if character.isalnum())
+
+
+def names_of(price: Price) -> tuple[str, ...]:
+    """Everything that a price is called, which suggestions and search know it by."""
+    return (price.model, price.name, *(name for _, name in price.names_by_language))
 
 
 def suggest_models(book: PriceBook, text: str) -> tuple[str, ...]:
@@ -32,22 +34,11 @@ def suggest_models(book: PriceBook, text: str) -> tuple[str, ...]:
     return tuple(model for _, model in ranked[:MAX_SUGGESTIONS])
 
 
-def resembles(price: Price, text: str) -> bool:
-    """Whether a text is the price's model or name but for a typing error or two, or an unfinished one."""
-    wanted = folded(text)
-    return bool(wanted) and _likeness(wanted, _pairs(wanted), price) >= _TYPING_ERRORS_PERCENT
-
-
 def _likeness(wanted: str, pairs: frozenset[str], price: Price) -> int:
     """In percent; 0 where it is too little to be worth telling."""
-    best = max(_likeness_to(wanted, pairs, candidate) for candidate in _candidates(price))
+    candidates = filter(None, map(folded, names_of(price)))
+    best = max(_likeness_to(wanted, pairs, candidate) for candidate in candidates)
     return best if best >= _LEAST_LIKENESS_PERCENT else 0
-
-
-def _candidates(price: Price) -> Iterator[str]:
-    yield folded(price.model)
-    yield folded(price.name)
-    yield from filter(None, [folded(name) for name in price.names.values()])
 
 
 def _likeness_to(wanted: str, pairs: frozenset[str], candidate: str) -> int:
