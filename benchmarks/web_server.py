@@ -71,13 +71,21 @@ def _wait_for_an_answer(process: subprocess.Popen[bytes], port: int) -> None:
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RuntimeError(f"the web server ended with code {process.returncode} before it answered")
-        # The listener takes connections from the start, so only an answer tells that it serves.
-        with socket.create_connection((HOST, port), timeout=START_SECONDS_MAX) as connection:
-            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-            if connection.recv(64).startswith(b"HTTP/1.1 200"):
-                return
+        if _answers(port):
+            return
         time.sleep(_PAUSE_SECONDS)
     raise RuntimeError(f"the web server did not answer within {START_SECONDS_MAX:g} seconds")
+
+
+def _answers(port: int) -> bool:
+    """The listener takes connections from the start, so only an answer tells that the application serves."""
+    try:
+        with socket.create_connection((HOST, port), timeout=START_SECONDS_MAX) as connection:
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            return connection.recv(64).startswith(b"HTTP/1.1 200")
+    except OSError:
+        # The process ended with the connection in its queue; the caller finds out.
+        return False
 
 
 def main(application: str, listener: int) -> None:
