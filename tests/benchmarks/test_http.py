@@ -24,5 +24,5 @@ async def test_one_connection_asks_again_and_again_and_an_error_is_never_counted
 
 
 def test_a_server_that_does_not_start_is_told_at_once() -> None:
-    with pytest.raises(RuntimeError, match="ended with code 1"), web_server("benchmarks.web_server:no_such_app", {}):
+    with pytest.raises(RuntimeError, match="ended with code 3"), web_server("benchmarks.web_server:no_such_app", {}):
         pass
