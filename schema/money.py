@@ -5,6 +5,7 @@ from __future__ import annotations
 from rules.pricing import money as rules
 from rules.pricing import offers
 from schema.described import output
+from schema.names import LocalName, shown_names
 from schema.scalars import Long, Tokens
 from schema.words import PlanInterval
 
@@ -32,6 +33,8 @@ class Package:
     """Its name for programs, unique among the price book's packages."""
     name: str
     """What people call it."""
+    names: list[LocalName]
+    """What it is called in further languages; empty where the price book has none."""
     tokens: Tokens
     """How many tokens it buys."""
     bonus_tokens: Tokens
@@ -51,6 +54,8 @@ class Plan:
     """Its name for programs, unique among the price book's plans."""
     name: str
     """What people call it."""
+    names: list[LocalName]
+    """What it is called in further languages; empty where the price book has none."""
     tier: str | None
     """The plan tier that comes with it; null: none."""
     tokens: Tokens
@@ -80,6 +85,7 @@ def shown_package(package: offers.Package, currency: str) -> Package:
     return Package(
         id=package.id,
         name=package.name,
+        names=shown_names(package.names),
         tokens=Tokens(package.tokens_micros),
         bonus_tokens=Tokens(package.bonus_tokens_micros),
         price=shown_money(rules.Money(package.price_minor_units, currency)),
@@ -92,6 +98,7 @@ def shown_plan(plan: offers.Plan, currency: str) -> Plan:
     return Plan(
         id=plan.id,
         name=plan.name,
+        names=shown_names(plan.names),
         tier=plan.tier,
         tokens=Tokens(plan.tokens_micros),
         bonus_tokens=Tokens(plan.bonus_tokens_micros),

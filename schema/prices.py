@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 import strawberry
 
 from rules.ledger.records import Estimated, LineView
+from rules.pricing import combinations
 from rules.pricing import price_book as book_rules
 from rules.pricing.costs import CostStep as CostStepRecord
-from rules.pricing.dimensions import Dimension
+from rules.pricing.dimensions import Dimension, value_text
 from rules.pricing.money import TokenRate
 from schema.described import output
 from schema.money import Money, shown_money
+from schema.names import LocalName, shown_names
 from schema.problems import Problem
 from schema.reads import PublishedBook
 from schema.refusals import problem_of
@@ -31,6 +33,8 @@ class PriceBook:
     """From 1; an old hold keeps the version it was priced at."""
     name: str
     """What people call it."""
+    names: list[LocalName]
+    """What it is called in further languages; empty where it has none."""
     currency: str
     """ISO 4217, in lower case; what its packages and plans are sold in."""
     tiers: list[str]
@@ -60,6 +64,24 @@ class PriceDimension:
 
 
 @output
+class ExcludedChoices:
+    """Choices of one dimension."""
+
+    dimension: str
+    """The param's name."""
+    values: list[str]
+    """Those of its choices that are meant; of a boolean "true" or "false"."""
+
+
+@output
+class Exclusion:
+    """Choices that are not offered together: params that have one of the values in every dimension are refused."""
+
+    choices: list[ExcludedChoices]
+    """One for each dimension that matters."""
+
+
+@output
 class Price:
     """How one model's or tool's cost comes about."""
 
@@ -67,6 +89,8 @@ class Price:
     """The slug that lines name, unique in the price book: the name in lower case with hyphens ("dall-e-3")."""
     name: str
     """What people call it."""
+    names: list[LocalName]
+    """What it is called in further languages; empty where the price book has none."""
     category: str
     """What it makes, such as "image", "video" or "tool"."""
     provider: str | None
@@ -87,6 +111,8 @@ class Price:
     """The most tokens that one use can cost with any allowed params; null: nothing bounds it."""
     dimensions: list[PriceDimension]
     """The params that it depends on."""
+    not_allowed: list[Exclusion]
+    """Choices that cannot be had together; a calculator greys them out."""
 
 
 @output
@@ -167,6 +193,7 @@ def shown_book(published: PublishedBook) -> PriceBook:
         slug=book.slug,
         version=published.version,
         name=book.name,
+        names=shown_names(book.names),
         currency=book.currency,
         tiers=list(book.tiers),
         published_at=published.published_at,
@@ -179,6 +206,7 @@ def shown_price(price: book_rules.Price) -> Price:
     return Price(
         model=price.model,
         name=price.name,
+        names=shown_names(price.names),
         category=price.category,
         provider=price.provider,
         tier=price.tier,
@@ -189,6 +217,7 @@ def shown_price(price: book_rules.Price) -> Price:
         min_token_cost=Tokens(bounds.least_micros),
         max_token_cost=tokens_or_none(bounds.greatest_micros),
         dimensions=[_shown_dimension(dimension) for dimension in price.dimensions],
+        not_allowed=[_shown_exclusion(price.dimensions, exclusion) for exclusion in price.not_offered],
     )
 
 
@@ -238,4 +267,13 @@ def _shown_dimension(dimension: Dimension) -> PriceDimension:
         default=dimension.default_text,
         minimum=dimension.minimum_text,
         maximum=dimension.maximum_text,
+    )
+
+
+def _shown_exclusion(dimensions: Sequence[Dimension], exclusion: combinations.Exclusion) -> Exclusion:
+    return Exclusion(
+        choices=[
+            ExcludedChoices(dimension=dimensions[column].name, values=[value_text(value) for value in values])
+            for column, values in exclusion.choices
+        ]
     )
