@@ -82,5 +82,13 @@ class Context:
         return self.services.price_books
 
 
+class Asking(Protocol):
+    """However a request came in: GraphQL hands its resolvers an `Info`, a plain route a call of its own."""
+
+    @property
+    def context(self) -> Context:
+        """Who asks, and whom to call."""
+
+
 Info: TypeAlias = strawberry.Info[Context, None]
 """What Strawberry hands to the root fields."""

@@ -21,6 +21,7 @@ from server.edge.execution import Execution
 from server.edge.graphiql import graphiql_routes
 from server.edge.graphql_socket import GraphqlSocket
 from server.edge.graphql_view import GraphqlView
+from server.edge.plain_http import plain_routes
 from server.edge.schema_export import sdl_of
 from server.health import Readyz, healthz
 from server.root_key import load_root_key
@@ -75,6 +76,7 @@ def routes_of(services: ServedServices, edge: Edge) -> list[BaseRoute]:
         # Two routes on one path; a mount would answer a POST without the slash with a redirect.
         Route(GRAPHQL_PATH, GraphqlView(execution, services)),
         WebSocketRoute(GRAPHQL_PATH, GraphqlSocket(execution, services, edge).serve),
+        *plain_routes(services),
         Route("/healthz", healthz),
         Route("/readyz", Readyz(services).respond),
     ]
