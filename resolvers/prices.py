@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from operator import attrgetter
+from uuid import UUID
 
 import strawberry
 
@@ -15,11 +17,13 @@ from rules.ledger.refusals import NotFound
 from rules.ledger.requests import EstimateRequest, Work
 from rules.pricing import price_book as book_rules
 from rules.pricing.listing import search
+from rules.pricing.money import TokenRate, effective_rate
 from rules.pricing.refusals import InvalidInput
 from schema.connections import FIRST_MAX, Connection, connection, slice_of_names
 from schema.described import output
 from schema.inputs import EstimateInput, PriceFilter
 from schema.prices import Price, shown_estimate, shown_price
+from schema.reads import PublishedBook
 from schema.refusals import problem_of
 from schema.results import EstimateResult, EstimateSuccess
 from services.principal import Scope
@@ -88,7 +92,21 @@ class PriceQueries:
         published = await info.context.price_books.at_version(tenant_id, outcome.price_book_version)
         if published is None:
             raise LookupError(f"price book version {outcome.price_book_version} is gone")
-        return EstimateSuccess(estimate=shown_estimate(outcome, published))
+        return EstimateSuccess(
+            estimate=shown_estimate(outcome, published, _rate(info, tenant_id, account_id, published))
+        )
+
+
+def _rate(
+    info: Info, tenant_id: UUID, account_id: UUID | None, published: PublishedBook
+) -> Callable[[], Awaitable[TokenRate | None]]:
+    """Finds what the account's tokens are worth, when it is asked."""
+
+    async def rate() -> TokenRate | None:
+        paid = () if account_id is None else await info.context.reads.paid(tenant_id, account_id)
+        return effective_rate(paid, published.book.packages, published.book.currency)
+
+    return rate
 
 
 def _filtered(book: book_rules.PriceBook, given: PriceFilter | None) -> tuple[book_rules.Price, ...]:
@@ -100,6 +118,7 @@ def _filtered(book: book_rules.PriceBook, given: PriceFilter | None) -> tuple[bo
         category=given.category,
         provider=given.provider,
         tier=given.tier,
+        premium=given.premium,
         models=None if given.models is None else frozenset(given.models),
     )
 

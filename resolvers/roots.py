@@ -11,7 +11,9 @@ from resolvers.direct_calls import call_directly
 from resolvers.grants import GrantMutations
 from resolvers.holds import HoldMutations, HoldQueries
 from resolvers.live import LiveSubscriptions
+from resolvers.offers import OfferQueries
 from resolvers.prices import PriceQueries
+from resolvers.publishing import PublishingMutations, PublishingQueries
 from resolvers.tenants import TenantMutations
 from resolvers.viewer import ViewerQueries
 from schema.described import output
@@ -20,12 +22,12 @@ from schema.scalars import SCALARS
 
 
 @output
-class Query(ViewerQueries, PriceQueries, AccountQueries, HoldQueries):
+class Query(ViewerQueries, PriceQueries, OfferQueries, PublishingQueries, AccountQueries, HoldQueries):
     """What can be asked."""
 
 
 @output
-class Mutation(HoldMutations, AccountMutations, GrantMutations, TenantMutations):
+class Mutation(HoldMutations, AccountMutations, GrantMutations, PublishingMutations, TenantMutations):
     """What can be done. Every verb answers with one success or one problem."""
 
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
+
+import strawberry
 
 from rules.ledger.records import Estimated, LineView
 from rules.pricing import price_book as book_rules
 from rules.pricing.costs import CostStep as CostStepRecord
 from rules.pricing.dimensions import Dimension
+from rules.pricing.money import TokenRate
 from schema.described import output
+from schema.money import Money, shown_money
 from schema.problems import Problem
 from schema.reads import PublishedBook
 from schema.refusals import problem_of
-from schema.scalars import Tokens
+from schema.scalars import Tokens, tokens_or_none
 from schema.words import DimensionType, EstimateWarning, PricingType
 
 
@@ -140,6 +145,19 @@ class Estimate:
     """What a client should warn of although it would go through."""
     balance_after: Tokens | None
     """Tokens that would be available afterwards; null without an account, or when it would not go through."""
+    rate: strawberry.Private[Callable[[], Awaitable[TokenRate | None]]]
+
+    @strawberry.field
+    async def money(self) -> Money | None:
+        """What the total is in money, rounded up to the currency's minor unit.
+
+        At the rate that the account paid for the tokens that it has; where it paid nothing, or without an account, at
+        that of the price book's smallest package. Null where the book has no packages either. Looked up only when it is
+        selected.
+        """
+        rate = await self.rate()
+        money = None if rate is None else rate.money(self.total)
+        return None if money is None else shown_money(money)
 
 
 def shown_book(published: PublishedBook) -> PriceBook:
@@ -169,7 +187,7 @@ def shown_price(price: book_rules.Price) -> Price:
         pricing_type=price.pricing_type,
         token_cost=Tokens(bounds.first_micros),
         min_token_cost=Tokens(bounds.least_micros),
-        max_token_cost=_tokens_or_none(bounds.greatest_micros),
+        max_token_cost=tokens_or_none(bounds.greatest_micros),
         dimensions=[_shown_dimension(dimension) for dimension in price.dimensions],
     )
 
@@ -183,15 +201,17 @@ def shown_line(line: LineView) -> EstimateLine:
         unit_cost=Tokens(line.unit_cost),
         cost=Tokens(line.cost),
         min_cost=Tokens(line.min_cost),
-        max_cost=_tokens_or_none(line.max_cost),
+        max_cost=tokens_or_none(line.max_cost),
         pricing_type=line.pricing_type,
         price_book_version=line.price_book_version,
         steps=[_shown_step(step) for step in line.steps],
     )
 
 
-def shown_estimate(estimated: Estimated, published: PublishedBook) -> Estimate:
-    """An estimate as it is shown, with the version that it was priced at."""
+def shown_estimate(
+    estimated: Estimated, published: PublishedBook, rate: Callable[[], Awaitable[TokenRate | None]]
+) -> Estimate:
+    """An estimate as it is shown, with the version that it was priced at; `rate` finds what tokens are worth."""
     return Estimate(
         total=Tokens(estimated.total),
         lines=[shown_line(line) for line in estimated.lines],
@@ -200,7 +220,8 @@ def shown_estimate(estimated: Estimated, published: PublishedBook) -> Estimate:
         affordable=estimated.affordable,
         blockers=[problem_of(blocker) for blocker in estimated.blockers],
         warnings=list(estimated.warnings),
-        balance_after=_tokens_or_none(estimated.balance_after) if estimated.affordable else None,
+        balance_after=tokens_or_none(estimated.balance_after) if estimated.affordable else None,
+        rate=rate,
     )
 
 
@@ -218,7 +239,3 @@ def _shown_dimension(dimension: Dimension) -> PriceDimension:
         minimum=dimension.minimum_text,
         maximum=dimension.maximum_text,
     )
-
-
-def _tokens_or_none(micros: int | None) -> Tokens | None:
-    return None if micros is None else Tokens(micros)

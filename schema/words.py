@@ -15,6 +15,7 @@ from rules.ledger.kinds import BalanceLevel, EntryKind, GrantSource, HoldState, 
 from rules.ledger.records import EstimateWarning
 from rules.pricing.dimensions import DimensionType
 from rules.pricing.formulas import PricingType
+from rules.pricing.offers import PlanInterval
 from schema.described import word
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "GrantSource",
     "HoldState",
     "OverrunPolicy",
+    "PlanInterval",
     "PricingType",
     "ProblemCode",
     "TenantMode",
@@ -49,6 +51,7 @@ class ProblemCode(StrEnum):
     NOT_FOUND = "NOT_FOUND"
     INVALID_INPUT = "INVALID_INPUT"
     NOT_REFUNDABLE = "NOT_REFUNDABLE"
+    INVALID_PRICE_BOOK = "INVALID_PRICE_BOOK"
 
 
 word(
@@ -65,6 +68,7 @@ word(
         ProblemCode.NOT_FOUND: "There is no such thing in the credential's scope.",
         ProblemCode.INVALID_INPUT: "A field of the input is out of form or bounds.",
         ProblemCode.NOT_REFUNDABLE: "Less was captured than is asked back.",
+        ProblemCode.INVALID_PRICE_BOOK: "The text is no sound price book.",
     },
 )
 word(
@@ -73,6 +77,14 @@ word(
         PricingType.FLAT: "Every use costs the same.",
         PricingType.MATRIX: "A table over choices.",
         PricingType.FORMULA: "A base with surcharges, rates and multipliers.",
+    },
+)
+word(
+    PlanInterval,
+    {
+        PlanInterval.MONTH: "A calendar month, paid each.",
+        PlanInterval.YEAR: "A year, paid each.",
+        PlanInterval.ONE_TIME: "Once for each account, ever.",
     },
 )
 word(

@@ -19,7 +19,8 @@ from rules.pricing.refusals import InvalidInput
 from rules.pricing.toml import read_price_book
 from services.credentials import insert_api_key
 from services.names import fault_of_name
-from services.price_books import PriceBookUnreadable, insert_price_book
+from services.price_books import PriceBookUnreadable
+from services.publishing import insert_price_book
 from services.shipped_price_books import ShippedPriceBooks
 
 FIRST_KEY_NAME: Final = "First key"
