@@ -56,6 +56,7 @@ class ABook:
     book: PriceBook
     version: int = 3
     published_at: datetime = NOON
+    effective_at: datetime = NOON
 
 
 def a_balance(**changes: Any) -> BalanceSnapshot:
