@@ -41,6 +41,15 @@ class CreatedTenant:
     secret_key: str = field(repr=False)
 
 
+async def find_tenant(database: Database, slug: str) -> UUID | None:
+    """The id of the tenant of this slug, for the operator; None where there is none."""
+    if _fault_of_slug(slug) is not None:
+        return None
+    async with database.administration():
+        tenant = await Tenant.get_or_none(slug=slug)
+    return None if tenant is None else tenant.id
+
+
 class Tenants:
     """Creates tenants. For the root key alone; the caller has checked that."""
 
