@@ -19,6 +19,7 @@ from services.fares import Fares
 from services.grants import Grants
 from services.ledger.reads import AccountReading
 from services.live.hub import LiveHub
+from services.margin import Margins
 from services.principal import Principal
 from services.publishing import Publishing
 from services.tenant_clock import TenantClock
@@ -63,6 +64,10 @@ class Services(Protocol):
     @property
     def api_keys(self) -> Credentials:
         """Keys."""
+
+    @property
+    def margins(self) -> Margins:
+        """Margin reports."""
 
     @property
     def live(self) -> LiveHub[AccountReading]:

@@ -7,8 +7,8 @@ from datetime import datetime
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
-from rules.pricing.earnings import ModelEarnings
-from rules.pricing.money import Money, TokenRate, minor_unit_digits
+from rules.pricing.earnings import ModelEarnings, half_up, nearest_money
+from rules.pricing.money import TokenRate, minor_unit_digits
 from rules.pricing.replay import ModelReplay, Replay, by_difference
 from rules.pricing.tokens import MICROS
 from server.price_book_text import instant_text
@@ -107,22 +107,11 @@ def _margin_row(name: str, sums: ModelEarnings, rate: TokenRate) -> tuple[str, .
         name,
         f"{sums.uses:,}",
         tokens_text(sums.tokens_micros),
-        money_text(sums.revenue(rate), rate.currency),
-        UNKNOWN if cost is None else money_text(cost, rate.currency),
-        UNKNOWN if margin is None else money_text(margin, rate.currency),
+        _money(sums.revenue(rate), rate.currency),
+        UNKNOWN if cost is None else _money(cost, rate.currency),
+        UNKNOWN if margin is None else _money(margin, rate.currency),
         "" if percent is None else f"{_signed(percent, 1, plus=False)} %",
     )
-
-
-def money_text(minor_units: Fraction, currency: str) -> str:
-    """An exact amount rounded half up to a minor unit, as people read it."""
-    return Money(half_up(minor_units), currency).formatted
-
-
-def half_up(number: Fraction) -> int:
-    """The nearest whole number; of two equally near ones the one further from zero."""
-    rounded = (2 * abs(number) + 1) // 2
-    return -rounded if number < 0 else rounded
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -136,6 +125,10 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str
             for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
         ]
         yield "  ".join((first, *others)).rstrip()
+
+
+def _money(minor_units: Fraction, currency: str) -> str:
+    return nearest_money(minor_units, currency).formatted
 
 
 def _rate(rate: TokenRate) -> str:

@@ -9,7 +9,7 @@ from fractions import Fraction
 from rules.pricing.captured_work import CapturedWork
 from rules.pricing.dimensions import ParamFault, canonical_values, params_of_texts
 from rules.pricing.margins import provider_cost_micros
-from rules.pricing.money import TokenRate, minor_unit_digits
+from rules.pricing.money import Money, TokenRate, minor_unit_digits
 from rules.pricing.price_book import PriceBook
 from rules.pricing.tokens import MICROS
 
@@ -103,6 +103,17 @@ def _provider_cost(work: CapturedWork, book: PriceBook) -> int | None:
     if isinstance(values, ParamFault):
         return None
     return provider_cost_micros(book, price, values, work.count, work.cost)
+
+
+def nearest_money(minor_units: Fraction, currency: str) -> Money:
+    """An exact amount as money, to the nearest minor unit."""
+    return Money(half_up(minor_units), currency)
+
+
+def half_up(number: Fraction) -> int:
+    """The nearest whole number; of two equally near ones the one further from zero."""
+    rounded = (2 * abs(number) + 1) // 2
+    return -rounded if number < 0 else rounded
 
 
 @dataclass(frozen=True, slots=True)

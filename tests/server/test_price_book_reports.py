@@ -8,7 +8,6 @@ import io
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
-from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,7 @@ from rules.pricing.money import TokenRate
 from rules.pricing.replay import ModelReplay, Replay
 from rules.pricing.tokens import MICROS
 from server.cli import commands
-from server.price_book_report_text import half_up, margin_text, replay_text, table
+from server.price_book_report_text import margin_text, replay_text, table
 from server.price_book_reports import PROGRESS_STEPS, Progress
 from server.price_list.page import ShownBook, price_page
 from services.captured_work import Period
@@ -131,11 +130,6 @@ class TestMarginText:
         ]
         assert lines[6].split() == ["in", "all", "2", "9", "$0.09", "$0.03", "unknown"]
         assert "cost of 1 line is unknown" in lines[-1]
-
-
-@pytest.mark.parametrize(("number", "whole"), [("1/2", 1), ("-1/2", -1), ("3/2", 2), ("149/100", 1), ("0", 0)])
-def test_half_a_minor_unit_is_rounded_away_from_zero(number: str, whole: int) -> None:
-    assert half_up(Fraction(number)) == whole
 
 
 def test_columns_are_as_wide_as_what_is_in_them() -> None:

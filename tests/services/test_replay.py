@@ -9,13 +9,14 @@ from fractions import Fraction
 import pytest
 
 import services.captured_work
+import services.margin
 from models.database import Database
 from rules.ledger.kinds import OverrunPolicy
 from rules.pricing.earnings import NoRate
 from rules.pricing.price_book import PriceBook
 from rules.pricing.tokens import MICROS
 from rules.pricing.toml import read_price_book
-from services.margin import MarginReport, report_margin
+from services.margin import MarginReport, Margins, TooMuchWork, report_margin
 from services.replay import replay_work
 from tests.conftest import TenantBuilder
 from tests.services.ledger.cashier import held
@@ -186,6 +187,19 @@ class TestMargin:
         report = await self.report(shop)
 
         assert report.earnings.models["picture"].provider_cost(report.rate) == Fraction(24)
+
+    async def test_a_request_looks_at_so_many_lines_and_no_more(
+        self, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await shop.publish(a_sold_book())
+        await some_work(shop)
+        margins = Margins(shop.database)
+
+        within = await margins.report(shop.tenant_id, 30, "small")
+        assert isinstance(within, MarginReport)
+        assert within.earnings == (await self.report(shop, "small")).earnings
+        monkeypatch.setattr(services.margin, "REQUEST_LINES_MAX", 4)
+        assert await margins.report(shop.tenant_id, 30, "small") == TooMuchWork(5)
 
     async def test_without_a_rate_it_says_which_there_are(self, shop: Shop) -> None:
         assert await report_margin(shop.database, shop.tenant_id, 30) == NoRate(None, ())

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from rules.pricing.captured_work import CapturedWork
-from rules.pricing.earnings import Earnings, NoRate, package_rate
+from rules.pricing.earnings import Earnings, NoRate, half_up, package_rate
 from rules.pricing.money import TokenRate
 from rules.pricing.price_book import PriceBook
 from rules.pricing.tokens import MICROS
@@ -136,3 +136,8 @@ def test_without_packages_a_token_is_worth_what_the_book_says() -> None:
 
     assert package_rate(a_book("token_value = 0.01\n" + prices), None) == CENT_A_TOKEN
     assert package_rate(a_book(prices), None) == NoRate(None, ())
+
+
+@pytest.mark.parametrize(("number", "whole"), [("1/2", 1), ("-1/2", -1), ("3/2", 2), ("149/100", 1), ("0", 0)])
+def test_half_a_minor_unit_is_rounded_away_from_zero(number: str, whole: int) -> None:
+    assert half_up(Fraction(number)) == whole
