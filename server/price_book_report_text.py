@@ -83,7 +83,7 @@ def _not_priced(replay: Replay) -> Iterator[str]:
 def margin_text(report: MarginReport, tenant: str, package: str | None) -> Iterator[str]:
     """Tokens, revenue, provider cost and margin, model by model."""
     earnings, rate = report.earnings, report.rate
-    chosen = f"package {package}" if package is not None else "the smallest package, else the token's value"
+    chosen = f"package {package}" if package is not None else "the smallest package or the token value"
     yield (
         f"Margin of tenant {tenant}, {_period(report.period)}, at the rate of {chosen} of version {report.version} "
         f"({_rate(rate)} a token):"

@@ -132,6 +132,11 @@ def _row(price: Price, tiers: Sequence[str]) -> Markup:
     model = element(
         "td",
         element("span", price.name, class_="name"),
+        [
+            element("span", name, class_="also", lang=code)
+            for code, name in price.names_by_language
+            if name != price.name
+        ],
         element("code", price.model, class_="slug"),
         _marks(marks),
         class_="model",

@@ -17,6 +17,7 @@ target_margin_percent = 10
 [[prices]]
 name = "DALL·E 3"
 category = "image"
+names = { ru = "Далли 3", de = "DALL·E 3" }
 provider = "OpenAI"
 tier = "starter"
 premium = true

@@ -99,11 +99,18 @@ def test_every_link_leads_somewhere_on_the_page() -> None:
 def test_a_row_has_the_range_the_default_cost_the_marks_and_the_params() -> None:
     text = " ".join(a_page().text.split())
 
-    assert "DALL·E 3 dall-e-3 premium starter and above OpenAI \N{MIDDLE DOT} =1+1" in text
+    assert "DALL·E 3 Далли 3 dall-e-3 premium starter and above OpenAI \N{MIDDLE DOT} =1+1" in text
     assert "standard hd 1024x1024 5 9 1792x1024 \N{EM DASH} 1,300 5\N{EN DASH}1,300" in text
     assert "Painter painter pro quality fast , high" in text
     assert "inputTokens 1 or more tokens, must be given" in text
     assert "from 0.4004" in text
+
+
+def test_names_in_further_languages_are_marked_as_such_and_not_repeated() -> None:
+    html = price_page(ShownBook(a_book()))
+
+    assert '<span class="also" lang="ru">Далли 3</span>' in html
+    assert 'lang="de"' not in html
 
 
 def test_offers_have_their_price_and_that_of_a_token() -> None:
