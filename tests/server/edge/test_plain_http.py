@@ -161,6 +161,7 @@ class TestBalance:
     @pytest.mark.parametrize(("named", "status"), [("", 200), ("?account=alice", 200), ("?account=bob", 404)])
     async def test_a_key_of_one_account_sees_that_one_alone(self, stage: Stage, named: str, status: int) -> None:
         stage.credentials.known["alice's"] = replace(SECRET, account_id=ACCOUNT)
+        stage.reads.answers["balance"] = a_balance()
         async with a_client(stage, "alice's") as client:
             response = await client.get(f"{BALANCE}{named}")
 
