@@ -63,4 +63,5 @@ def _differ(before: Price, after: Price) -> bool:
 
 
 def _priced_by(price: Price) -> tuple[object, ...]:
-    return price.pricing, price.dimensions, price.bounds, price.rounding_unit_micros, price.rounds_at_end
+    rounding = price.rounding_unit_micros, price.rounds_at_end
+    return price.pricing, price.dimensions, price.exclusions, price.bounds, rounding

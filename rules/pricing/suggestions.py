@@ -21,7 +21,7 @@ def folded(text: str) -> str:
 
 def names_of(price: Price) -> tuple[str, ...]:
     """Everything that a price is called, which suggestions and search know it by."""
-    return price.model, price.name
+    return (price.model, price.name, *(name for _, name in price.names_by_language))
 
 
 def suggest_models(book: PriceBook, text: str) -> tuple[str, ...]:
@@ -36,7 +36,8 @@ def suggest_models(book: PriceBook, text: str) -> tuple[str, ...]:
 
 def _likeness(wanted: str, pairs: frozenset[str], price: Price) -> int:
     """In percent; 0 where it is too little to be worth telling."""
-    best = max(_likeness_to(wanted, pairs, folded(name)) for name in names_of(price))
+    candidates = filter(None, map(folded, names_of(price)))
+    best = max(_likeness_to(wanted, pairs, candidate) for candidate in candidates)
     return best if best >= _LEAST_LIKENESS_PERCENT else 0
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from decimal import Decimal
 from itertools import groupby
 from typing import Final
 from uuid import UUID
@@ -14,8 +13,7 @@ from rules.ledger.line_codec import decode_lines
 from rules.ledger.records import CaptureView, LineView
 from rules.ledger.state import CapturedLine, Hold
 from rules.pricing.costs import CostStep
-from rules.pricing.dimensions import DimensionType
-from rules.pricing.price_book import Price
+from rules.pricing.dimensions import params_of_texts
 from rules.pricing.rating import LineRequest, Priced, PricedLine, Purpose, price_lines
 from services.price_books import PriceBooks
 
@@ -90,25 +88,11 @@ async def _rated(
     """The line rated again; published versions never change, so what was priced once can be priced for ever."""
     published = await price_books.version(tenant_id, version)
     price = published.book.prices_by_model[model]
-    request = LineRequest(model, _params(price, json.loads(params_json)), count, ref)
+    request = LineRequest(model, params_of_texts(price.dimensions, json.loads(params_json)), count, ref)
     priced = price_lines(published.book, (request,), purpose=Purpose.ACTUAL)
     if not isinstance(priced, Priced):
         raise AssertionError(f"a line of {model} that was priced at version {version} no longer is")
     return priced.lines[0]
-
-
-def _params(price: Price, texts: Mapping[str, str]) -> dict[str, str | bool | Decimal]:
-    """Canonical texts back as params."""
-    params: dict[str, str | bool | Decimal] = {}
-    for dimension in price.dimensions:
-        text = texts.get(dimension.name)
-        if text is None:
-            continue
-        if dimension.numeric:
-            params[dimension.name] = Decimal(text)
-        else:
-            params[dimension.name] = text == "true" if dimension.type is DimensionType.BOOLEAN else text
-    return params
 
 
 def _view(rated: PricedLine, cost: int, version: int, difference: str) -> LineView:

@@ -113,3 +113,23 @@ def test_the_changes_lead_from_one_book_to_the_other(before: dict[str, int], aft
         assert reached[change.model] == change.before.first_micros != change.after.first_micros
         reached[change.model] = change.after.first_micros
     assert reached == {name: cost * MICROS for name, cost in after.items()}
+
+
+def test_a_combination_that_is_no_longer_offered_changes_the_price() -> None:
+    before = """
+        [[prices]]
+        name = "Reel"
+        category = "video"
+        dimensions = [
+          { name = "size", type = "choice", values = ["small", "wide"], default = "small" },
+          { name = "hd", type = "boolean", default = false },
+        ]
+        [prices.formula]
+        base = 1
+        surcharges = [
+          { dimension = "size", by = { small = 0, wide = 0 } },
+          { dimension = "hd", by = { true = 0, false = 0 } },
+        ]
+        """
+    after = before.replace("dimensions =", "not_allowed = [{ size = 'wide', hd = true }]\ndimensions =")
+    assert [change.model for change in changes(before, after).changed] == ["reel"]

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from rules.pricing.likeness import TWO_ERRORS_CHARACTERS
 from rules.pricing.listing import search
 from rules.pricing.price_book import Price
-from rules.pricing.suggestions import folded
-from tests.rules.pricing.books import a_shipped_book
+from rules.pricing.suggestions import folded, suggest_models
+from tests.rules.pricing.books import a_book, a_shipped_book
 
 BOOK = a_shipped_book("node-studio")
 
@@ -73,3 +73,23 @@ def test_every_name_is_found_with_any_one_letter_wrong(price: Price, data: st.Da
     whole = folded(typed)
     if len(whole) >= TWO_ERRORS_CHARACTERS:
         assert price in search(BOOK, typed)
+
+
+def test_text_is_found_in_names_of_every_language() -> None:
+    book = a_book(
+        """
+        [[prices]]
+        name = "Chat"
+        names = { ru = "Беседа", ja = "***" }
+        category = "text"
+        tokens = 1
+        [[prices]]
+        name = "Paint"
+        category = "image"
+        tokens = 1
+        """
+    )
+    assert [price.model for price in search(book, "бесед")] == ["chat"]
+    assert [price.model for price in search(book, "Беседда")] == ["chat"]
+    assert suggest_models(book, "беседа") == ("chat",)
+    assert suggest_models(book, "pain") == ("paint",)
