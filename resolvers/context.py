@@ -19,6 +19,7 @@ from services.fares import Fares
 from services.grants import Grants
 from services.ledger.reads import AccountReading
 from services.live.hub import LiveHub
+from services.margin import Margins
 from services.principal import Principal
 from services.publishing import Publishing
 from services.tenant_clock import TenantClock
@@ -65,6 +66,10 @@ class Services(Protocol):
         """Keys."""
 
     @property
+    def margins(self) -> Margins:
+        """Margin reports."""
+
+    @property
     def live(self) -> LiveHub[AccountReading]:
         """Live balances."""
 
@@ -85,6 +90,14 @@ class Context:
     def price_books(self) -> PriceBooks:
         """What holds and prices are shown with."""
         return self.services.price_books
+
+
+class Asking(Protocol):
+    """However a request came in: GraphQL hands its resolvers an `Info`, a plain route a call of its own."""
+
+    @property
+    def context(self) -> Context:
+        """Who asks, and whom to call."""
 
 
 Info: TypeAlias = strawberry.Info[Context, None]

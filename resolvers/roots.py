@@ -11,6 +11,7 @@ from resolvers.direct_calls import call_directly
 from resolvers.grants import GrantMutations
 from resolvers.holds import HoldMutations, HoldQueries
 from resolvers.live import LiveSubscriptions
+from resolvers.margin import MarginQueries
 from resolvers.offers import OfferQueries
 from resolvers.prices import PriceQueries
 from resolvers.publishing import PublishingMutations, PublishingQueries
@@ -22,7 +23,7 @@ from schema.scalars import SCALARS
 
 
 @output
-class Query(ViewerQueries, PriceQueries, OfferQueries, PublishingQueries, AccountQueries, HoldQueries):
+class Query(ViewerQueries, PriceQueries, OfferQueries, PublishingQueries, MarginQueries, AccountQueries, HoldQueries):
     """What can be asked."""
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from models.account import EXTERNAL_ID_LENGTH_MAX
-from resolvers.context import Info
+from resolvers.context import Asking
 from resolvers.errors import ErrorCode, coded
 from rules.identity import IdKind, PublicId, account_id_of, parse_public_id
 from rules.ledger.refusals import NotFound
@@ -25,7 +25,7 @@ _KEY_NEEDED = {
 }
 
 
-def principal_of(info: Info) -> Principal:
+def principal_of(info: Asking) -> Principal:
     """Who asks. Raises UNAUTHENTICATED without a credential."""
     principal = info.context.principal
     if principal is None:
@@ -37,7 +37,7 @@ def principal_of(info: Info) -> Principal:
     return principal
 
 
-def principal_with(info: Info, scope: Scope) -> Principal:
+def principal_with(info: Asking, scope: Scope) -> Principal:
     """Who asks, if the credential includes the scope. Raises UNAUTHENTICATED or FORBIDDEN."""
     principal = principal_of(info)
     if not principal.may(scope):
@@ -45,7 +45,7 @@ def principal_with(info: Info, scope: Scope) -> Principal:
     return principal
 
 
-def tenant_with(info: Info, scope: Scope) -> UUID:
+def tenant_with(info: Asking, scope: Scope) -> UUID:
     """The credential's tenant, if the credential includes the scope. Raises UNAUTHENTICATED or FORBIDDEN."""
     tenant_id = principal_with(info, scope).tenant_id
     if tenant_id is None:
@@ -73,6 +73,22 @@ def required_account(
     """The account that an input must name."""
     account = named_account(tenant_id, account_id, external_id)
     return InvalidInput("accountId", "give the account's id, or its externalId") if account is None else account
+
+
+def own_or_named_account(info: Asking, tenant_id: UUID, external_id: str | None) -> UUID | NotFound | InvalidInput:
+    """The account of a credential that has one; else the one of this external id, which then must be given.
+
+    Naming another account than the credential's own leads to NotFound, like one that never was.
+    """
+    own = principal_of(info).account_id
+    if external_id is None:
+        return (
+            InvalidInput("account", "The key has no account of its own: name one by its externalId.")
+            if own is None
+            else own
+        )
+    named = account_by_external_id(tenant_id, external_id)
+    return named if own is None or named == own else NotFound("account")
 
 
 def account_by_external_id(tenant_id: UUID, external_id: str) -> UUID | NotFound:

@@ -283,6 +283,16 @@ class AdvanceClockInput:
 
 
 @given
+class MarginInput:
+    """Of which work the margin is asked, and at which rate."""
+
+    days: int | None = 30
+    """How many days back, by the tenant's clock: 1 to 3660."""
+    package_id: str | None
+    """The package whose rate revenue is told at; absent: the smallest, else the price book's token value."""
+
+
+@given
 class PublishPriceBookInput:
     """A price book to publish, or to try."""
 

@@ -68,6 +68,10 @@ class PublishedBook(Protocol):
     def published_at(self) -> datetime:
         """When it was made, in UTC."""
 
+    @property
+    def effective_at(self) -> datetime:
+        """From when on it is in force, in UTC."""
+
 
 class PriceBookRecord(Protocol):
     """A version of a tenant's price book, without what is in it."""

@@ -11,6 +11,7 @@ from schema.accounts import Account
 from schema.balances import Balance, Grant
 from schema.described import output
 from schema.holds import Hold
+from schema.margin import Margin
 from schema.prices import Estimate, PriceBook
 from schema.problems import (
     AccountFrozen,
@@ -137,6 +138,14 @@ class AdvanceClockSuccess:
 
 
 @output
+class MarginSuccess:
+    """What work brought in and what it cost."""
+
+    margin: Margin
+    """The report."""
+
+
+@output
 class PublishPriceBookSuccess:
     """A version was made, or with `dryRun` could be: what it changes of the version that is in force before it."""
 
@@ -217,6 +226,10 @@ RevokeApiKeyResult: TypeAlias = Annotated[
 AdvanceClockResult: TypeAlias = Annotated[
     AdvanceClockSuccess | InvalidInput,
     strawberry.union("AdvanceClockResult", description="The tenant's new time, or why its clock was not moved."),
+]
+MarginResult: TypeAlias = Annotated[
+    MarginSuccess | InvalidInput,
+    strawberry.union("MarginResult", description="The margin, or why it is not told."),
 ]
 PublishPriceBookResult: TypeAlias = Annotated[
     PublishPriceBookSuccess | InvalidInput | InvalidPriceBook,

@@ -21,10 +21,13 @@ from server.edge.execution import Execution
 from server.edge.graphiql import graphiql_routes
 from server.edge.graphql_socket import GraphqlSocket
 from server.edge.graphql_view import GraphqlView
+from server.edge.plain_http import plain_routes
+from server.edge.price_pages import price_routes
 from server.edge.schema_export import sdl_of
 from server.health import Readyz, healthz
 from server.root_key import load_root_key
 from server.settings import Environment, InvalidSettings, Settings, read_settings
+from services.shipped_price_books import ShippedPriceBooks
 
 GRAPHQL_PATH: Final = "/graphql"
 
@@ -62,9 +65,9 @@ def build_app(services: ServedServices, edge: Edge) -> Starlette:
 
 
 def edge_of(settings: Settings) -> Edge:
-    """What is open at the edge: in production nothing that shows the schema."""
+    """What is open at the edge: in production nothing that shows the schema, and no demo."""
     development = settings.environment is Environment.DEVELOPMENT
-    return Edge(introspection=development, graphiql=development)
+    return Edge(introspection=development, graphiql=development, shipped_prices=development)
 
 
 def routes_of(services: ServedServices, edge: Edge) -> list[BaseRoute]:
@@ -75,6 +78,8 @@ def routes_of(services: ServedServices, edge: Edge) -> list[BaseRoute]:
         # Two routes on one path; a mount would answer a POST without the slash with a redirect.
         Route(GRAPHQL_PATH, GraphqlView(execution, services)),
         WebSocketRoute(GRAPHQL_PATH, GraphqlSocket(execution, services, edge).serve),
+        *plain_routes(services),
+        *price_routes(services, shipped=ShippedPriceBooks() if edge.shipped_prices else None),
         Route("/healthz", healthz),
         Route("/readyz", Readyz(services).respond),
     ]

@@ -16,6 +16,7 @@ from server.database_choice import existing_database, name_of_database, own_data
 from server.explanations import EXIT_CANNOT_START, EXIT_FINDINGS, one_clear_line
 from server.listener import PortUnavailable, listen
 from server.price_book_commands import price_book_commands
+from server.price_book_reports import add_reports
 from server.settings import Settings
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ commands = typer.Typer(
     # A pretty traceback shows local variables, and with them secrets.
     pretty_exceptions_enable=False,
 )
+add_reports(price_book_commands)
 commands.add_typer(price_book_commands, name="price-book")
 
 

@@ -23,6 +23,7 @@ from services.ledger.sweeper import Sweeper
 from services.ledger.writer import Writer
 from services.live.hub import LiveHub
 from services.live.postgres_bus import PostgresBus
+from services.margin import Margins
 from services.price_books import PriceBooks
 from services.publishing import Publishing
 from services.shipped_price_books import ShippedPriceBooks
@@ -51,6 +52,7 @@ class Services:
     reads: LedgerReads
     price_books: PriceBooks
     publishing: Publishing
+    margins: Margins
     tenants: Tenants
     clocks: TenantClock
     live: LiveHub[AccountReading]
@@ -110,6 +112,7 @@ async def open_services(dsn: str, *, root_key: str) -> AsyncIterator[Services]:
             reads=reads,
             price_books=price_books,
             publishing=Publishing(database, price_books),
+            margins=Margins(database),
             tenants=Tenants(database, ShippedPriceBooks()),
             clocks=TenantClock(database, writer, price_books),
             live=live,

@@ -39,6 +39,7 @@ def announcement(settings: Settings, listener: socket.socket, demo_tenants: Coll
     lines = [f"Farebox is ready ({settings.environment}).", "", f"  API        {address}/graphql"]
     if settings.environment is Environment.DEVELOPMENT:
         lines.append(f"  GraphiQL   {address}/")
+        lines.append(f"  prices     {address}/prices")
     if demo_tenants:
         lines.append(f"  demo keys  {keys}")
     if settings.root_key is None:

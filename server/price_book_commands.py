@@ -118,7 +118,7 @@ def list_versions(
 ) -> None:
     """Lists the versions of a tenant's price book, newest first; the one in force is marked."""
     part = Slice(LISTED_MAX, below)
-    page = _at_desk(tenant, lambda desk: desk.publishing.versions(desk.tenant_id, part))
+    page = work_at_desk(tenant, lambda desk: desk.publishing.versions(desk.tenant_id, part))
     for line in versions_text(page.rows):
         typer.echo(line)
     if page.has_more:
@@ -136,15 +136,24 @@ def _read(path: Path) -> tuple[str, PriceBook | Sequence[Fault]]:
 
 def _sound_source(path: Path) -> str:
     """The text of a sound price book; else its faults are told, and the command ends before it asks a database."""
+    return _sound(path)[0]
+
+
+def sound_book(path: Path) -> PriceBook:
+    """A sound price book; else its faults are told, and the command ends."""
+    return _sound(path)[1]
+
+
+def _sound(path: Path) -> tuple[str, PriceBook]:
     source, book = _read(path)
     if not isinstance(book, PriceBook):
         _tell_faults(path, book)
         raise typer.Exit(EXIT_FINDINGS)
-    return source
+    return source, book
 
 
 def _published(tenant: str, work: Callable[[Desk], Awaitable[Answer]], path: Path) -> Publication:
-    answer = _at_desk(tenant, work)
+    answer = work_at_desk(tenant, work)
     if isinstance(answer, InvalidPriceBook):
         _tell_faults(path, answer.faults)
         raise typer.Exit(EXIT_FINDINGS)
@@ -153,7 +162,8 @@ def _published(tenant: str, work: Callable[[Desk], Awaitable[Answer]], path: Pat
     return answer
 
 
-def _at_desk(tenant: str, work: Callable[[Desk], Awaitable[T]]) -> T:
+def work_at_desk(tenant: str, work: Callable[[Desk], Awaitable[T]]) -> T:
+    """Does the work for a tenant, or ends the command with one line that says why not."""
     with one_clear_line() as settings:
         from server.price_book_desk import at_desk  # noqa: PLC0415 - `check` and the help do without
 

@@ -16,10 +16,14 @@ FRAME_BYTES_MAX: Final = BODY_BYTES_MAX
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """What is open. `allowed_origins`: pages elsewhere that may use the API, such as "https://app.example.com"."""
+    """What is open. `allowed_origins`: pages elsewhere that may use the API, such as "https://app.example.com".
+
+    `shipped_prices`: whether the price books that come with the server are shown to everyone.
+    """
 
     introspection: bool
     graphiql: bool
+    shipped_prices: bool = False
     allowed_origins: frozenset[str] = frozenset()
 
 

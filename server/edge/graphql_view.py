@@ -11,7 +11,8 @@ from starlette.types import Receive, Scope, Send
 
 from resolvers.context import Context
 from resolvers.errors import ErrorCode
-from server.edge.configuration import ServedServices, bearer_key
+from server.edge.callers import CHALLENGE, caller_of
+from server.edge.configuration import ServedServices
 from server.edge.execution import Answer, Execution, Operation, refusal
 from server.edge.http_answers import GRAPHQL, JSON, respond, wanted_media_type
 from server.edge.http_requests import BadRequest, read_get, read_post
@@ -50,7 +51,7 @@ class GraphqlView:
             if request.method not in METHODS:
                 raise BadRequest("Use POST, or GET for queries.", status=405)
             operation = await read_post(request) if request.method == "POST" else read_get(request.query_params)
-            principal = await self._principal(request)
+            principal = await caller_of(request, self._services.credentials)
             answer = await self._answer(request, operation, principal, request_id)
         except BadRequest as bad:
             headers = _HEADERS.get(bad.status)
@@ -68,17 +69,6 @@ class GraphqlView:
             return respond(answer, media_type, request_id, status=500)
         return respond(answer, media_type, request_id)
 
-    async def _principal(self, request: Request) -> Principal | None:
-        authorization = request.headers.get("authorization")
-        if authorization is None:
-            return None
-        key = bearer_key(authorization)
-        principal = None if key is None else await self._services.credentials.authenticate(key)
-        if principal is None:
-            message = "The key is unknown, revoked or expired. Send `Authorization: Bearer <key>`."
-            raise BadRequest(message, status=401, code=ErrorCode.UNAUTHENTICATED)
-        return principal
-
     async def _answer(
         self, request: Request, operation: Operation, principal: Principal | None, request_id: str
     ) -> Answer:
@@ -94,7 +84,7 @@ class GraphqlView:
 
 
 _HEADERS = {
-    401: {"www-authenticate": 'Bearer realm="farebox"'},
+    401: CHALLENGE,
     405: {"allow": "POST"},
     503: {"retry-after": str(RETRY_AFTER_SECONDS)},
 }

@@ -21,7 +21,7 @@ def wanted_media_type(accept: str | None) -> str | None:
     """
     if accept is None or not accept.strip():
         return JSON
-    weights = _weights(accept)
+    weights = accept_weights(accept)
     named = [kind for kind in (GRAPHQL, JSON) if weights.get(kind, 0.0) > 0]
     if named:
         return max(named, key=lambda kind: weights[kind])
@@ -30,7 +30,8 @@ def wanted_media_type(accept: str | None) -> str | None:
     return None
 
 
-def _weights(accept: str) -> dict[str, float]:
+def accept_weights(accept: str) -> dict[str, float]:
+    """How much a client wants each media type of its Accept header, 0 to 1."""
     weights = {}
     for member in accept.split(",")[:_MEMBERS_MAX]:
         kind, *parameters = [part.strip().lower() for part in member.split(";")]

@@ -30,6 +30,11 @@ class BadRequest(Exception):
 
 async def read_post(request: Request) -> Operation:
     """The operation in a JSON body. Raises BadRequest, and ClientDisconnect when nobody waits any more."""
+    return operation_of(await read_json(request))
+
+
+async def read_json(request: Request) -> Any:
+    """The JSON value that a body is. Raises BadRequest, and ClientDisconnect when nobody waits any more."""
     kind, _, parameters = request.headers.get("content-type", "").partition(";")
     # Nothing else is taken: a form of another site could send any other type without the browser asking first.
     if kind.strip().lower() != "application/json":
@@ -37,7 +42,7 @@ async def read_post(request: Request) -> Operation:
     charset = parameters.strip().lower()
     if charset.startswith("charset=") and charset.removeprefix("charset=").strip('"') not in ("utf-8", "utf8"):
         raise BadRequest("Send the request in UTF-8.", status=415)
-    return operation_of(decoded(await _body(request)))
+    return decoded(await _body(request))
 
 
 def read_get(parameters: QueryParams) -> Operation:
@@ -128,4 +133,4 @@ def _too_large() -> BadRequest:
     return BadRequest(f"The body has more than {BODY_BYTES_MAX} bytes.", status=413)
 
 
-__all__ = ["BadRequest", "ClientDisconnect", "decoded", "operation_of", "read_get", "read_post"]
+__all__ = ["BadRequest", "ClientDisconnect", "decoded", "operation_of", "read_get", "read_json", "read_post"]

@@ -56,6 +56,7 @@ class ABook:
     book: PriceBook
     version: int = 3
     published_at: datetime = NOON
+    effective_at: datetime = NOON
 
 
 def a_balance(**changes: Any) -> BalanceSnapshot:
@@ -197,6 +198,7 @@ class Stage:
         )
         self.price_books = Asked({"current": book, "at_version": book})
         self.publishing = Asked({})
+        self.margins = Asked({})
         self.tenants = Asked({})
         self.clocks = Asked({})
         self.api_keys = Asked({})

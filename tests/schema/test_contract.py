@@ -21,8 +21,8 @@ SCHEMA: GraphQLSchema = build_schema()
 OUTPUTS = {
     "Query": (
         "viewer:Viewer prices:PriceConnection price:Price estimate:EstimateResult packages:[Package!] plans:[Plan!] "
-        "priceBooks:PriceBookVersionConnection priceBook:PublishedPriceBook account:Account "
-        "accounts:AccountConnection hold:Hold node:Node"
+        "priceBooks:PriceBookVersionConnection priceBook:PublishedPriceBook "
+        "margin:MarginResult account:Account accounts:AccountConnection hold:Hold node:Node"
     ),
     "Mutation": (
         "reserve:ReserveResult commit:CommitResult release:ReleaseResult extend:ReserveResult charge:CommitResult "
@@ -66,6 +66,12 @@ OUTPUTS = {
         "edges:[PriceBookVersionEdge!]! nodes:[PriceBookVersion!]! pageInfo:PageInfo! totalCount:Int!"
     ),
     "PriceBookVersionEdge": "cursor:String! node:PriceBookVersion!",
+    "MarginSuccess": "margin:Margin!",
+    "Margin": ("since:DateTime! until:DateTime! priceBookVersion:Int! models:[ModelMargin!]! total:ModelMargin!"),
+    "ModelMargin": (
+        "model:String uses:Long! tokens:Tokens! revenue:Money! providerCost:Money margin:Money marginPercent:String "
+        "unknownLines:Long!"
+    ),
     "Money": "minorUnits:Long! decimal:String! currency:String! formatted:String!",
     "Package": ("id:String! name:String! tokens:Tokens! bonusTokens:Tokens! price:Money! pricePerToken:String!"),
     "Plan": (
@@ -150,6 +156,7 @@ ARGUMENTS = {
     "Query.plans": "",
     "Query.priceBooks": "first:Int=50 after:String",
     "Query.priceBook": "version:Int",
+    "Query.margin": "input:MarginInput!",
     "Query.account": "id:ID externalId:String",
     "Query.accounts": "first:Int=50 after:String search:String",
     "Query.hold": "id:ID!",
@@ -195,6 +202,7 @@ INPUTS = {
     "ReleaseInput": "idempotencyKey:String! holdId:ID! outcome:WorkOutcome=CANCELLED note:String",
     "ExtendInput": "idempotencyKey:String! holdId:ID! ttlSeconds:Int work:WorkInput",
     "RefundInput": "idempotencyKey:String! holdId:ID! amount:Tokens reason:String",
+    "MarginInput": "days:Int=30 packageId:String",
     "CreateTenantInput": "slug:String! name:String! mode:TenantMode! priceBook:String!",
     "CreateApiKeyInput": "name:String! kind:ApiKeyKind! tenantId:ID expiresAt:DateTime",
     "RevokeApiKeyInput": "id:ID!",

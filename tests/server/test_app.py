@@ -22,8 +22,8 @@ def a_client(edge: Edge) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=transport, base_url="http://farebox.test")
 
 
-def test_only_development_shows_the_schema() -> None:
-    assert Edge(introspection=True, graphiql=True) == DEVELOPMENT
+def test_only_development_shows_the_schema_and_the_demos_prices() -> None:
+    assert Edge(introspection=True, graphiql=True, shipped_prices=True) == DEVELOPMENT
     assert Edge(introspection=False, graphiql=False) == PRODUCTION
 
 
