@@ -23,6 +23,7 @@ from schema.problems import (
     InvalidParams,
     NotFound,
     NotRefundable,
+    QuoteExpired,
     UnknownModel,
 )
 from schema.scalars import Tokens
@@ -144,6 +145,7 @@ ReserveResult: TypeAlias = Annotated[
     | AccountFrozen
     | UnknownModel
     | InvalidParams
+    | QuoteExpired
     | HoldExpired
     | HoldNotOpen
     | IdempotencyConflict
@@ -157,6 +159,7 @@ CommitResult: TypeAlias = Annotated[
     | AccountFrozen
     | UnknownModel
     | InvalidParams
+    | QuoteExpired
     | HoldExpired
     | HoldNotOpen
     | HoldExceeded

@@ -42,6 +42,7 @@ class ProblemCode(StrEnum):
     ACCOUNT_FROZEN = "ACCOUNT_FROZEN"
     UNKNOWN_MODEL = "UNKNOWN_MODEL"
     INVALID_PARAMS = "INVALID_PARAMS"
+    QUOTE_EXPIRED = "QUOTE_EXPIRED"
     HOLD_EXPIRED = "HOLD_EXPIRED"
     HOLD_NOT_OPEN = "HOLD_NOT_OPEN"
     HOLD_EXCEEDED = "HOLD_EXCEEDED"
@@ -58,6 +59,7 @@ word(
         ProblemCode.ACCOUNT_FROZEN: "The account takes no new work.",
         ProblemCode.UNKNOWN_MODEL: "No price of the price book has this model.",
         ProblemCode.INVALID_PARAMS: "A param is unknown, missing or out of bounds.",
+        ProblemCode.QUOTE_EXPIRED: "The quote's price is no longer promised.",
         ProblemCode.HOLD_EXPIRED: "The hold outlived its time and gave its tokens back.",
         ProblemCode.HOLD_NOT_OPEN: "The hold has ended already.",
         ProblemCode.HOLD_EXCEEDED: "The work cost more than the hold still has.",

@@ -18,6 +18,7 @@ from rules.ledger.refusals import (
     InsufficientTokens,
     NotFound,
     NotRefundable,
+    QuoteExpired,
 )
 from rules.ledger.requests import (
     CommitRequest,
@@ -239,6 +240,7 @@ def _of_hold(outcome: object) -> CommitOutcome:
             | AccountFrozen()
             | UnknownModel()
             | InvalidParams()
+            | QuoteExpired()
             | HoldExpired()
             | HoldNotOpen()
             | HoldExceeded()

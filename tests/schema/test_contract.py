@@ -36,6 +36,7 @@ OUTPUTS = {
     "AccountFrozen": "code:ProblemCode! message:String!",
     "UnknownModel": "code:ProblemCode! message:String! model:String! suggestions:[String!]!",
     "InvalidParams": "code:ProblemCode! message:String! model:String! param:String",
+    "QuoteExpired": "code:ProblemCode! message:String! expiredAt:DateTime!",
     "HoldExpired": "code:ProblemCode! message:String! expiredAt:DateTime!",
     "HoldNotOpen": "code:ProblemCode! message:String! state:HoldState!",
     "HoldExceeded": "code:ProblemCode! message:String! held:Tokens! required:Tokens!",
@@ -177,12 +178,12 @@ INPUTS = {
 UNIONS = {
     "EstimateResult": "EstimateSuccess UnknownModel InvalidParams NotFound InvalidInput",
     "ReserveResult": (
-        "ReserveSuccess InsufficientTokens AccountFrozen UnknownModel InvalidParams HoldExpired HoldNotOpen "
-        "IdempotencyConflict NotFound InvalidInput"
+        "ReserveSuccess InsufficientTokens AccountFrozen UnknownModel InvalidParams QuoteExpired HoldExpired "
+        "HoldNotOpen IdempotencyConflict NotFound InvalidInput"
     ),
     "CommitResult": (
-        "CommitSuccess InsufficientTokens AccountFrozen UnknownModel InvalidParams HoldExpired HoldNotOpen "
-        "HoldExceeded NotRefundable IdempotencyConflict NotFound InvalidInput"
+        "CommitSuccess InsufficientTokens AccountFrozen UnknownModel InvalidParams QuoteExpired HoldExpired "
+        "HoldNotOpen HoldExceeded NotRefundable IdempotencyConflict NotFound InvalidInput"
     ),
     "ReleaseResult": "ReleaseSuccess HoldExpired HoldNotOpen IdempotencyConflict NotFound InvalidInput",
     "GrantResult": "GrantSuccess IdempotencyConflict NotFound InvalidInput",
