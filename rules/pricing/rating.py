@@ -107,6 +107,14 @@ def price_lines(
     return Priced(tuple(priced), total, rounding=0)
 
 
+def price_values(price: Price, values: tuple[Value, ...], count: int, purpose: Purpose) -> int | InvalidParams:
+    """What price_lines comes to for one line of these canonical values, in micro-tokens: its total, of any size."""
+    try:
+        return _unit_cost(price, values, purpose)[0] * count
+    except NotAllowed:
+        return _not_allowed(price, values)
+
+
 def _invalid_input(lines: Sequence[LineRequest]) -> InvalidInput | None:
     if not 1 <= len(lines) <= MAX_LINES:
         return InvalidInput("lines", f"Give between 1 and {MAX_LINES} lines, not {len(lines)}.")
