@@ -11,7 +11,7 @@ from resolvers.direct_calls import call_directly
 from resolvers.grants import GrantMutations
 from resolvers.holds import HoldMutations, HoldQueries
 from resolvers.live import LiveSubscriptions
-from resolvers.prices import PriceQueries
+from resolvers.prices import PriceMutations, PriceQueries
 from resolvers.tenants import TenantMutations
 from resolvers.viewer import ViewerQueries
 from schema.described import output
@@ -25,7 +25,7 @@ class Query(ViewerQueries, PriceQueries, AccountQueries, HoldQueries):
 
 
 @output
-class Mutation(HoldMutations, AccountMutations, GrantMutations, TenantMutations):
+class Mutation(PriceMutations, HoldMutations, AccountMutations, GrantMutations, TenantMutations):
     """What can be done. Every verb answers with one success or one problem."""
 
 

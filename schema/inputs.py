@@ -72,6 +72,8 @@ class WorkInput:
     """Lines to be priced, 1 to 100."""
     amount: Tokens | None
     """A plain amount of tokens, above 0."""
+    quote_id: strawberry.ID | None
+    """Or a quote, whose work is taken as it was priced, until the quote expires."""
 
 
 @exactly_one_of
@@ -153,7 +155,7 @@ class ExtendInput:
     ttl_seconds: int | None
     """Seconds from now that it lives at least; 7 days from its making at most."""
     work: WorkInput | None
-    """What is added, priced at the hold's price book version."""
+    """What is added, priced at the hold's price book version; a quote of another version is InvalidInput."""
 
 
 @given

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import strawberry
+
+from rules.identity import IdKind
 from rules.ledger.records import Estimated, LineView
+from rules.ledger.records import Quote as QuoteRecord
 from rules.pricing import price_book as book_rules
 from rules.pricing.costs import CostStep as CostStepRecord
 from rules.pricing.dimensions import Dimension
 from schema.described import output
+from schema.nodes import shown_id
 from schema.problems import Problem
 from schema.reads import PublishedBook
 from schema.refusals import problem_of
@@ -142,6 +147,22 @@ class Estimate:
     """Tokens that would be available afterwards; null without an account, or when it would not go through."""
 
 
+@output
+class Quote:
+    """A price lock: whoever reserves with it before it expires pays this price, whatever is published meanwhile.
+
+    It may be used again until it expires. Bound to the account that it was asked for, or to the tenant alone; balance
+    and freezing are judged anew at each use.
+    """
+
+    id: strawberry.ID
+    """What `work.quoteId` takes."""
+    expires_at: datetime
+    """From then on its price is no longer promised; by the tenant's clock."""
+    estimate: Estimate
+    """What it promises, and what stood in the way when it was made."""
+
+
 def shown_book(published: PublishedBook) -> PriceBook:
     """A published version as it is shown."""
     book = published.book
@@ -201,6 +222,13 @@ def shown_estimate(estimated: Estimated, published: PublishedBook) -> Estimate:
         blockers=[problem_of(blocker) for blocker in estimated.blockers],
         warnings=list(estimated.warnings),
         balance_after=_tokens_or_none(estimated.balance_after) if estimated.affordable else None,
+    )
+
+
+def shown_quote(quote: QuoteRecord, estimate: Estimate) -> Quote:
+    """A quote as it is shown, with its estimate as that is shown."""
+    return Quote(
+        id=shown_id(IdKind.QUOTE, quote.owner_id, quote.number), expires_at=quote.expires_at, estimate=estimate
     )
 
 

@@ -11,7 +11,7 @@ from schema.accounts import Account
 from schema.balances import Balance, Grant
 from schema.described import output
 from schema.holds import Hold
-from schema.prices import Estimate
+from schema.prices import Estimate, Quote
 from schema.problems import (
     AccountFrozen,
     HoldExceeded,
@@ -35,6 +35,8 @@ class EstimateSuccess:
 
     estimate: Estimate
     """What it would cost."""
+    quote: Quote | None
+    """The price, locked; only from the mutation."""
 
 
 @output

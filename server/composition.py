@@ -24,6 +24,7 @@ from services.ledger.writer import Writer
 from services.live.hub import LiveHub
 from services.live.postgres_bus import PostgresBus
 from services.price_books import PriceBooks
+from services.quotes import Quotes
 from services.shipped_price_books import ShippedPriceBooks
 from services.tenant_clock import TenantClock
 from services.tenants import Tenants
@@ -102,7 +103,7 @@ async def open_services(dsn: str, *, root_key: str) -> AsyncIterator[Services]:
         services = Services(
             database=database,
             credentials=credentials,
-            fares=Fares(writer, price_books, reads),
+            fares=Fares(writer, price_books, reads, Quotes(database, price_books)),
             grants=Grants(writer, price_books),
             accounts=Accounts(database, writer, price_books),
             reads=reads,

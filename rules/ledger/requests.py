@@ -19,6 +19,17 @@ Work = tuple[LineRequest, ...] | int
 
 
 @dataclass(frozen=True, slots=True)
+class Quoted:
+    """Work whose price was locked: the quote's public id, as the caller sent it."""
+
+    quote_id: str
+
+
+PayableWork = Work | Quoted
+"""What can be reserved, charged, and added to a hold."""
+
+
+@dataclass(frozen=True, slots=True)
 class AccountRequest:
     """Whose account is meant. The tenant is the credential's; whether the account is its own, the ledger says."""
 
@@ -31,7 +42,7 @@ class ReserveRequest(AccountRequest):
     """Reserve, or charge: the same input serves both verbs. `ttl_seconds` counts from now."""
 
     key: str
-    work: Work
+    work: PayableWork
     ttl_seconds: int = HOLD_TTL_SECONDS_DEFAULT
     project: str | None = None
     not_after: datetime | None = None
@@ -66,7 +77,7 @@ class ExtendRequest(AccountRequest):
     key: str
     hold_id: int
     ttl_seconds: int | None = None
-    work: Work | None = None
+    work: PayableWork | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +114,7 @@ class RevokeGrantRequest(AccountRequest):
 
 @dataclass(frozen=True, slots=True)
 class EstimateRequest:
-    """Price work without a lock; without an account nothing is said of balance and blockers."""
+    """Price work, and lock that price if asked; without an account nothing is said of balance and blockers."""
 
     tenant_id: UUID
     work: Work

@@ -90,15 +90,16 @@ async def _rated(
     """The line rated again; published versions never change, so what was priced once can be priced for ever."""
     published = await price_books.version(tenant_id, version)
     price = published.book.prices_by_model[model]
-    request = LineRequest(model, _params(price, json.loads(params_json)), count, ref)
+    request = LineRequest(model, params_of(price, params_json), count, ref)
     priced = price_lines(published.book, (request,), purpose=Purpose.ACTUAL)
     if not isinstance(priced, Priced):
         raise AssertionError(f"a line of {model} that was priced at version {version} no longer is")
     return priced.lines[0]
 
 
-def _params(price: Price, texts: Mapping[str, str]) -> dict[str, str | bool | Decimal]:
-    """Canonical texts back as params."""
+def params_of(price: Price, params_json: str) -> dict[str, str | bool | Decimal]:
+    """Canonical params as rows keep them, back as a caller's."""
+    texts: Mapping[str, str] = json.loads(params_json)
     params: dict[str, str | bool | Decimal] = {}
     for dimension in price.dimensions:
         text = texts.get(dimension.name)

@@ -25,6 +25,7 @@ DOCUMENTS = {
     "Query.accounts": "{ accounts { totalCount } }",
     "Query.hold": f'{{ hold(id: "{HOLD_ID}") {{ id }} }}',
     "Query.node": f'{{ node(id: "{HOLD_ID}") {{ id }} }}',
+    "Mutation.estimate": "mutation { estimate(input: {amount: 1}) { __typename } }",
     "Mutation.reserve": (
         f'mutation {{ reserve(input: {{idempotencyKey: "k", accountId: "{ACCOUNT_ID}", work: {{amount: 1}}}}) '
         "{ __typename } }"

@@ -24,6 +24,7 @@ OUTPUTS = {
         "accounts:AccountConnection hold:Hold node:Node"
     ),
     "Mutation": (
+        "estimate:EstimateResult "
         "reserve:ReserveResult commit:CommitResult release:ReleaseResult extend:ReserveResult charge:CommitResult "
         "refund:CommitResult createTenant:CreateTenantResult createApiKey:CreateApiKeyResult "
         "revokeApiKey:RevokeApiKeyResult createAccount:AccountResult updateAccount:AccountResult "
@@ -101,7 +102,8 @@ OUTPUTS = {
         "kind:CredentialKind! scopes:[String!]! tenantId:ID tenantName:String mode:TenantMode accountId:ID "
         "expiresAt:DateTime"
     ),
-    "EstimateSuccess": "estimate:Estimate!",
+    "EstimateSuccess": "estimate:Estimate! quote:Quote",
+    "Quote": "id:ID! expiresAt:DateTime! estimate:Estimate!",
     "ReserveSuccess": "hold:Hold! balance:Balance! replayed:Boolean!",
     "CommitSuccess": "hold:Hold! balance:Balance! amount:Tokens! uncovered:Tokens! replayed:Boolean!",
     "ReleaseSuccess": "hold:Hold! balance:Balance! replayed:Boolean!",
@@ -122,6 +124,7 @@ ARGUMENTS = {
     "Query.accounts": "first:Int=50 after:String search:String",
     "Query.hold": "id:ID!",
     "Query.node": "id:ID!",
+    "Mutation.estimate": "input:EstimateInput!",
     "Mutation.reserve": "input:ReserveInput!",
     "Mutation.commit": "input:CommitInput!",
     "Mutation.release": "input:ReleaseInput!",
@@ -150,7 +153,7 @@ INPUTS = {
     "PriceFilter": "category:String provider:String tier:String search:String models:[String!]",
     "LineInput": "ref:String model:String! params:Params count:Int=1",
     "EstimateInput": "lines:[LineInput!] amount:Tokens accountId:ID accountExternalId:String project:String",
-    "WorkInput": "lines:[LineInput!] amount:Tokens",
+    "WorkInput": "lines:[LineInput!] amount:Tokens quoteId:ID",
     "ActualInput": "lines:[LineInput!] amount:Tokens",
     "ReserveInput": (
         "idempotencyKey:String! accountId:ID accountExternalId:String project:String work:WorkInput! "

@@ -27,6 +27,7 @@ from services.grants import Grants
 from services.ledger.reads import LedgerReads
 from services.ledger.writer import Writer
 from services.price_books import PriceBooks, PublishedBook
+from services.quotes import Quotes
 from services.tenant_clock import TenantClock
 
 
@@ -133,7 +134,7 @@ async def open_shop(database: Database, tenant_id: UUID) -> AsyncIterator[Shop]:
             price_books,
             reads,
             Accounts(database, writer, price_books),
-            Fares(writer, price_books, reads),
+            Fares(writer, price_books, reads, Quotes(database, price_books)),
             Grants(writer, price_books),
             TenantClock(database, writer, price_books),
         )
