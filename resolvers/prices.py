@@ -9,20 +9,21 @@ import strawberry
 
 from resolvers.context import Info
 from resolvers.errors import ErrorCode, coded
-from resolvers.scope import named_account, tenant_with
+from resolvers.scope import named_account, required_account, tenant_with
 from resolvers.work import lines_of
 from rules.ledger.records import Estimated, Page, Quote
 from rules.ledger.refusals import NotFound
-from rules.ledger.requests import EstimateRequest, Work
+from rules.ledger.requests import AffordableRequest, EstimateRequest, Work
 from rules.pricing import price_book as book_rules
+from rules.pricing.affordable import Affordable
 from rules.pricing.listing import search
 from rules.pricing.refusals import InvalidInput
 from schema.connections import FIRST_MAX, Connection, connection, slice_of_names
 from schema.described import output
-from schema.inputs import EstimateInput, PriceFilter
-from schema.prices import Estimate, Price, shown_estimate, shown_price, shown_quote
+from schema.inputs import AffordableInput, EstimateInput, PriceFilter
+from schema.prices import Estimate, Price, shown_affordable, shown_estimate, shown_price, shown_quote
 from schema.refusals import problem_of
-from schema.results import EstimateResult, EstimateSuccess
+from schema.results import AffordableResult, EstimateResult, EstimateSuccess
 from services.principal import Scope
 
 
@@ -80,6 +81,27 @@ class PriceQueries:
         if not isinstance(outcome, Estimated):
             return problem_of(outcome)
         return EstimateSuccess(estimate=await _estimate(info, request, outcome), quote=None)
+
+    @strawberry.field
+    async def affordable(self, info: Info, input: AffordableInput) -> AffordableResult | None:
+        """The most of one dimension (steps, seconds, count …) that the account can pay for now.
+
+        input: of what, and for whom
+        """
+        tenant_id = tenant_with(info, Scope.READ)
+        account_id = required_account(tenant_id, input.account_id, input.account_external_id)
+        if not isinstance(account_id, UUID):
+            return problem_of(account_id)
+        request = AffordableRequest(
+            tenant_id,
+            account_id,
+            input.model,
+            input.dimension,
+            params={} if input.params is None else input.params,
+            project=input.project,
+        )
+        outcome = await info.context.services.fares.affordable(request)
+        return shown_affordable(outcome) if isinstance(outcome, Affordable) else problem_of(outcome)
 
 
 @output

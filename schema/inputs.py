@@ -64,6 +64,24 @@ class EstimateInput:
     """The project that the work is for."""
 
 
+@given
+class AffordableInput:
+    """Of what the most is wanted that an account can pay for now."""
+
+    model: str
+    """The model's slug, as `prices` lists it."""
+    params: Params | None
+    """The params beside the one that is asked for; absent ones take their default."""
+    dimension: str
+    """A numeric dimension of the price, for one use; or "count", for how many uses."""
+    account_id: strawberry.ID | None
+    """Who is to pay; or `accountExternalId`."""
+    account_external_id: str | None
+    """The tenant's own name for the account."""
+    project: str | None
+    """The project that the work is for."""
+
+
 @exactly_one_of
 class WorkInput:
     """What is to be paid for. Exactly one member; leave the other out."""

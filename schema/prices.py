@@ -10,6 +10,7 @@ from rules.identity import IdKind
 from rules.ledger.records import Estimated, LineView
 from rules.ledger.records import Quote as QuoteRecord
 from rules.pricing import price_book as book_rules
+from rules.pricing.affordable import Affordable as AffordableRecord
 from rules.pricing.costs import CostStep as CostStepRecord
 from rules.pricing.dimensions import Dimension
 from schema.described import output
@@ -148,6 +149,24 @@ class Estimate:
 
 
 @output
+class Affordable:
+    """The most that an account could have now: a reservation of this value goes through, one of the next is refused.
+
+    Numbers with a fraction go up by 0.000001.
+    """
+
+    value: str | None
+    """The greatest value; null: not even the least is affordable, or, `unbounded`, there is none."""
+    unbounded: bool
+    """Whether nothing limits it."""
+    cost: Tokens | None
+    """Tokens that the work costs at this value; null without one."""
+    limited_by: str | None
+    """What keeps it from being more: "balance", "dimension" (its own maximum), "count" (the greatest of a line),
+    "amount" (the greatest amount of tokens) or "frozen" (the account takes no new work); null where nothing does."""
+
+
+@output
 class Quote:
     """A price lock: whoever reserves with it before it expires pays this price, whatever is published meanwhile.
 
@@ -222,6 +241,16 @@ def shown_estimate(estimated: Estimated, published: PublishedBook) -> Estimate:
         blockers=[problem_of(blocker) for blocker in estimated.blockers],
         warnings=list(estimated.warnings),
         balance_after=_tokens_or_none(estimated.balance_after) if estimated.affordable else None,
+    )
+
+
+def shown_affordable(largest: AffordableRecord) -> Affordable:
+    """The largest value as it is shown."""
+    return Affordable(
+        value=largest.value,
+        unbounded=largest.unbounded,
+        cost=_tokens_or_none(largest.cost_micros),
+        limited_by=largest.limited_by,
     )
 
 

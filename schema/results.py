@@ -11,7 +11,7 @@ from schema.accounts import Account
 from schema.balances import Balance, Grant
 from schema.described import output
 from schema.holds import Hold
-from schema.prices import Estimate, Quote
+from schema.prices import Affordable, Estimate, Quote
 from schema.problems import (
     AccountFrozen,
     HoldExceeded,
@@ -140,6 +140,10 @@ class AdvanceClockSuccess:
 EstimateResult: TypeAlias = Annotated[
     EstimateSuccess | UnknownModel | InvalidParams | NotFound | InvalidInput,
     strawberry.union("EstimateResult", description="The estimate, or why there is none."),
+]
+AffordableResult: TypeAlias = Annotated[
+    Affordable | UnknownModel | InvalidParams | NotFound | InvalidInput,
+    strawberry.union("AffordableResult", description="The most that is affordable, or why that cannot be told."),
 ]
 ReserveResult: TypeAlias = Annotated[
     ReserveSuccess

@@ -22,6 +22,7 @@ from rules.ledger.refusals import (
 )
 from rules.ledger.requests import (
     AccountRequest,
+    AffordableRequest,
     CommitRequest,
     EstimateRequest,
     ExtendRequest,
@@ -31,9 +32,10 @@ from rules.ledger.requests import (
     ReleaseRequest,
     ReserveRequest,
 )
+from rules.pricing.affordable import Affordable
 from rules.pricing.rating import Purpose
 from rules.pricing.refusals import InvalidInput, InvalidParams, UnknownModel
-from services.estimates import estimate_work
+from services.estimates import affordable, estimate_work
 from services.fingerprints import once
 from services.ledger.reads import LedgerReads
 from services.ledger.writer import Writer
@@ -69,6 +71,13 @@ class Fares:
             if account is None:
                 return NotFound("account")
         return estimate_work(await self._price_books.current(request.tenant_id), request.work, account)
+
+    async def affordable(self, request: AffordableRequest) -> Affordable | UnknownModel | InvalidParams | NotFound:
+        """The most of one dimension that the account could reserve now: that goes through, the next is refused."""
+        account = await self._reads.read(request.tenant_id, request.account_id)
+        if account is None:
+            return NotFound("account")
+        return affordable(await self._price_books.current(request.tenant_id), request, account)
 
     async def quote(self, request: EstimateRequest) -> Quote | UnknownModel | InvalidParams | NotFound | InvalidInput:
         """Estimates work and locks its price, whether or not anything stands in its way now."""

@@ -6,7 +6,8 @@ fingerprint the whole request (defaults filled in) for its idempotency key. Ever
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -119,4 +120,14 @@ class EstimateRequest:
     tenant_id: UUID
     work: Work
     account_id: UUID | None = None
+    project: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AffordableRequest(AccountRequest):
+    """Ask for the largest value of one dimension, or of "count", that the account could reserve now."""
+
+    model: str
+    dimension: str
+    params: Mapping[str, object] = field(default_factory=dict)
     project: str | None = None

@@ -21,6 +21,9 @@ DOCUMENTS = {
     "Query.prices": "{ prices { totalCount } }",
     "Query.price": '{ price(model: "x") { model } }',
     "Query.estimate": "{ estimate(input: {amount: 1}) { __typename } }",
+    "Query.affordable": (
+        f'{{ affordable(input: {{model: "x", dimension: "count", accountId: "{ACCOUNT_ID}"}}) {{ __typename }} }}'
+    ),
     "Query.account": '{ account(externalId: "alice") { id } }',
     "Query.accounts": "{ accounts { totalCount } }",
     "Query.hold": f'{{ hold(id: "{HOLD_ID}") {{ id }} }}',

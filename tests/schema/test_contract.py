@@ -20,8 +20,8 @@ SCHEMA: GraphQLSchema = build_schema()
 
 OUTPUTS = {
     "Query": (
-        "viewer:Viewer prices:PriceConnection price:Price estimate:EstimateResult account:Account "
-        "accounts:AccountConnection hold:Hold node:Node"
+        "viewer:Viewer prices:PriceConnection price:Price estimate:EstimateResult "
+        "affordable:AffordableResult account:Account accounts:AccountConnection hold:Hold node:Node"
     ),
     "Mutation": (
         "estimate:EstimateResult "
@@ -102,6 +102,7 @@ OUTPUTS = {
         "kind:CredentialKind! scopes:[String!]! tenantId:ID tenantName:String mode:TenantMode accountId:ID "
         "expiresAt:DateTime"
     ),
+    "Affordable": "value:String unbounded:Boolean! cost:Tokens limitedBy:String",
     "EstimateSuccess": "estimate:Estimate! quote:Quote",
     "Quote": "id:ID! expiresAt:DateTime! estimate:Estimate!",
     "ReserveSuccess": "hold:Hold! balance:Balance! replayed:Boolean!",
@@ -120,6 +121,7 @@ ARGUMENTS = {
     "Query.prices": "filter:PriceFilter first:Int=100 after:String",
     "Query.price": "model:String!",
     "Query.estimate": "input:EstimateInput!",
+    "Query.affordable": "input:AffordableInput!",
     "Query.account": "id:ID externalId:String",
     "Query.accounts": "first:Int=50 after:String search:String",
     "Query.hold": "id:ID!",
@@ -153,6 +155,9 @@ INPUTS = {
     "PriceFilter": "category:String provider:String tier:String search:String models:[String!]",
     "LineInput": "ref:String model:String! params:Params count:Int=1",
     "EstimateInput": "lines:[LineInput!] amount:Tokens accountId:ID accountExternalId:String project:String",
+    "AffordableInput": (
+        "model:String! params:Params dimension:String! accountId:ID accountExternalId:String project:String"
+    ),
     "WorkInput": "lines:[LineInput!] amount:Tokens quoteId:ID",
     "ActualInput": "lines:[LineInput!] amount:Tokens",
     "ReserveInput": (
@@ -180,6 +185,7 @@ INPUTS = {
 
 UNIONS = {
     "EstimateResult": "EstimateSuccess UnknownModel InvalidParams NotFound InvalidInput",
+    "AffordableResult": "Affordable UnknownModel InvalidParams NotFound InvalidInput",
     "ReserveResult": (
         "ReserveSuccess InsufficientTokens AccountFrozen UnknownModel InvalidParams QuoteExpired HoldExpired "
         "HoldNotOpen IdempotencyConflict NotFound InvalidInput"
