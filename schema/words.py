@@ -75,6 +75,8 @@ word(
         PricingType.FLAT: "Every use costs the same.",
         PricingType.MATRIX: "A table over choices.",
         PricingType.FORMULA: "A base with surcharges, rates and multipliers.",
+        PricingType.METERED: "Units of one dimension, at one rate or by tiers.",
+        PricingType.COMPOSITE: "Units of several dimensions, each with a rate of its own.",
     },
 )
 word(

@@ -41,9 +41,8 @@ def price_work(
         published.book, work, purpose=purpose, fallback=fallback.book if fallback is not None else None
     )
     match priced:
-        case Priced(lines, total, _):
+        case Priced(lines, total, _, unit):
             versions = published.version, fallback.version if fallback is not None else published.version
-            unit = published.book.rounding_unit_micros if any(line.rounds_at_end for line in lines) else 0
             return PricedWork(total, tuple(_line(line, versions) for line in lines), rounding_unit=unit)
         case InvalidInput(fault_field, message):
             return PricedWork(refusal=InvalidInput(f"{field}.{fault_field}", message))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rules.pricing.dimensions import Dimension, Value, value_text
 from rules.pricing.exact_numbers import Number, number_text
-from rules.pricing.formulas import Flat, Formula, Matrix, Pricing
+from rules.pricing.formulas import Flat, Formula, Matrix, Metered, Pricing
 
 TIMES = " \N{MULTIPLICATION SIGN} "
 
@@ -39,19 +39,23 @@ def exact_cost(pricing: Pricing, values: tuple[Value, ...]) -> Number:
             if amount is None:
                 raise NotAllowed
             return amount
-        case Formula():
+        case Formula() | Metered():
             cost = sum_before_multipliers(pricing, values)
             for table in pricing.multipliers:
                 cost = cost * table.amount(values[table.column])
             return max(cost, pricing.minimum_charge_micros)
 
 
-def sum_before_multipliers(formula: Formula, values: tuple[Value, ...]) -> Number:
-    """The base with all surcharges and rates, in micro-tokens and parts of them."""
-    cost: Number = formula.base_micros
-    for table in formula.surcharges:
+def sum_before_multipliers(pricing: Formula | Metered, values: tuple[Value, ...]) -> Number:
+    """The base with all surcharges, rates and meters, in micro-tokens and parts of them."""
+    cost: Number = pricing.base_micros
+    if isinstance(pricing, Metered):
+        for meter in pricing.meters:
+            cost = cost + meter.cost(values[meter.column])
+        return cost
+    for table in pricing.surcharges:
         cost = cost + table.amount(values[table.column])
-    for rate in formula.rates:
+    for rate in pricing.rates:
         cost = cost + rate.cost(values)
     return cost
 
@@ -75,6 +79,10 @@ def use_steps(
             steps.show(", ".join(steps.label(column) for column in columns), keep=True)
         case Formula():
             _formula_steps(pricing, values, steps)
+            _closing_steps(pricing, values, steps)
+        case Metered():
+            _metered_steps(pricing, values, steps)
+            _closing_steps(pricing, values, steps)
     steps.round_up(rounding_unit_micros)
     return tuple(steps.steps)
 
@@ -90,13 +98,25 @@ def _formula_steps(formula: Formula, values: tuple[Value, ...], steps: _Steps) -
         if amount := rate.cost(values):
             steps.add(amount)
             steps.show(TIMES.join([steps.label(column) for column in rate.columns]))
-    for table in formula.multipliers:
+
+
+def _metered_steps(metered: Metered, values: tuple[Value, ...], steps: _Steps) -> None:
+    if metered.base_micros:
+        steps.add(metered.base_micros)
+        steps.show("base")
+    for meter in metered.meters:
+        steps.add(meter.cost(values[meter.column]))
+        steps.show(steps.label(meter.column), keep=True)
+
+
+def _closing_steps(pricing: Formula | Metered, values: tuple[Value, ...], steps: _Steps) -> None:
+    for table in pricing.multipliers:
         times = table.amount(values[table.column])
         if times != 1:
             steps.multiply(times)
             steps.show(f"{steps.label(table.column)}{TIMES}{number_text(times)}")
-    if formula.minimum_charge_micros:
-        steps.raise_to(formula.minimum_charge_micros)
+    if pricing.minimum_charge_micros:
+        steps.raise_to(pricing.minimum_charge_micros)
         steps.show("minimum charge")
 
 

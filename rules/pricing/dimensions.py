@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from enum import Enum
 from fractions import Fraction
 
@@ -110,6 +110,26 @@ def canonical_values(
     if given < len(params):
         return _unknown_param(dimensions, params) or tuple(values)
     return tuple(values)
+
+
+def params_of_texts(dimensions: Sequence[Dimension], texts: Mapping[str, str]) -> dict[str, object]:
+    """Params as callers send them, from the canonical texts that a captured line keeps.
+
+    A text that no longer fits its dimension, as under another price book, stays as it is and is refused like any other.
+    """
+    known = {dimension.name: dimension for dimension in dimensions}
+    return {name: _param_of_text(known.get(name), text) for name, text in texts.items()}
+
+
+def _param_of_text(dimension: Dimension | None, text: str) -> object:
+    if dimension is None or dimension.type is DimensionType.CHOICE:
+        return text
+    if dimension.type is DimensionType.BOOLEAN:
+        return text == "true" if text in BOOLEAN_VALUES else text
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return text
 
 
 def canonical_value(dimension: Dimension, raw: object, *, within_bounds: bool) -> Value | ParamFault:

@@ -1,8 +1,8 @@
 """How a cost comes about: the small algebra of pricing types.
 
-A formula is (base + surcharges + rates) times multipliers, at least its minimum charge. Its only steps up or down are
-at the ends of ranges; between them a greater number never costs less. That is what makes its bounds provable (see
-bounds).
+A formula is (base + surcharges + rates) times multipliers, at least its minimum charge; metered pricing has meters in
+place of surcharges and rates. Their only steps up or down are at the ends of ranges and tiers; between them a greater
+number never costs less. That is what makes their bounds provable (see bounds).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from enum import Enum
 
 from rules.pricing.dimensions import Value
 from rules.pricing.exact_numbers import Number
+from rules.pricing.meters import Meter
 
 
 class PricingType(Enum):
@@ -22,6 +23,8 @@ class PricingType(Enum):
     FLAT = "FLAT"
     MATRIX = "MATRIX"
     FORMULA = "FORMULA"
+    METERED = "METERED"
+    COMPOSITE = "COMPOSITE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,27 @@ class Formula:
         object.__setattr__(self, "falling_columns", tuple(sorted(columns)))
 
 
-Pricing = Flat | Matrix | Formula
+@dataclass(frozen=True, slots=True)
+class Metered:
+    """(base + meters) times multipliers, at least the minimum charge; amounts in micro-tokens.
+
+    One meter makes it metered in the API's words, several make it composite.
+    """
+
+    base_micros: int
+    meters: tuple[Meter, ...]
+    multipliers: tuple[Table, ...] = ()
+    minimum_charge_micros: int = 0
+    falling_columns: tuple[int, ...] = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Finds the dimensions of which a greater number may cost less: a range or volume tier is cheaper."""
+        columns = {table.column for table in self.multipliers if isinstance(table, RangeTable) and not table.rises}
+        columns |= {meter.column for meter in self.meters if any(rise < 0 for _, rise in meter.jumps())}
+        object.__setattr__(self, "falling_columns", tuple(sorted(columns)))
+
+
+Pricing = Flat | Matrix | Formula | Metered
 
 
 def pricing_type(pricing: Pricing) -> PricingType:
@@ -138,3 +161,14 @@ def pricing_type(pricing: Pricing) -> PricingType:
             return PricingType.MATRIX
         case Formula():
             return PricingType.FORMULA
+        case Metered(meters=meters):
+            return PricingType.METERED if len(meters) == 1 else PricingType.COMPOSITE
+
+
+def falling_columns(pricing: Pricing) -> tuple[int, ...]:
+    """The dimensions of which a greater number may cost less; of all others it never does."""
+    match pricing:
+        case Flat() | Matrix():
+            return ()
+        case Formula() | Metered():
+            return pricing.falling_columns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -27,6 +28,12 @@ class Package:
     bonus_tokens_micros: int
     price_minor_units: int
     target_markup_percents: tuple[int, int] | None = None
+    names_by_language: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """The name in further languages, by ISO 639 code."""
+        return dict(self.names_by_language)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +51,9 @@ class Plan:
     price_minor_units: int
     interval: PlanInterval
     rollover: bool = False
+    names_by_language: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """The name in further languages, by ISO 639 code."""
+        return dict(self.names_by_language)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from rules.pricing.combinations import Exclusion
 from rules.pricing.dimensions import Dimension, DimensionType, Value
 from rules.pricing.examples import Example
-from rules.pricing.formulas import Flat, Formula, Matrix, Pricing, PricingType, pricing_type
+from rules.pricing.formulas import Flat, Formula, Matrix, Metered, Pricing, PricingType, pricing_type
+from rules.pricing.meters import Meter
 from rules.pricing.offers import Package, Plan, PlanInterval
 from rules.pricing.policies import AutoTopUpPolicy, Policies
 from rules.pricing.tokens import MICROS
@@ -27,8 +29,9 @@ class Price:
     """How one model's cost comes about.
 
     `bounds` are computed from `pricing` and `dimensions`, never typed in. `tier` is the lowest plan tier that may use
-    it, None for everyone. `provider_cost_micros` is what the provider charges for one use, in millionths of the
-    book's currency.
+    it, None for everyone; `exclusions` are choices not offered together. `provider_cost_micros` is what the provider
+    charges for one use, in millionths of the book's currency, and `provider_meters` what it charges by units.
+    `rounds_at_end`: captures take the exact amount, and a hold's end rounds once, instead of every use by itself.
     """
 
     model: str
@@ -43,11 +46,21 @@ class Price:
     notes: str | None = None
     rounding_unit_micros: int = MICROS
     provider_cost_micros: int | None = None
+    provider_meters: tuple[Meter, ...] = ()
+    target_margin_percent: int | None = None
+    rounds_at_end: bool = False
+    exclusions: tuple[Exclusion, ...] = ()
+    names_by_language: tuple[tuple[str, str], ...] = ()
 
     @property
-    def rounds_at_end(self) -> bool:
-        """Whether captures take the exact amount and a hold's end rounds once, instead of every use by itself."""
-        return False
+    def names(self) -> Mapping[str, str]:
+        """The name in further languages, by ISO 639 code."""
+        return dict(self.names_by_language)
+
+    @property
+    def use_unit_micros(self) -> int:
+        """What one use is rounded up to: the rounding unit, or, where a hold's end rounds, a whole micro-token."""
+        return 1 if self.rounds_at_end else self.rounding_unit_micros
 
     @property
     def pricing_type(self) -> PricingType:
@@ -59,8 +72,9 @@ class Price:
 class PriceBook:
     """A validated price list with its policies and offers. Tiers are ordered, lowest first.
 
-    `provider_cost_per_token_micros` is what the provider of a price without its own cost charges for each token of
-    its cost, in millionths of the currency.
+    In millionths of the currency: `provider_cost_per_token_micros` is what the provider of a price without its own cost
+    charges for each token of its cost, `token_value_micros` what a token is sold for. `target_margin_percent` holds
+    for prices without their own.
     """
 
     slug: str
@@ -74,11 +88,19 @@ class PriceBook:
     examples: tuple[Example, ...] = ()
     rounding_unit_micros: int = MICROS
     provider_cost_per_token_micros: int | None = None
+    token_value_micros: int | None = None
+    target_margin_percent: int | None = None
+    names_by_language: tuple[tuple[str, str], ...] = ()
     prices_by_model: Mapping[str, Price] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Indexes the prices by model."""
         object.__setattr__(self, "prices_by_model", {price.model: price for price in self.prices})
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """The book's name in further languages, by ISO 639 code."""
+        return dict(self.names_by_language)
 
     def price(self, model: str) -> Price | None:
         """The price of a model, by its exact slug."""
@@ -90,9 +112,12 @@ __all__ = [
     "Dimension",
     "DimensionType",
     "Example",
+    "Exclusion",
     "Flat",
     "Formula",
     "Matrix",
+    "Meter",
+    "Metered",
     "Package",
     "Plan",
     "PlanInterval",

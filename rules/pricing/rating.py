@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from rules.pricing.bounds import reservation_bound
-from rules.pricing.costs import CostStep, NotAllowed, use_steps
+from rules.pricing.combinations import combination_text, excluded_columns
+from rules.pricing.costs import CostStep, NotAllowed, round_up, use_steps
 from rules.pricing.dimensions import ParamFault, Value, canonical_values, printable, value_text
-from rules.pricing.formulas import Formula, Matrix, PricingType
+from rules.pricing.formulas import Matrix, PricingType, falling_columns
 from rules.pricing.price_book import Price, PriceBook
 from rules.pricing.refusals import InvalidInput, InvalidParams, UnknownModel
 from rules.pricing.suggestions import suggest_models
@@ -65,11 +66,15 @@ class PricedLine:
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """All lines priced, in micro-tokens: `total` is their sum with `rounding`, which the end of a hold may add."""
+    """All lines priced, in micro-tokens: `total` is their sum with `rounding`, which the end of a hold may add.
+
+    `rounding_unit` is what the lines that round at the end are rounded up to, together; 0 where there are none.
+    """
 
     lines: tuple[PricedLine, ...]
     total: int
     rounding: int
+    rounding_unit: int = 0
 
 
 PricingRefusal = UnknownModel | InvalidParams | InvalidInput
@@ -102,17 +107,27 @@ def price_lines(
             return answer
         priced.append(answer)
         total += answer.cost
+    unit, rounding = _rounding_at_end(found, priced)
+    total += rounding
     if total > MAX_MICROS:
         return _too_expensive(priced)
-    return Priced(tuple(priced), total, rounding=0)
+    return Priced(tuple(priced), total, rounding, unit)
 
 
 def price_values(price: Price, values: tuple[Value, ...], count: int, purpose: Purpose) -> int | InvalidParams:
     """What price_lines comes to for one line of these canonical values, in micro-tokens: its total, of any size."""
-    try:
-        return _unit_cost(price, values, purpose)[0] * count
-    except NotAllowed:
-        return _not_allowed(price, values)
+    unit_cost = _unit_cost(price, values, purpose)
+    if isinstance(unit_cost, InvalidParams):
+        return unit_cost
+    cost = unit_cost[0] * count
+    return round_up(cost, price.rounding_unit_micros) if price.rounds_at_end else cost
+
+
+def _rounding_at_end(prices: Sequence[Price], lines: Sequence[PricedLine]) -> tuple[int, int]:
+    """What the lines that round at the end are rounded up to, the widest of their units, and what that adds."""
+    unit = max([price.rounding_unit_micros for price in prices if price.rounds_at_end], default=0)
+    metered = sum([line.cost for line in lines if line.rounds_at_end])
+    return unit, -metered % unit if unit else 0
 
 
 def _invalid_input(lines: Sequence[LineRequest]) -> InvalidInput | None:
@@ -139,10 +154,10 @@ def _price_line(price: Price, line: LineRequest, purpose: Purpose, at_fallback: 
     values = canonical_values(price.dimensions, line.params, within_bounds=purpose is not Purpose.ACTUAL)
     if isinstance(values, ParamFault):
         return InvalidParams(price.model, values.param, values.message)
-    try:
-        unit_cost, steps = _unit_cost(price, values, purpose)
-    except NotAllowed:
-        return _not_allowed(price, values)
+    answer = _unit_cost(price, values, purpose)
+    if isinstance(answer, InvalidParams):
+        return answer
+    unit_cost, steps = answer
     cost = unit_cost * line.count
     if line.count > 1:
         steps = (*steps, CostStep(f"{line.count} uses", cost - unit_cost))
@@ -167,21 +182,33 @@ def _price_line(price: Price, line: LineRequest, purpose: Purpose, at_fallback: 
     )
 
 
-def _unit_cost(price: Price, values: tuple[Value, ...], purpose: Purpose) -> tuple[int, tuple[CostStep, ...]]:
-    steps = use_steps(price.dimensions, price.pricing, values, price.rounding_unit_micros)
+def _unit_cost(
+    price: Price, values: tuple[Value, ...], purpose: Purpose
+) -> tuple[int, tuple[CostStep, ...]] | InvalidParams:
+    """The cost or bound of one use with its steps, or why its combination of choices has none.
+
+    Work that has run in a combination that is not offered has a price all the same, unless a matrix lacks it.
+    """
+    if price.exclusions and purpose is not Purpose.ACTUAL:
+        columns = excluded_columns(price.exclusions, values)
+        if columns:
+            return _not_offered(price, columns, values)
+    try:
+        steps = use_steps(price.dimensions, price.pricing, values, price.use_unit_micros)
+    except NotAllowed:
+        assert isinstance(price.pricing, Matrix)
+        return _not_offered(price, price.pricing.columns, values)
     cost = sum([step.amount for step in steps])
     # Only where a greater number may cost less can a smaller one cost more than these values do.
-    if purpose is Purpose.RESERVE and isinstance(price.pricing, Formula) and price.pricing.falling_columns:
+    if purpose is Purpose.RESERVE and falling_columns(price.pricing):
         bound = reservation_bound(price, values)
         if bound > cost:
             return bound, (*steps, CostStep("upper bound, which a smaller value reaches", bound - cost))
     return cost, steps
 
 
-def _not_allowed(price: Price, values: tuple[Value, ...]) -> InvalidParams:
-    assert isinstance(price.pricing, Matrix)
-    columns = price.pricing.columns
-    combination = ", ".join(f"{price.dimensions[column].name} {value_text(values[column])}" for column in columns)
+def _not_offered(price: Price, columns: Sequence[int], values: tuple[Value, ...]) -> InvalidParams:
+    combination = combination_text(price.dimensions, columns, values)
     culprit = price.dimensions[columns[-1]].name
     return InvalidParams(price.model, culprit, f"The combination {combination} is not offered.")
 

@@ -50,7 +50,7 @@ def test_inside_its_bounds_every_price_holds_what_it_promises(book: PriceBook, p
         params = some_params(price, chance)
         line = priced(book, params, model=price.model, count=chance.randint(1, 5))
         assert sum(step.amount for step in line.steps) == line.cost == line.unit_cost * line.count
-        assert line.unit_cost % price.rounding_unit_micros == 0
+        assert line.unit_cost % price.use_unit_micros == 0
         assert 0 < line.min_cost <= line.unit_cost
         assert line.max_cost is None or line.unit_cost <= line.max_cost
         held = priced(book, params, model=price.model, purpose=Purpose.RESERVE)

@@ -1,4 +1,4 @@
-"""Pricing as a price book writes it: tokens, matrix or formula."""
+"""Pricing as a price book writes it: tokens, matrix, formula, metered or composite."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from fractions import Fraction
 from rules.pricing.dimensions import Dimension, Value
 from rules.pricing.exact_numbers import simplest
 from rules.pricing.formulas import Flat, Formula, Matrix, Pricing, Rate
+from rules.pricing.meters import Meter
 from rules.pricing.toml.dimensions import DimensionIndex
+from rules.pricing.toml.meters import Sale, read_metered
 from rules.pricing.toml.sections import Section
 from rules.pricing.toml.tables import MAX_TERMS, read_table, refuse_other_choices
 
@@ -16,31 +18,41 @@ NOT_ALLOWED = "not allowed"
 """What a matrix says of a combination that is not offered."""
 
 
-def read_pricing(section: Section, dimensions: Mapping[str, Dimension | None]) -> Pricing | None:
-    """The pricing of a price: exactly one of `tokens`, `matrix` and `formula`."""
+KINDS = ("tokens", "matrix", "formula", "metered", "composite")
+
+
+def read_pricing(
+    section: Section, dimensions: Mapping[str, Dimension | None], sale: Sale
+) -> tuple[Pricing | None, tuple[Meter, ...]]:
+    """The pricing of a price, exactly one of KINDS, and what the provider charges by units."""
     index = DimensionIndex(dimensions)
-    given = [key for key in ("tokens", "matrix", "formula") if section.has(key)]
+    given = [key for key in KINDS if section.has(key)]
     if len(given) != 1:
         wrong = "has no price" if not given else "has several prices (" + ", ".join(given) + ")"
-        section.fault(given[1] if given else None, f"{wrong}: give exactly one of tokens = 5, [matrix] and [formula]")
-        return None
-    pricing: Pricing | None
-    match given[0]:
-        case "tokens":
-            pricing = Flat(section.amount("tokens"))
-        case "matrix":
-            inner = section.section("matrix")
-            pricing = None if inner is None else _read_matrix(inner, index)
-        case _:
-            inner = section.section("formula")
-            pricing = None if inner is None else _read_formula(inner, index)
+        choose = "tokens = 5, [matrix], [formula], [metered] and [composite]"
+        section.fault(given[1] if given else None, f"{wrong}: give exactly one of {choose}")
+        return None, ()
+    pricing: Pricing | None = None
+    provider: tuple[Meter, ...] = ()
+    kind = given[0]
+    inner = section.section(kind) if kind != "tokens" else None
+    if kind == "tokens":
+        pricing = Flat(section.amount("tokens"))
+    elif inner is None:
+        return None, ()
+    elif kind == "matrix":
+        pricing = _read_matrix(inner, index)
+    elif kind == "formula":
+        pricing = _read_formula(inner, index)
+    else:
+        pricing, provider = read_metered(inner, index, sale)
     for column, name in enumerate(dimensions):
         if name and name not in index.used and dimensions[name] is not None:
             section.faults.add(
                 (*section.path, "dimensions", column),
                 f'"{name}" changes nothing in the price; use it there or remove it',
             )
-    return pricing
+    return pricing, provider
 
 
 def _read_matrix(section: Section, index: DimensionIndex) -> Matrix | None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rules.pricing.offers import MAX_MINOR_UNITS, Package, Plan, PlanInterval
 from rules.pricing.policies import GRANT_SOURCES, AutoTopUpPolicy, Policies
 from rules.pricing.slugs import is_slug
+from rules.pricing.toml.names import read_names
 from rules.pricing.toml.sections import Section
 
 MAX_OFFERS = 100
@@ -95,6 +96,7 @@ def read_packages(book: Section) -> tuple[Package, ...]:
                 bonus_tokens_micros=section.amount("bonus_tokens", default=0),
                 price_minor_units=section.integer("price_minor_units", 1, MAX_MINOR_UNITS),
                 target_markup_percents=_read_markup(section),
+                names_by_language=read_names(section),
             )
         )
         section.finish()
@@ -122,6 +124,7 @@ def read_plans(book: Section, tiers: Sequence[str]) -> tuple[Plan, ...]:
                 price_minor_units=section.integer("price_minor_units", 0, MAX_MINOR_UNITS),
                 interval=words.get(section.one_of("interval", tuple(words)), PlanInterval.MONTH),
                 rollover=section.flag("rollover"),
+                names_by_language=read_names(section),
             )
         )
         section.finish()

@@ -7,27 +7,36 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rules.pricing.bounds import MAX_CORNERS, corner_count, negative_corner, price_bounds
+from rules.pricing.combinations import Exclusion
 from rules.pricing.dimensions import Dimension, value_text
-from rules.pricing.formulas import Formula, Pricing
+from rules.pricing.formulas import Formula, Metered, Pricing
+from rules.pricing.margins import MAX_MARGIN_PERCENT
 from rules.pricing.price_book import Price, PriceBounds
 from rules.pricing.slugs import is_slug, model_slug
 from rules.pricing.tokens import MAX_MICROS, MAX_TOKENS
+from rules.pricing.toml.combinations import check_defaults, read_exclusions
 from rules.pricing.toml.dimensions import read_dimensions
 from rules.pricing.toml.formulas import read_pricing
+from rules.pricing.toml.meters import Sale
+from rules.pricing.toml.names import read_names
 from rules.pricing.toml.sections import Section
 
 MAX_PRICES = 2_000
 MAX_NOTES_CHARACTERS = 1_000
+
+LINE, HOLD = "line", "hold"
 
 _CATEGORY = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
 @dataclass(frozen=True, slots=True)
 class BookDefaults:
-    """What the prices of a book share: its tiers and its rounding unit."""
+    """What the prices of a book share; `rounding` is LINE, HOLD or, where the book leaves it to the pricing, empty."""
 
     tiers: Sequence[str]
     rounding_unit_micros: int
+    rounding: str
+    sale: Sale
 
 
 def read_prices(book: Section, defaults: BookDefaults) -> tuple[Price, ...]:
@@ -64,14 +73,20 @@ def _read_price(section: Section, defaults: BookDefaults) -> tuple[str, Price | 
     premium = section.flag("premium")
     notes = section.optional_text("notes", '"Premium quality"', limit=MAX_NOTES_CHARACTERS)
     rounding_unit = section.amount("rounding_unit", default=defaults.rounding_unit_micros, zero=False)
+    rounding = section.one_of("rounding", (LINE, HOLD), default=defaults.rounding)
     provider_cost = section.optional_amount("provider_cost")
+    target_margin = section.optional_integer("target_margin_percent", 0, MAX_MARGIN_PERCENT)
+    names = read_names(section)
     by_name = read_dimensions(section)
-    pricing = read_pricing(section, by_name)
+    exclusions = read_exclusions(section, by_name)
+    pricing, provider_meters = read_pricing(section, by_name, defaults.sale)
     section.finish()
     if pricing is None or not section.sound:
         return model, None
+    rounds_at_end = rounding == HOLD or (not rounding and isinstance(pricing, Metered))
     dimensions = tuple(dimension for dimension in by_name.values() if dimension is not None)
-    bounds = _read_bounds(section, dimensions, pricing, rounding_unit)
+    check_defaults(section, dimensions, exclusions)
+    bounds = _read_bounds(section, dimensions, pricing, 1 if rounds_at_end else rounding_unit, exclusions)
     if bounds is None:
         return model, None
     return model, Price(
@@ -87,6 +102,11 @@ def _read_price(section: Section, defaults: BookDefaults) -> tuple[str, Price | 
         notes=notes,
         rounding_unit_micros=rounding_unit,
         provider_cost_micros=provider_cost,
+        provider_meters=provider_meters,
+        target_margin_percent=target_margin,
+        rounds_at_end=rounds_at_end,
+        exclusions=exclusions,
+        names_by_language=names,
     )
 
 
@@ -105,9 +125,13 @@ def _read_model(section: Section, name: str) -> str:
 
 
 def _read_bounds(
-    section: Section, dimensions: Sequence[Dimension], pricing: Pricing, rounding_unit_micros: int
+    section: Section,
+    dimensions: Sequence[Dimension],
+    pricing: Pricing,
+    rounding_unit_micros: int,
+    exclusions: Sequence[Exclusion],
 ) -> PriceBounds | None:
-    """The computed bounds; a price that may be negative, too great, or too wide to be searched is a fault."""
+    """The computed bounds; a price that may be negative, too great, never offered or too wide to search is a fault."""
     corners = corner_count(dimensions, pricing)
     if corners > MAX_CORNERS:
         message = f"has {corners} combinations of choices and ranges; split the model, at most {MAX_CORNERS} fit"
@@ -120,8 +144,10 @@ def _read_bounds(
             at = ", ".join(f"{dimension.name} {value_text(value)}" for dimension, value in pairs)
             section.fault("formula", f"base and surcharges fall below 0 at {at}; raise the base or lessen the discount")
             return None
-    bounds = price_bounds(dimensions, pricing, rounding_unit_micros)
-    assert bounds is not None
+    bounds = price_bounds(dimensions, pricing, rounding_unit_micros, exclusions)
+    if bounds is None:
+        section.fault("not_allowed", "rules out every combination there is; remove at least one")
+        return None
     if max(bounds.first_micros, bounds.least_micros, bounds.greatest_micros or 0) > MAX_MICROS:
         section.fault(
             None, f"can cost more than {MAX_TOKENS} tokens, which no account can hold; lower its amounts or its maximum"

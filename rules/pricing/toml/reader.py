@@ -7,13 +7,17 @@ import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
 
+from rules.pricing.margins import MAX_MARGIN_PERCENT
 from rules.pricing.price_book import PriceBook
 from rules.pricing.slugs import is_slug
 from rules.pricing.tokens import MICROS
 from rules.pricing.toml.examples import check_examples, read_examples
+from rules.pricing.toml.margins import check_margins
+from rules.pricing.toml.meters import Sale, read_markup
+from rules.pricing.toml.names import read_names
 from rules.pricing.toml.policies import read_packages, read_plans, read_policies
 from rules.pricing.toml.positions import toml_lines
-from rules.pricing.toml.prices import BookDefaults, read_prices
+from rules.pricing.toml.prices import HOLD, LINE, BookDefaults, read_prices
 from rules.pricing.toml.sections import Fault, Faults, Section
 
 MAX_SOURCE_CHARACTERS = 1_000_000
@@ -37,6 +41,7 @@ def read_price_book(source: str) -> PriceBook | tuple[Fault, ...]:
     book = _read_book(section)
     section.finish()
     if section.sound:
+        check_margins(book, section)
         check_examples(book, section)
     return book if section.sound else faults.in_order()
 
@@ -70,6 +75,9 @@ def _read_book(section: Section) -> PriceBook:
         section.fault("currency", 'must be an ISO 4217 code in lower case, such as "usd"')
     tiers = section.texts("tiers", '["starter", "pro"]', limit=MAX_TIERS)
     rounding_unit = section.amount("rounding_unit", default=MICROS, zero=False)
+    rounding = section.one_of("rounding", (LINE, HOLD), default="")
+    token_value = section.amount("token_value", zero=False) if section.has("token_value") else None
+    defaults = BookDefaults(tiers, rounding_unit, rounding, Sale(token_value, read_markup(section)))
     packages = read_packages(section)
     return PriceBook(
         slug=slug,
@@ -77,10 +85,13 @@ def _read_book(section: Section) -> PriceBook:
         currency=currency,
         tiers=tiers,
         policies=read_policies(section, [package.id for package in packages]),
-        prices=read_prices(section, BookDefaults(tiers, rounding_unit)),
+        prices=read_prices(section, defaults),
         packages=packages,
         plans=read_plans(section, tiers),
         examples=read_examples(section),
         rounding_unit_micros=rounding_unit,
         provider_cost_per_token_micros=section.optional_amount("provider_cost_per_token"),
+        token_value_micros=token_value,
+        target_margin_percent=section.optional_integer("target_margin_percent", 0, MAX_MARGIN_PERCENT),
+        names_by_language=read_names(section),
     )
