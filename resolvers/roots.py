@@ -7,6 +7,7 @@ from graphql import GraphQLSchema, Undefined, is_input_object_type, is_interface
 from strawberry.schema.config import StrawberryConfig
 
 from resolvers.accounts import AccountMutations, AccountQueries
+from resolvers.charges import ChargeQueries
 from resolvers.direct_calls import call_directly
 from resolvers.grants import GrantMutations
 from resolvers.holds import HoldMutations, HoldQueries
@@ -20,7 +21,7 @@ from schema.scalars import SCALARS
 
 
 @output
-class Query(ViewerQueries, PriceQueries, AccountQueries, HoldQueries):
+class Query(ViewerQueries, PriceQueries, AccountQueries, HoldQueries, ChargeQueries):
     """What can be asked."""
 
 

@@ -209,7 +209,7 @@ def shown_price(price: book_rules.Price) -> Price:
         pricing_type=price.pricing_type,
         token_cost=Tokens(bounds.first_micros),
         min_token_cost=Tokens(bounds.least_micros),
-        max_token_cost=_tokens_or_none(bounds.greatest_micros),
+        max_token_cost=tokens_or_none(bounds.greatest_micros),
         dimensions=[_shown_dimension(dimension) for dimension in price.dimensions],
     )
 
@@ -223,7 +223,7 @@ def shown_line(line: LineView) -> EstimateLine:
         unit_cost=Tokens(line.unit_cost),
         cost=Tokens(line.cost),
         min_cost=Tokens(line.min_cost),
-        max_cost=_tokens_or_none(line.max_cost),
+        max_cost=tokens_or_none(line.max_cost),
         pricing_type=line.pricing_type,
         price_book_version=line.price_book_version,
         steps=[_shown_step(step) for step in line.steps],
@@ -240,7 +240,7 @@ def shown_estimate(estimated: Estimated, published: PublishedBook) -> Estimate:
         affordable=estimated.affordable,
         blockers=[problem_of(blocker) for blocker in estimated.blockers],
         warnings=list(estimated.warnings),
-        balance_after=_tokens_or_none(estimated.balance_after) if estimated.affordable else None,
+        balance_after=tokens_or_none(estimated.balance_after) if estimated.affordable else None,
     )
 
 
@@ -249,7 +249,7 @@ def shown_affordable(largest: AffordableRecord) -> Affordable:
     return Affordable(
         value=largest.value,
         unbounded=largest.unbounded,
-        cost=_tokens_or_none(largest.cost_micros),
+        cost=tokens_or_none(largest.cost_micros),
         limited_by=largest.limited_by,
     )
 
@@ -277,5 +277,6 @@ def _shown_dimension(dimension: Dimension) -> PriceDimension:
     )
 
 
-def _tokens_or_none(micros: int | None) -> Tokens | None:
+def tokens_or_none(micros: int | None) -> Tokens | None:
+    """An amount that may not be."""
     return None if micros is None else Tokens(micros)

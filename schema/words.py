@@ -11,6 +11,7 @@ from models.account import AccountKind
 from models.api_key import ApiKeyKind
 from models.tenant import TenantMode
 from rules.credentials import CredentialKind
+from rules.ledger.charges import ChargeBasis
 from rules.ledger.kinds import BalanceLevel, EntryKind, GrantSource, HoldState, OverrunPolicy, WorkOutcome
 from rules.ledger.records import EstimateWarning
 from rules.pricing.dimensions import DimensionType
@@ -21,6 +22,7 @@ __all__ = [
     "AccountKind",
     "ApiKeyKind",
     "BalanceLevel",
+    "ChargeBasis",
     "CredentialKind",
     "DimensionType",
     "EntryKind",
@@ -159,6 +161,15 @@ word(
         BalanceLevel.GREEN: "Enough, or unlimited.",
         BalanceLevel.YELLOW: "Below the low-balance threshold.",
         BalanceLevel.RED: "None left.",
+    },
+)
+word(
+    ChargeBasis,
+    {
+        ChargeBasis.PRICE: "Its price, at its params and count.",
+        ChargeBasis.SET_ASIDE: "The upper bound that was set aside for it: a commit took all that remained.",
+        ChargeBasis.AMOUNT: "An amount that the caller named.",
+        ChargeBasis.ROUNDING: "The rounding at the end of the hold, over its metered lines together.",
     },
 )
 word(EstimateWarning, {EstimateWarning.LOW_BALANCE: "The work would leave the account low on tokens."})

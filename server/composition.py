@@ -15,6 +15,7 @@ from models.migrations import is_current
 from models.statements import statement
 from models.unavailable import DatabaseUnavailable
 from services.accounts import Accounts
+from services.charges import Charges
 from services.credentials import Credentials
 from services.fares import Fares
 from services.grants import Grants
@@ -46,6 +47,7 @@ class Services:
     database: Database
     credentials: Credentials
     fares: Fares
+    charges: Charges
     grants: Grants
     accounts: Accounts
     reads: LedgerReads
@@ -104,6 +106,7 @@ async def open_services(dsn: str, *, root_key: str) -> AsyncIterator[Services]:
             database=database,
             credentials=credentials,
             fares=Fares(writer, price_books, reads, Quotes(database, price_books)),
+            charges=Charges(reads, price_books),
             grants=Grants(writer, price_books),
             accounts=Accounts(database, writer, price_books),
             reads=reads,

@@ -27,6 +27,7 @@ DOCUMENTS = {
     "Query.account": '{ account(externalId: "alice") { id } }',
     "Query.accounts": "{ accounts { totalCount } }",
     "Query.hold": f'{{ hold(id: "{HOLD_ID}") {{ id }} }}',
+    "Query.explainCharge": f'{{ explainCharge(holdId: "{HOLD_ID}") {{ hold {{ id }} }} }}',
     "Query.node": f'{{ node(id: "{HOLD_ID}") {{ id }} }}',
     "Mutation.estimate": "mutation { estimate(input: {amount: 1}) { __typename } }",
     "Mutation.reserve": (
@@ -73,6 +74,7 @@ def stage() -> Stage:
     stage = Stage()
     for noun in (
         stage.fares,
+        stage.charges,
         stage.grants,
         stage.accounts,
         stage.reads,

@@ -21,7 +21,8 @@ SCHEMA: GraphQLSchema = build_schema()
 OUTPUTS = {
     "Query": (
         "viewer:Viewer prices:PriceConnection price:Price estimate:EstimateResult "
-        "affordable:AffordableResult account:Account accounts:AccountConnection hold:Hold node:Node"
+        "affordable:AffordableResult account:Account accounts:AccountConnection hold:Hold "
+        "explainCharge:ChargeExplanation node:Node"
     ),
     "Mutation": (
         "estimate:EstimateResult "
@@ -103,6 +104,15 @@ OUTPUTS = {
         "expiresAt:DateTime"
     ),
     "Affordable": "value:String unbounded:Boolean! cost:Tokens limitedBy:String",
+    "ChargeExplanation": (
+        "hold:Hold! priceBook:PriceBook! lines:[EstimateLine!]! burned:[BurnedGrant!]! entries:[Entry!]! "
+        "checks:[CapturedLineCheck!]! recomputed:Tokens matches:Boolean onCreditLine:Tokens! "
+        "onCreditLineRefunded:Tokens! moreEntries:Boolean!"
+    ),
+    "BurnedGrant": "grantId:ID! source:GrantSource! amount:Tokens! refunded:Tokens!",
+    "CapturedLineCheck": (
+        "entryId:ID! ref:String model:String basis:ChargeBasis! charged:Tokens! recomputed:Tokens! matches:Boolean!"
+    ),
     "EstimateSuccess": "estimate:Estimate! quote:Quote",
     "Quote": "id:ID! expiresAt:DateTime! estimate:Estimate!",
     "ReserveSuccess": "hold:Hold! balance:Balance! replayed:Boolean!",
@@ -125,6 +135,7 @@ ARGUMENTS = {
     "Query.account": "id:ID externalId:String",
     "Query.accounts": "first:Int=50 after:String search:String",
     "Query.hold": "id:ID!",
+    "Query.explainCharge": "holdId:ID!",
     "Query.node": "id:ID!",
     "Mutation.estimate": "input:EstimateInput!",
     "Mutation.reserve": "input:ReserveInput!",
@@ -217,6 +228,7 @@ WORDS = {
         "ASSIGNMENT ADJUSTMENT"
     ),
     "OverrunPolicy": "REFUSE CAP CHARGE_AVAILABLE",
+    "ChargeBasis": "PRICE SET_ASIDE AMOUNT ROUNDING",
     "TenantMode": "LIVE TEST",
     "CredentialKind": "ROOT SECRET",
     "ApiKeyKind": "SECRET",

@@ -22,6 +22,7 @@ from rules.ledger.requests import (
 from rules.pricing.rating import LineRequest
 from rules.pricing.tokens import MICROS
 from services.accounts import AccountRecord, Accounts
+from services.charges import Charges
 from services.fares import Fares
 from services.grants import Grants
 from services.ledger.reads import LedgerReads
@@ -76,6 +77,7 @@ class Shop:
     reads: LedgerReads
     accounts: Accounts
     fares: Fares
+    charges: Charges
     grants: Grants
     clock: TenantClock
 
@@ -135,6 +137,7 @@ async def open_shop(database: Database, tenant_id: UUID) -> AsyncIterator[Shop]:
             reads,
             Accounts(database, writer, price_books),
             Fares(writer, price_books, reads, Quotes(database, price_books)),
+            Charges(reads, price_books),
             Grants(writer, price_books),
             TenantClock(database, writer, price_books),
         )

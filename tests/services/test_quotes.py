@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -25,15 +26,17 @@ from rules.ledger.refusals import (
     QuoteExpired,
 )
 from rules.ledger.requests import EstimateRequest, Quoted, Work
-from rules.pricing.rating import LineRequest
+from rules.pricing.rating import LineRequest, Priced, Purpose, price_lines
 from rules.pricing.refusals import InvalidInput, InvalidParams, UnknownModel
 from rules.pricing.tokens import MICROS
 from services import quotes
 from services.ledger.audit import audit
 from services.quotes import delete_old_quotes
 from tests.conftest import TenantBuilder
-from tests.services.ledger.cashier import held, move_clock, of_kind, rows_of, value_of
+from tests.rules.pricing.books import PRICE_BOOKS
+from tests.services.ledger.cashier import Cashier, held, move_clock, of_kind, rows_of, value_of
 from tests.services.shop import Shop, a_line, a_source, open_shop
+from tests.services.test_affordable import a_value
 
 MINUTES_15 = 900
 
@@ -145,6 +148,29 @@ class TestThePriceHolds:
 
         assert held(await reserved(shop, account, "r", quote)).hold.amount == 20 * MICROS
         assert held(await charged(shop, account, "c", quote)).amount == 11 * MICROS
+
+
+@pytest.mark.parametrize("slug", sorted(path.stem for path in PRICE_BOOKS.glob("*.toml")))
+async def test_the_price_of_every_shipped_price_holds_to_the_unit(database: Database, shop: Shop, slug: str) -> None:
+    book = (await shop.publish((PRICE_BOOKS / f"{slug}.toml").read_text(encoding="utf-8"))).book
+    dice = random.Random(slug)
+    account = await Cashier(shop.writer, shop.tenant_id).open("rider", tokens=10**9 * MICROS)
+    works = []
+    for price in book.prices:
+        params = {dimension.name: a_value(dimension, dice) for dimension in price.dimensions}
+        line = LineRequest(price.model, params, dice.randint(1, 3), "node")
+        bound, cost = (price_lines(book, (line,), purpose=purpose) for purpose in (Purpose.RESERVE, Purpose.ESTIMATE))
+        if isinstance(bound, Priced) and isinstance(cost, Priced):
+            works.append((await quoted(shop, account, line), bound.total, cost.total))
+    await shop.publish(a_source())
+
+    for number, (quote, bound_micros, cost_micros) in enumerate(works):
+        assert held(await reserved(shop, account, f"{number}", quote)).hold.amount == bound_micros
+        if cost_micros:
+            assert held(await charged(shop, account, f"{number}", quote)).amount == cost_micros
+
+    assert len(works) > len(book.prices) // 2
+    assert await audit(database) == ()
 
 
 class TestItIsRefused:
