@@ -17,6 +17,7 @@ from benchmarks.cases import compare, crowd, pair_up, slow_down_commits
 from benchmarks.core_speed import measure_core
 from benchmarks.databases import durable_postgres, make_template, show_settings
 from benchmarks.effort import FULL, QUICK, TARGET_CALLERS, Effort
+from benchmarks.estimates import measure_estimates
 from benchmarks.machine import find_postmaster, read_cpu
 from benchmarks.pool_sweep import best_sizes, sweep_pools
 from benchmarks.progress import ProgressLine
@@ -61,6 +62,8 @@ async def _measure(dsn: str, effort: Effort, progress: ProgressLine) -> Run:
     pairs = await pair_up(dsn, pools, effort, progress)
     crowded = await crowd(dsn, pools, effort, progress)
     slow = await slow_down_commits(dsn, pools, effort, progress)
+    progress("estimates")
+    estimates = await measure_estimates(dsn, effort)
     cpu_after = read_cpu(postmaster)
     return Run(
         effort=effort,
@@ -72,8 +75,9 @@ async def _measure(dsn: str, effort: Effort, progress: ProgressLine) -> Run:
         crowd=crowded,
         slow=slow,
         core=core,
+        estimates=estimates,
         others_percent=cpu_after.others_percent_since(cpu_before) if cpu_after and cpu_before else None,
-        targets=judge(comparisons[TARGET_CALLERS], pairs, crowded, slow, core),
+        targets=judge(comparisons[TARGET_CALLERS], pairs, crowded, slow, core, estimates),
         seconds=monotonic() - started,
     )
 

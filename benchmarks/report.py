@@ -9,6 +9,7 @@ from typing import Any
 from benchmarks.cases import Case
 from benchmarks.core_speed import CoreSpeed
 from benchmarks.effort import Effort
+from benchmarks.estimates import EstimateSpeed
 from benchmarks.machine import OTHERS_PERCENT_MAX
 from benchmarks.pool_sweep import Sweep
 from benchmarks.rounds import Series, Spread
@@ -30,6 +31,7 @@ class Run:
     crowd: Case
     slow: Case
     core: CoreSpeed
+    estimates: EstimateSpeed
     targets: Sequence[Target]
     others_percent: int | None
     """Which share of the machine other programs took meanwhile; None where that cannot be known."""
@@ -55,6 +57,7 @@ def as_text(run: Run) -> str:
         _crowd(run.crowd),
         _series("Reserves a second on one hot account, commits 1.5 ms slower, 64 callers", run.slow),
         _core(run.core),
+        _estimates(run.estimates),
         _proofs(run.cases),
         _targets(run.targets),
         _others(run.others_percent),
@@ -84,6 +87,11 @@ def as_json(run: Run) -> dict[str, Any]:
             for case in run.cases
         ],
         "core": asdict(run.core),
+        "estimates": {
+            "inProcess": {lines: _as_json(series) for lines, series in run.estimates.in_process.items()},
+            "overHttp": {lines: _as_json(series) for lines, series in run.estimates.over_http.items()},
+            "bare": _as_json(run.estimates.bare),
+        },
         "targets": [{**asdict(target), "isMet": target.is_met, "passes": target.passes} for target in run.targets],
         "othersPercent": run.others_percent,
         "seconds": run.seconds,
@@ -171,6 +179,24 @@ def _core(core: CoreSpeed) -> str:
             ["  lines priced a second, 20 at a time", _rate(core.workflow_lines_per_second)],
         ]
     )
+
+
+def _estimates(speed: EstimateSpeed) -> str:
+    rows = [["Estimates a second", "in-process", "over HTTP", "p99 ms", "x bare Starlette"]]
+    for lines, over_http in speed.over_http.items():
+        rows.append(
+            [
+                f"  {lines} line" if lines == 1 else f"  {lines} lines",
+                _rate(speed.in_process[lines].per_second),
+                _rate(over_http.per_second),
+                _latency(over_http.latency(99)),
+                _figure(over_http.ratio_to(speed.bare), 2),
+            ]
+        )
+    rows.append(
+        ["  bare Starlette, a JSON echo", "", _rate(speed.bare.per_second), _latency(speed.bare.latency(99)), ""]
+    )
+    return table(rows)
 
 
 def _proofs(cases: Sequence[Case]) -> str:

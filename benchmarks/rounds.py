@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Final
+from typing import Final, Protocol
 
 from benchmarks.callers import Caller, Slice, run_slice
 from benchmarks.contenders import Contender
@@ -49,6 +49,18 @@ class Series:
         return Spread.of([mine.per_second / max(theirs.per_second, 1e-9) for mine, theirs in pairs])
 
 
+class TakesTurns(Protocol):
+    """Whoever takes turns with others: a name, and callers that ask."""
+
+    @property
+    def name(self) -> str:
+        """As the tables call it."""
+
+    @property
+    def callers(self) -> Sequence[Caller]:
+        """They ask at the same time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entrant:
     """Who takes turns with the others: a name, and callers that all ask the same contender."""
@@ -59,7 +71,7 @@ class Entrant:
 
 
 async def interleave(
-    entrants: Sequence[Entrant],
+    entrants: Sequence[TakesTurns],
     *,
     rounds: int,
     seconds: float,

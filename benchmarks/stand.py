@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
-from uuid import UUID
 
 from benchmarks.databases import fresh_database
 from benchmarks.ledger_service import LedgerService, PricedLedgerService
@@ -57,7 +56,7 @@ async def open_stand(
         dsn = await stack.enter_async_context(fresh_database(server_dsn, settings))
         database = await stack.enter_async_context(await Database.open(dsn))
         writer = await stack.enter_async_context(Writer(database))
-        tenant_id = await _make_tenant(database)
+        tenant_id = (await make_tenant(database)).tenant_id
         price_books = PriceBooks(database)
         fares = Fares(writer, price_books, LedgerReads(database, writer, price_books), Quotes(database, price_books))
         tortoise: dict[Arrangement, TortoiseRival] = {}
@@ -76,9 +75,10 @@ async def open_stand(
         )
 
 
-async def _make_tenant(database: Database) -> UUID:
+async def make_tenant(database: Database) -> CreatedTenant:
+    """The benchmark's tenant, with its key."""
     created = await Tenants(database, ShippedPriceBooks()).create_tenant(
         slug="benchmark", name="Benchmark", mode=TenantMode.TEST, price_book=PRICE_BOOK
     )
     assert isinstance(created, CreatedTenant), created
-    return created.tenant_id
+    return created

@@ -8,6 +8,7 @@ from typing import Final
 
 from benchmarks.cases import Case
 from benchmarks.core_speed import CoreSpeed
+from benchmarks.estimates import EstimateSpeed
 from benchmarks.rounds import Series, Spread
 
 GATE_PERCENT: Final = 80
@@ -37,7 +38,9 @@ class Target:
         return self.reached.median * 100 >= self.wanted * GATE_PERCENT
 
 
-def judge(comparison: Case, pairs: Case, crowd: Case, slow: Case, core: CoreSpeed) -> list[Target]:
+def judge(
+    comparison: Case, pairs: Case, crowd: Case, slow: Case, core: CoreSpeed, estimates: EstimateSpeed
+) -> list[Target]:
     """The targets, from the cases with TARGET_CALLERS callers."""
     at = comparison.series
     ledger_hot, ledger_distinct = at["ledger, hot"], at["ledger, distinct"]
@@ -67,6 +70,11 @@ def judge(comparison: Case, pairs: Case, crowd: Case, slow: Case, core: CoreSpee
         Target(f"hot, {last[0]}, p99", 120, _milliseconds(last[1].latency(99)), "ms", at_most=True),
         Target("lines priced a second, one at a time", 100_000, core.single_lines_per_second, "/s"),
         Target("lines priced a second, a workflow at a time", 100_000, core.workflow_lines_per_second, "/s"),
+        Target(
+            "an estimate of one line over HTTP beside a bare Starlette JSON endpoint",
+            0.3,
+            estimates.over_http[1].ratio_to(estimates.bare),
+        ),
     ]
 
 

@@ -21,6 +21,7 @@ from services.grants import Grants
 from services.ledger.reads import AccountReading
 from services.live.hub import LiveHub
 from services.principal import Principal
+from services.publishing import Publishing
 from services.tenant_clock import TenantClock
 from services.tenants import Tenants
 
@@ -51,6 +52,10 @@ class Services(Protocol):
     @property
     def price_books(self) -> PriceBooks:
         """Price lists."""
+
+    @property
+    def publishing(self) -> Publishing:
+        """Versions of price lists."""
 
     @property
     def tenants(self) -> Tenants:

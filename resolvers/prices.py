@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from operator import attrgetter
 from uuid import UUID
 
@@ -17,11 +18,13 @@ from rules.ledger.requests import AffordableRequest, EstimateRequest, Work
 from rules.pricing import price_book as book_rules
 from rules.pricing.affordable import Affordable
 from rules.pricing.listing import search
+from rules.pricing.money import TokenRate, effective_rate
 from rules.pricing.refusals import InvalidInput
 from schema.connections import FIRST_MAX, Connection, connection, slice_of_names
 from schema.described import output
 from schema.inputs import AffordableInput, EstimateInput, PriceFilter
 from schema.prices import Estimate, Price, shown_affordable, shown_estimate, shown_price, shown_quote
+from schema.reads import PublishedBook
 from schema.refusals import problem_of
 from schema.results import AffordableResult, EstimateResult, EstimateSuccess
 from services.principal import Scope
@@ -144,7 +147,19 @@ async def _estimate(info: Info, request: EstimateRequest, estimated: Estimated) 
     published = await info.context.price_books.at_version(request.tenant_id, estimated.price_book_version)
     if published is None:
         raise LookupError(f"price book version {estimated.price_book_version} is gone")
-    return shown_estimate(estimated, published)
+    return shown_estimate(estimated, published, _rate(info, request, published))
+
+
+def _rate(info: Info, request: EstimateRequest, published: PublishedBook) -> Callable[[], Awaitable[TokenRate | None]]:
+    """Finds what the account's tokens are worth, when it is asked."""
+
+    async def rate() -> TokenRate | None:
+        if request.account_id is None:
+            return effective_rate((), published.book.packages, published.book.currency)
+        paid = await info.context.reads.paid(request.tenant_id, request.account_id)
+        return effective_rate(paid, published.book.packages, published.book.currency)
+
+    return rate
 
 
 def _filtered(book: book_rules.PriceBook, given: PriceFilter | None) -> tuple[book_rules.Price, ...]:
@@ -156,6 +171,7 @@ def _filtered(book: book_rules.PriceBook, given: PriceFilter | None) -> tuple[bo
         category=given.category,
         provider=given.provider,
         tier=given.tier,
+        premium=given.premium,
         models=None if given.models is None else frozenset(given.models),
     )
 

@@ -12,7 +12,9 @@ from resolvers.direct_calls import call_directly
 from resolvers.grants import GrantMutations
 from resolvers.holds import HoldMutations, HoldQueries
 from resolvers.live import LiveSubscriptions
+from resolvers.offers import OfferQueries
 from resolvers.prices import PriceMutations, PriceQueries
+from resolvers.publishing import PublishingMutations, PublishingQueries
 from resolvers.tenants import TenantMutations
 from resolvers.viewer import ViewerQueries
 from schema.described import output
@@ -21,12 +23,12 @@ from schema.scalars import SCALARS
 
 
 @output
-class Query(ViewerQueries, PriceQueries, AccountQueries, HoldQueries, ChargeQueries):
+class Query(ViewerQueries, PriceQueries, OfferQueries, PublishingQueries, AccountQueries, HoldQueries, ChargeQueries):
     """What can be asked."""
 
 
 @output
-class Mutation(PriceMutations, HoldMutations, AccountMutations, GrantMutations, TenantMutations):
+class Mutation(PriceMutations, HoldMutations, AccountMutations, GrantMutations, PublishingMutations, TenantMutations):
     """What can be done. Every verb answers with one success or one problem."""
 
 

@@ -12,9 +12,9 @@ from rules.ledger.records import LineView
 from schema.described import output
 from schema.holds import Entry, Hold, shown_entry, shown_hold
 from schema.nodes import shown_id
-from schema.prices import EstimateLine, PriceBook, shown_book, shown_line, tokens_or_none
+from schema.prices import EstimateLine, PriceBook, shown_book, shown_line
 from schema.reads import PublishedBook
-from schema.scalars import Tokens
+from schema.scalars import Tokens, tokens_or_none
 from schema.words import ChargeBasis, GrantSource
 
 

@@ -29,9 +29,13 @@ class PriceFilter:
     tier: str | None
     """Only prices that need exactly this plan tier."""
     search: str | None
-    """Found in model or name, whatever its case and punctuation."""
+    """Found in model or name, whatever its case and punctuation. Where nothing has it as a whole, its words are looked
+    for one by one in any order; where nothing has them either, typing errors are forgiven: "sable diffusion" finds
+    Stable Diffusion."""
     models: list[str] | None
     """Only these models."""
+    premium: bool | None
+    """Only those that are marked as premium, or only those that are not."""
 
 
 @given
@@ -296,3 +300,16 @@ class AdvanceClockInput:
 
     seconds: int
     """Seconds forward, 1 to 31,622,400 (366 days) a call; in all the clock may be 158,112,000 (about 5 years) ahead."""
+
+
+@given
+class PublishPriceBookInput:
+    """A price book to publish, or to try."""
+
+    source: str
+    """The TOML text, at most 1,000,000 characters (over this API 512 KB with all of the request)."""
+    effective_at: datetime | None
+    """When it comes into force, by the tenant's clock; absent, or within the last minute: now. A version for a later
+    instant is replaced by publishing another one for the same instant."""
+    dry_run: bool | None = False
+    """Whether to check it and say what would change, and write nothing."""

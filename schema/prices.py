@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 import strawberry
@@ -9,16 +10,20 @@ import strawberry
 from rules.identity import IdKind
 from rules.ledger.records import Estimated, LineView
 from rules.ledger.records import Quote as QuoteRecord
+from rules.pricing import combinations
 from rules.pricing import price_book as book_rules
 from rules.pricing.affordable import Affordable as AffordableRecord
 from rules.pricing.costs import CostStep as CostStepRecord
-from rules.pricing.dimensions import Dimension
+from rules.pricing.dimensions import Dimension, value_text
+from rules.pricing.money import TokenRate
 from schema.described import output
+from schema.money import Money, shown_money
+from schema.names import LocalName, shown_names
 from schema.nodes import shown_id
 from schema.problems import Problem
 from schema.reads import PublishedBook
 from schema.refusals import problem_of
-from schema.scalars import Tokens
+from schema.scalars import Tokens, tokens_or_none
 from schema.words import DimensionType, EstimateWarning, PricingType
 
 
@@ -32,6 +37,8 @@ class PriceBook:
     """From 1; an old hold keeps the version it was priced at."""
     name: str
     """What people call it."""
+    names: list[LocalName]
+    """What it is called in further languages; empty where it has none."""
     currency: str
     """ISO 4217, in lower case; what its packages and plans are sold in."""
     tiers: list[str]
@@ -61,6 +68,24 @@ class PriceDimension:
 
 
 @output
+class ExcludedChoices:
+    """Choices of one dimension."""
+
+    dimension: str
+    """The param's name."""
+    values: list[str]
+    """Those of its choices that are meant; of a boolean "true" or "false"."""
+
+
+@output
+class Exclusion:
+    """Choices that are not offered together: params that have one of the values in every dimension are refused."""
+
+    choices: list[ExcludedChoices]
+    """One for each dimension that matters."""
+
+
+@output
 class Price:
     """How one model's or tool's cost comes about."""
 
@@ -68,6 +93,8 @@ class Price:
     """The slug that lines name, unique in the price book: the name in lower case with hyphens ("dall-e-3")."""
     name: str
     """What people call it."""
+    names: list[LocalName]
+    """What it is called in further languages; empty where the price book has none."""
     category: str
     """What it makes, such as "image", "video" or "tool"."""
     provider: str | None
@@ -88,6 +115,8 @@ class Price:
     """The most tokens that one use can cost with any allowed params; null: nothing bounds it."""
     dimensions: list[PriceDimension]
     """The params that it depends on."""
+    not_allowed: list[Exclusion]
+    """Choices that cannot be had together; a calculator greys them out."""
 
 
 @output
@@ -146,6 +175,19 @@ class Estimate:
     """What a client should warn of although it would go through."""
     balance_after: Tokens | None
     """Tokens that would be available afterwards; null without an account, or when it would not go through."""
+    rate: strawberry.Private[Callable[[], Awaitable[TokenRate | None]]]
+
+    @strawberry.field
+    async def money(self) -> Money | None:
+        """What the total is in money, rounded up to the currency's minor unit.
+
+        At the rate that the account paid for the tokens that it has; where it paid nothing, or without an account, at
+        that of the price book's smallest package. Null where the book has no packages either. Looked up only when it is
+        selected.
+        """
+        rate = await self.rate()
+        money = None if rate is None else rate.money(self.total)
+        return None if money is None else shown_money(money)
 
 
 @output
@@ -189,6 +231,7 @@ def shown_book(published: PublishedBook) -> PriceBook:
         slug=book.slug,
         version=published.version,
         name=book.name,
+        names=shown_names(book.names),
         currency=book.currency,
         tiers=list(book.tiers),
         published_at=published.published_at,
@@ -201,6 +244,7 @@ def shown_price(price: book_rules.Price) -> Price:
     return Price(
         model=price.model,
         name=price.name,
+        names=shown_names(price.names),
         category=price.category,
         provider=price.provider,
         tier=price.tier,
@@ -211,6 +255,7 @@ def shown_price(price: book_rules.Price) -> Price:
         min_token_cost=Tokens(bounds.least_micros),
         max_token_cost=tokens_or_none(bounds.greatest_micros),
         dimensions=[_shown_dimension(dimension) for dimension in price.dimensions],
+        not_allowed=[_shown_exclusion(price.dimensions, exclusion) for exclusion in price.not_offered],
     )
 
 
@@ -230,8 +275,10 @@ def shown_line(line: LineView) -> EstimateLine:
     )
 
 
-def shown_estimate(estimated: Estimated, published: PublishedBook) -> Estimate:
-    """An estimate as it is shown, with the version that it was priced at."""
+def shown_estimate(
+    estimated: Estimated, published: PublishedBook, rate: Callable[[], Awaitable[TokenRate | None]]
+) -> Estimate:
+    """An estimate as it is shown, with the version that it was priced at; `rate` finds what tokens are worth."""
     return Estimate(
         total=Tokens(estimated.total),
         lines=[shown_line(line) for line in estimated.lines],
@@ -241,6 +288,7 @@ def shown_estimate(estimated: Estimated, published: PublishedBook) -> Estimate:
         blockers=[problem_of(blocker) for blocker in estimated.blockers],
         warnings=list(estimated.warnings),
         balance_after=tokens_or_none(estimated.balance_after) if estimated.affordable else None,
+        rate=rate,
     )
 
 
@@ -277,6 +325,10 @@ def _shown_dimension(dimension: Dimension) -> PriceDimension:
     )
 
 
-def tokens_or_none(micros: int | None) -> Tokens | None:
-    """An amount that may not be."""
-    return None if micros is None else Tokens(micros)
+def _shown_exclusion(dimensions: Sequence[Dimension], exclusion: combinations.Exclusion) -> Exclusion:
+    return Exclusion(
+        choices=[
+            ExcludedChoices(dimension=dimensions[column].name, values=[value_text(value) for value in values])
+            for column, values in exclusion.choices
+        ]
+    )

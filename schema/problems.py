@@ -111,6 +111,26 @@ class NotRefundable(Problem):
     """Less was captured, net of earlier refunds, than is asked back; or nothing is left to give back."""
 
 
+@output
+class PriceBookFault:
+    """One fault of a price book's text."""
+
+    line: int | None
+    """Its line, from 1; null where it is of the text as a whole."""
+    path: str
+    """Where it stands, such as "prices[3].formula.rates[0].of"; empty where it is of the text as a whole."""
+    message: str
+    """What is wrong, and what would be right."""
+
+
+@output
+class InvalidPriceBook(Problem):
+    """The text is no sound price book. Nothing was published."""
+
+    faults: list[PriceBookFault]
+    """Everything that is wrong with it, by line."""
+
+
 PROBLEMS: tuple[type[Problem], ...] = (
     InsufficientTokens,
     AccountFrozen,
@@ -124,5 +144,6 @@ PROBLEMS: tuple[type[Problem], ...] = (
     NotFound,
     InvalidInput,
     NotRefundable,
+    InvalidPriceBook,
 )
 """Every problem. All are named to the schema: one that is reached only through the interface would fail at run time."""

@@ -16,6 +16,7 @@ from rules.ledger.balance import BalanceSnapshot
 from rules.ledger.journal import Entry
 from rules.ledger.records import CaptureView, EntryFilter, LineView, Page, Slice
 from rules.ledger.state import Grant, Hold
+from rules.pricing.money import Paid
 from rules.pricing.price_book import PriceBook
 from schema.words import AccountKind, HoldState
 
@@ -68,6 +69,34 @@ class PublishedBook(Protocol):
         """When it was made, in UTC."""
 
 
+class PriceBookRecord(Protocol):
+    """A version of a tenant's price book, without what is in it."""
+
+    @property
+    def version(self) -> int:
+        """Its number, from 1."""
+
+    @property
+    def slug(self) -> str:
+        """Which price list."""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+
+    @property
+    def published_at(self) -> datetime:
+        """When it was made, in UTC."""
+
+    @property
+    def effective_at(self) -> datetime:
+        """From when on it is in force, in UTC."""
+
+    @property
+    def in_force(self) -> bool:
+        """Whether it is now."""
+
+
 class LedgerReads(Protocol):
     """Reads of one account. Whatever is due is settled first. None, or an empty page: the tenant has no such thing."""
 
@@ -82,6 +111,9 @@ class LedgerReads(Protocol):
 
     async def entry(self, tenant_id: UUID, account_id: UUID, version: int) -> Entry | None:
         """One entry of the journal."""
+
+    async def paid(self, tenant_id: UUID, account_id: UUID) -> tuple[Paid, ...]:
+        """What was paid for the tokens that it has, by currency."""
 
     async def hold_lines(self, tenant_id: UUID, account_id: UUID, hold: Hold) -> tuple[LineView, ...]:
         """What was set aside, line by line, re-rated at the hold's price book version; empty for a plain amount."""

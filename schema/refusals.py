@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, assert_never, overload
 
 from rules.ledger import refusals
+from rules.pricing import publication
 from rules.pricing import refusals as pricing
 from rules.pricing.tokens import MICROS, format_tokens
+from rules.pricing.toml import Fault
 from schema import problems
 from schema.scalars import Tokens
 from schema.words import ProblemCode
@@ -36,9 +39,11 @@ def problem_of(refusal: refusals.NotFound) -> problems.NotFound: ...
 def problem_of(refusal: pricing.InvalidInput) -> problems.InvalidInput: ...
 @overload
 def problem_of(refusal: refusals.NotRefundable) -> problems.NotRefundable: ...
+@overload
+def problem_of(refusal: publication.InvalidPriceBook) -> problems.InvalidPriceBook: ...
 
 
-def problem_of(refusal: refusals.Refusal) -> problems.Problem:
+def problem_of(refusal: refusals.Refusal | publication.InvalidPriceBook) -> problems.Problem:
     """The problem that shows this refusal. The overloads pair them, so that a result's union is checked by types."""
     match refusal:
         case refusals.InsufficientTokens(required, available):
@@ -113,6 +118,14 @@ def problem_of(refusal: refusals.Refusal) -> problems.Problem:
                 code=ProblemCode.NOT_REFUNDABLE,
                 message=_not_refundable(captured, requested),
             )
+        case publication.InvalidPriceBook(faults):
+            return problems.InvalidPriceBook(
+                code=ProblemCode.INVALID_PRICE_BOOK,
+                message=_invalid_price_book(faults),
+                faults=[
+                    problems.PriceBookFault(line=fault.line, path=fault.path, message=fault.message) for fault in faults
+                ],
+            )
         case _:
             assert_never(refusal)
 
@@ -138,6 +151,12 @@ def _not_refundable(captured: int, requested: int) -> str:
         f"{_tokens(requested)} cannot be refunded: net of earlier refunds {format_tokens(captured)} were captured. "
         "Ask for no more than that, or leave the amount out for all of it."
     )
+
+
+def _invalid_price_book(faults: Sequence[Fault]) -> str:
+    number = "one fault" if len(faults) == 1 else f"{len(faults)} faults"
+    line = "" if faults[0].line is None else f", the first in line {faults[0].line}"
+    return f"The price book has {number}{line}. Mend what `faults` names, and publish again; nothing was changed."
 
 
 def _tokens(micros: int) -> str:

@@ -11,7 +11,7 @@ from schema.accounts import Account
 from schema.balances import Balance, Grant
 from schema.described import output
 from schema.holds import Hold
-from schema.prices import Affordable, Estimate, Quote
+from schema.prices import Affordable, Estimate, PriceBook, Quote
 from schema.problems import (
     AccountFrozen,
     HoldExceeded,
@@ -21,11 +21,13 @@ from schema.problems import (
     InsufficientTokens,
     InvalidInput,
     InvalidParams,
+    InvalidPriceBook,
     NotFound,
     NotRefundable,
     QuoteExpired,
     UnknownModel,
 )
+from schema.publishing import PriceBookChange, PriceChange
 from schema.scalars import Tokens
 
 
@@ -137,6 +139,28 @@ class AdvanceClockSuccess:
     """What it says now."""
 
 
+@output
+class PublishPriceBookSuccess:
+    """A version was made, or with `dryRun` could be: what it changes of the version that is in force before it."""
+
+    price_book: PriceBook
+    """The version; with `dryRun` the one that it would be."""
+    effective_at: datetime
+    """From when on it is in force."""
+    follows: int | None
+    """The version in force until then, with which it is compared; null: there is none."""
+    added: list[str]
+    """Models that the version before did not have."""
+    removed: list[str]
+    """Models that it had. Holds that were made with one go on with their own version."""
+    changed: list[PriceChange]
+    """Models that are priced anew."""
+    changes: list[PriceBookChange]
+    """Every key of the text with another value, added and removed prices left aside; at most 500."""
+    change_count: int
+    """How many `changes` there are in all."""
+
+
 EstimateResult: TypeAlias = Annotated[
     EstimateSuccess | UnknownModel | InvalidParams | NotFound | InvalidInput,
     strawberry.union("EstimateResult", description="The estimate, or why there is none."),
@@ -202,4 +226,8 @@ RevokeApiKeyResult: TypeAlias = Annotated[
 AdvanceClockResult: TypeAlias = Annotated[
     AdvanceClockSuccess | InvalidInput,
     strawberry.union("AdvanceClockResult", description="The tenant's new time, or why its clock was not moved."),
+]
+PublishPriceBookResult: TypeAlias = Annotated[
+    PublishPriceBookSuccess | InvalidInput | InvalidPriceBook,
+    strawberry.union("PublishPriceBookResult", description="What was published, or why nothing was."),
 ]

@@ -37,6 +37,8 @@ Tokens = NewType("Tokens", int)
 Params = NewType("Params", Mapping[str, object])
 """A line's params: strings, whole numbers, finite floats and booleans by name; those given as null are left out."""
 Version = NewType("Version", int)
+Long = NewType("Long", int)
+"""Minor units of money inside; a JSON number on the wire."""
 TimeZone = NewType("TimeZone", str)
 
 MAX_SAFE_INTEGER: Final = 2**53 - 1
@@ -134,6 +136,30 @@ def _literal_member(name: str, node: ValueNode, variables: Mapping[str, Any] | N
             return variables.get(variable.value) if variables else None
         case _:
             raise _refused(f"Param {_shown(name)} must be a string, a number or a boolean.", node)
+
+
+def tokens_or_none(micros: int | None) -> Tokens | None:
+    """An amount of tokens, where there is one."""
+    return None if micros is None else Tokens(micros)
+
+
+def _serialize_long(value: object) -> int:
+    if type(value) is not int or not -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER:
+        raise ValueError(f"not an integer that JSON keeps exact: {value!r}")
+    return value
+
+
+def _parse_long(value: object) -> int:
+    if type(value) is int and -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER:
+        return value
+    raise _refused(f"{_LONG_FORM}, not {_shown(value)}.")
+
+
+def _parse_long_literal(node: ValueNode, variables: Mapping[str, Any] | None = None) -> int:
+    del variables
+    if isinstance(node, IntValueNode) and len(node.value) <= _LONGEST_LITERAL:
+        return _parse_long(int(node.value))
+    raise _refused(f"{_LONG_FORM}, not {_shown_node(node)}.", node)
 
 
 def _serialize_version(value: object) -> int:
@@ -245,6 +271,10 @@ _VERSION_TEXT: Final = (
     "The number of the account's latest journal entry: every change of what a balance shows writes at least one. "
     "A JSON number from 0 (an account without entries) to 2^53-1."
 )
+_LONG_FORM: Final = f"A Long is a whole number from -{MAX_SAFE_INTEGER} to {MAX_SAFE_INTEGER}"
+_LONG_TEXT: Final = (
+    "An integer beyond 32 bits: a JSON number from -(2^53-1) to 2^53-1, which every JSON reader keeps exact."
+)
 _INSTANT_TEXT: Final = (
     'An instant as RFC 3339, shown in UTC: "2026-01-31T12:00:00Z". Input takes any offset; what is finer than a '
     "microsecond is cut off."
@@ -271,6 +301,13 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
         serialize=_serialize_version,
         parse_value=_parse_version,
         parse_literal=_located(_parse_version_literal),
+    ),
+    Long: strawberry.scalar(
+        name="Long",
+        description=_LONG_TEXT,
+        serialize=_serialize_long,
+        parse_value=_parse_long,
+        parse_literal=_located(_parse_long_literal),
     ),
     datetime: strawberry.scalar(
         name="DateTime",

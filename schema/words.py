@@ -16,6 +16,7 @@ from rules.ledger.kinds import BalanceLevel, EntryKind, GrantSource, HoldState, 
 from rules.ledger.records import EstimateWarning
 from rules.pricing.dimensions import DimensionType
 from rules.pricing.formulas import PricingType
+from rules.pricing.offers import PlanInterval
 from schema.described import word
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "GrantSource",
     "HoldState",
     "OverrunPolicy",
+    "PlanInterval",
     "PricingType",
     "ProblemCode",
     "TenantMode",
@@ -52,6 +54,7 @@ class ProblemCode(StrEnum):
     NOT_FOUND = "NOT_FOUND"
     INVALID_INPUT = "INVALID_INPUT"
     NOT_REFUNDABLE = "NOT_REFUNDABLE"
+    INVALID_PRICE_BOOK = "INVALID_PRICE_BOOK"
 
 
 word(
@@ -69,6 +72,7 @@ word(
         ProblemCode.NOT_FOUND: "There is no such thing in the credential's scope.",
         ProblemCode.INVALID_INPUT: "A field of the input is out of form or bounds.",
         ProblemCode.NOT_REFUNDABLE: "Less was captured than is asked back.",
+        ProblemCode.INVALID_PRICE_BOOK: "The text is no sound price book.",
     },
 )
 word(
@@ -79,6 +83,14 @@ word(
         PricingType.FORMULA: "A base with surcharges, rates and multipliers.",
         PricingType.METERED: "Units of one dimension, at one rate or by tiers.",
         PricingType.COMPOSITE: "Units of several dimensions, each with a rate of its own.",
+    },
+)
+word(
+    PlanInterval,
+    {
+        PlanInterval.MONTH: "A calendar month, paid each.",
+        PlanInterval.YEAR: "A year, paid each.",
+        PlanInterval.ONE_TIME: "Once for each account, ever.",
     },
 )
 word(

@@ -1,47 +1,25 @@
-"""The commands of `python -m server`: serve, audit, migrate, schema."""
+"""The commands of `python -m server`: serve, audit, migrate, schema, price-book …."""
 
 import asyncio
 import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
-import asyncpg
 import typer
 
-from models.unavailable import DatabaseUnavailable
 from server.console import announcement
-from server.data_directory import DataDirectoryInUse, DataDirectoryUnusable, find_owner, in_use
-from server.database_choice import DatabaseForbidden, NoDatabase, existing_database, name_of_database, own_database
+from server.data_directory import find_owner, in_use
+from server.database_choice import existing_database, name_of_database, own_database
+from server.explanations import EXIT_CANNOT_START, EXIT_FINDINGS, one_clear_line
 from server.listener import PortUnavailable, listen
-from server.logs import configure_logs
-from server.postgres.binaries import PostgresNotFound
-from server.postgres.cluster import EmbeddedPostgresFailed
-from server.postgres.launcher import CannotLeaveRoot
-from server.settings import InvalidSettings, Settings, read_settings
+from server.price_book_commands import price_book_commands
+from server.settings import Settings
 
 if TYPE_CHECKING:
     from services.ledger.audit import Finding
-
-EXIT_FINDINGS = 1
-EXIT_CANNOT_START = 2
-
-# What a person at the console can act on; each carries one line that says how.
-_EXPLAINED = (
-    InvalidSettings,
-    NoDatabase,
-    DatabaseForbidden,
-    DataDirectoryInUse,
-    DataDirectoryUnusable,
-    PostgresNotFound,
-    CannotLeaveRoot,
-    EmbeddedPostgresFailed,
-    PortUnavailable,
-)
 
 commands = typer.Typer(
     help="Farebox: token billing for AI products.",
@@ -50,27 +28,7 @@ commands = typer.Typer(
     # A pretty traceback shows local variables, and with them secrets.
     pretty_exceptions_enable=False,
 )
-
-
-def _stop(message: str) -> NoReturn:
-    typer.echo("farebox: " + " ".join(message.split()), err=True)
-    raise typer.Exit(EXIT_CANNOT_START)
-
-
-@contextmanager
-def _one_clear_line() -> Iterator[Settings]:
-    """Gives the settings, and turns what a person can act on into one line and an exit code."""
-    configure_logs()
-    try:
-        yield read_settings()
-    except _EXPLAINED as error:
-        _stop(str(error))
-    except (DatabaseUnavailable, asyncpg.InterfaceError) as error:
-        _stop(f"{error}; check DATABASE_URL")
-    except asyncpg.PostgresError as error:
-        _stop(f"the database refused ({type(error).__name__}: {error}); check DATABASE_URL and its role")
-    except OSError as error:
-        _stop(str(error))
+commands.add_typer(price_book_commands, name="price-book")
 
 
 def _end_quietly(_number: int, _frame: FrameType | None) -> NoReturn:
@@ -94,7 +52,7 @@ def serve() -> None:
     # Until the web server takes the signals over, they end the start in order: an embedded Postgres is stopped.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end_quietly)
-    with _one_clear_line() as settings, _listen_first(settings) as listener, own_database(settings) as dsn:
+    with one_clear_line() as settings, _listen_first(settings) as listener, own_database(settings) as dsn:
         # The commands that serve nothing do without what serving takes.
         from server.preparation import prepare_database  # noqa: PLC0415 - half a second of CPU
         from server.processes import run_web_processes  # noqa: PLC0415 - half a second of CPU
@@ -114,7 +72,7 @@ def serve() -> None:
 @commands.command()
 def migrate() -> None:
     """Brings the database up to date and ends."""
-    with _one_clear_line() as settings, existing_database(settings) as dsn:
+    with one_clear_line() as settings, existing_database(settings) as dsn:
         from server.preparation import bring_up_to_date  # noqa: PLC0415 - the other commands do without
 
         asyncio.run(bring_up_to_date(dsn))
@@ -128,7 +86,7 @@ def _shown(finding: "Finding") -> str:
 @commands.command()
 def audit() -> None:
     """Checks every invariant of the ledger, beside a running server or alone. Exit code 0 only when all hold."""
-    with _one_clear_line() as settings, existing_database(settings) as dsn:
+    with one_clear_line() as settings, existing_database(settings) as dsn:
         from server.audit_report import audit_database  # noqa: PLC0415 - the other commands do without
 
         name = name_of_database(settings)

@@ -25,6 +25,7 @@ from services.ledger.writer import Writer
 from services.live.hub import LiveHub
 from services.live.postgres_bus import PostgresBus
 from services.price_books import PriceBooks
+from services.publishing import Publishing
 from services.quotes import Quotes
 from services.shipped_price_books import ShippedPriceBooks
 from services.tenant_clock import TenantClock
@@ -52,6 +53,7 @@ class Services:
     accounts: Accounts
     reads: LedgerReads
     price_books: PriceBooks
+    publishing: Publishing
     tenants: Tenants
     clocks: TenantClock
     live: LiveHub[AccountReading]
@@ -111,6 +113,7 @@ async def open_services(dsn: str, *, root_key: str) -> AsyncIterator[Services]:
             accounts=Accounts(database, writer, price_books),
             reads=reads,
             price_books=price_books,
+            publishing=Publishing(database, price_books),
             tenants=Tenants(database, ShippedPriceBooks()),
             clocks=TenantClock(database, writer, price_books),
             live=live,

@@ -13,6 +13,10 @@ class NoDatabase(Exception):
     """There is nothing to work on; the message says why and what makes one."""
 
 
+class NoTenant(Exception):
+    """The database has no tenant of this name; the message says which name was given."""
+
+
 class DatabaseForbidden(Exception):
     """The role of DATABASE_URL may not do what it must; the message says what lets it."""
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
-from uuid import UUID, uuid4
-
-import asyncpg
+from uuid import UUID
 
 from models.database import Database
 from models.statements import statement
 from rules.pricing.price_book import PriceBook
-from rules.pricing.toml import Fault, read_price_book
+from rules.pricing.toml import read_price_book
 from services.read_through_cache import ReadThroughCache
 
 IN_FORCE_SECONDS: Final = 1.0
@@ -25,9 +24,6 @@ IN_FORCE_MAX: Final = 10_000
 
 BOOKS_MAX: Final = 256
 """Read books remembered; a large one takes about a megabyte."""
-
-PUBLISH_ATTEMPTS_MAX: Final = 8
-"""Against others who publish for the same tenant at the same moment; each attempt lets one of them through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,27 +75,10 @@ class PriceBooks:
             raise PriceBookMissing(f"tenant {tenant_id} has no version {version} of its price book")
         return published
 
-    async def publish(
-        self, tenant_id: UUID, source: str, *, effective_at: datetime | None = None
-    ) -> PublishedBook | tuple[Fault, ...]:
-        """Makes a text the tenant's next version, in force at once or from a later instant; or all its faults.
-
-        An older text published anew is a rollback. An unknown tenant raises `PriceBookMissing`.
-        """
-        book = read_price_book(source)
-        if not isinstance(book, PriceBook):
-            return book
-        for attempt in range(1, PUBLISH_ATTEMPTS_MAX + 1):
-            try:
-                async with self._database.tenant(tenant_id) as connection:
-                    published = await insert_price_book(connection, tenant_id, source, book, effective_at)
-                break
-            except asyncpg.UniqueViolationError:
-                if attempt == PUBLISH_ATTEMPTS_MAX:
-                    raise
+    def published(self, tenant_id: UUID, published: PublishedBook) -> None:
+        """A version was made here, and may be in force from now on."""
         self._books.keep((tenant_id, published.version), published)
         self.clock_moved(tenant_id)
-        return published
 
     def clock_moved(self, tenant_id: UUID) -> None:
         """Another version may be in force from now on: looks at the next request."""
@@ -116,19 +95,8 @@ class PriceBooks:
             row = await connection.fetchrow(statement("read_price_book"), tenant_id, version)
         if row is None:
             return None
-        book = read_price_book(row["source"])
+        # In a thread, because a large book takes a second, in which all other requests would wait.
+        book = await asyncio.to_thread(read_price_book, row["source"])
         if not isinstance(book, PriceBook):
             raise PriceBookUnreadable(f"version {version} of tenant {tenant_id}: {book[0].message}")
         return PublishedBook(row["version"], row["published_at"], row["effective_at"], book)
-
-
-async def insert_price_book(
-    connection: asyncpg.Connection, tenant_id: UUID, source: str, book: PriceBook, effective_at: datetime | None = None
-) -> PublishedBook:
-    """Writes the next version in the caller's transaction. Raises `UniqueViolationError` when another was faster."""
-    row = await connection.fetchrow(
-        statement("insert_price_book"), uuid4(), tenant_id, book.slug, book.name, source, effective_at
-    )
-    if row is None:
-        raise PriceBookMissing(f"there is no tenant {tenant_id} to publish for")
-    return PublishedBook(row["version"], row["published_at"], row["effective_at"], book)

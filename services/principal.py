@@ -16,8 +16,8 @@ from rules.credentials import CredentialKind
 class Scope(StrEnum):
     """What a credential may do.
 
-    READ: prices, balances, estimates. QUOTE: lock prices. SPEND: reserve to refund. MANAGE: accounts, grants, the test
-    clock. KEYS: make and revoke keys. TENANTS: create tenants.
+    READ: prices, balances, estimates. QUOTE: lock prices. SPEND: reserve to refund. MANAGE: accounts, grants, price
+    books, the test clock. KEYS: make and revoke keys. TENANTS: create tenants.
     """
 
     READ = "read"

@@ -17,7 +17,7 @@ from rules.ledger.refusals import NotFound
 from rules.ledger.requests import Quoted, Work
 from rules.pricing.price_book import PriceBook
 from rules.pricing.rating import LineRequest, Purpose
-from services.ledger.line_views import params_of
+from services.ledger.line_views import kept_params
 from services.price_books import PriceBooks, PublishedBook
 from services.work_pricing import PricedWork, price_work
 
@@ -99,7 +99,7 @@ def _work_of(book: PriceBook, lines_json: str, total: int) -> Work:
     """What was quoted: the lines as they were asked for, with their defaults filled in; a plain amount has none."""
     return (
         tuple(
-            LineRequest(line.model, params_of(book.prices_by_model[line.model], line.params_json), line.count, line.ref)
+            LineRequest(line.model, kept_params(book, line.model, line.params_json), line.count, line.ref)
             for line in decode_lines(lines_json)
             if line.model is not None
         )

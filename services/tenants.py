@@ -19,7 +19,8 @@ from rules.pricing.refusals import InvalidInput
 from rules.pricing.toml import read_price_book
 from services.credentials import insert_api_key
 from services.names import fault_of_name
-from services.price_books import PriceBookUnreadable, insert_price_book
+from services.price_books import PriceBookUnreadable
+from services.publishing import insert_price_book
 from services.shipped_price_books import ShippedPriceBooks
 
 FIRST_KEY_NAME: Final = "First key"
@@ -38,6 +39,15 @@ class CreatedTenant:
     key_id: UUID
     price_book_version: int
     secret_key: str = field(repr=False)
+
+
+async def find_tenant(database: Database, slug: str) -> UUID | None:
+    """The id of the tenant of this slug, for the operator; None where there is none."""
+    if _fault_of_slug(slug) is not None:
+        return None
+    async with database.administration():
+        tenant = await Tenant.get_or_none(slug=slug)
+    return None if tenant is None else tenant.id
 
 
 class Tenants:

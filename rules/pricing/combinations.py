@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from rules.pricing.dimensions import Dimension, Value
+from rules.pricing.formulas import Matrix
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,15 @@ def excluded_columns(exclusions: Sequence[Exclusion], values: tuple[Value, ...])
         if exclusion.meets(values):
             return tuple([column for column, _ in exclusion.choices])
     return ()
+
+
+def gaps(dimensions: Sequence[Dimension], matrix: Matrix) -> tuple[Exclusion, ...]:
+    """The combinations that a matrix has no amount for."""
+    return tuple(
+        Exclusion(tuple((column, (value,)) for column, value in zip(matrix.columns, values, strict=True)))
+        for values in product(*(dimensions[column].values for column in matrix.columns))
+        if values not in matrix.cells
+    )
 
 
 def combination_text(dimensions: Sequence[Dimension], columns: Sequence[int], values: tuple[Value, ...]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from rules.pricing.combinations import Exclusion
+from rules.pricing.combinations import Exclusion, gaps
 from rules.pricing.dimensions import Dimension, DimensionType, Value
 from rules.pricing.examples import Example
 from rules.pricing.formulas import Flat, Formula, Matrix, Metered, Pricing, PricingType, pricing_type
@@ -56,6 +56,13 @@ class Price:
     def names(self) -> Mapping[str, str]:
         """The name in further languages, by ISO 639 code."""
         return dict(self.names_by_language)
+
+    @property
+    def not_offered(self) -> tuple[Exclusion, ...]:
+        """Every combination of choices that is refused: the exclusions, and the gaps of a matrix."""
+        if isinstance(self.pricing, Matrix):
+            return (*self.exclusions, *gaps(self.dimensions, self.pricing))
+        return self.exclusions
 
     @property
     def use_unit_micros(self) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
 
 from rules.pricing.price_book import Price, PriceBook
 
@@ -20,6 +19,11 @@ def folded(text: str) -> str:
     return "".join(character for character in decomposed if character.isalnum())
 
 
+def names_of(price: Price) -> tuple[str, ...]:
+    """Everything that a price is called, which suggestions and search know it by."""
+    return (price.model, price.name, *(name for _, name in price.names_by_language))
+
+
 def suggest_models(book: PriceBook, text: str) -> tuple[str, ...]:
     """At most five models of the book that the text may have meant, closest first."""
     wanted = folded(text)
@@ -32,13 +36,9 @@ def suggest_models(book: PriceBook, text: str) -> tuple[str, ...]:
 
 def _likeness(wanted: str, pairs: frozenset[str], price: Price) -> int:
     """In percent; 0 where it is too little to be worth telling."""
-    best = max(_likeness_to(wanted, pairs, candidate) for candidate in _candidates(price))
+    candidates = filter(None, map(folded, names_of(price)))
+    best = max(_likeness_to(wanted, pairs, candidate) for candidate in candidates)
     return best if best >= _LEAST_LIKENESS_PERCENT else 0
-
-
-def _candidates(price: Price) -> Iterator[str]:
-    yield folded(price.model)
-    yield folded(price.name)
 
 
 def _likeness_to(wanted: str, pairs: frozenset[str], candidate: str) -> int:

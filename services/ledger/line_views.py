@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from decimal import Decimal
 from itertools import groupby
 from typing import Final, assert_never
 from uuid import UUID
@@ -15,8 +14,8 @@ from rules.ledger.line_codec import decode_lines
 from rules.ledger.records import CaptureView, LineView
 from rules.ledger.state import CapturedLine, Hold
 from rules.pricing.costs import CostStep
-from rules.pricing.dimensions import DimensionType
-from rules.pricing.price_book import Price
+from rules.pricing.dimensions import params_of_texts
+from rules.pricing.price_book import PriceBook
 from rules.pricing.rating import LineRequest, Priced, PricedLine, Purpose, price_lines
 from services.price_books import PriceBooks
 
@@ -80,7 +79,7 @@ async def bound_of_captured(price_books: PriceBooks, tenant_id: UUID, line: Capt
     """What would be set aside for a captured line; None where its params are beyond what may be reserved."""
     assert line.model is not None
     published = await price_books.version(tenant_id, line.price_book_version)
-    params = params_of(published.book.prices_by_model[line.model], line.params_json)
+    params = kept_params(published.book, line.model, line.params_json)
     request = LineRequest(line.model, params, max(line.count, 1), line.ref)
     priced = price_lines(published.book, (request,), purpose=Purpose.RESERVE)
     return priced.lines[0].cost if isinstance(priced, Priced) else None
@@ -120,27 +119,16 @@ async def _rated(
 ) -> PricedLine:
     """The line rated again; published versions never change, so what was priced once can be priced for ever."""
     published = await price_books.version(tenant_id, version)
-    price = published.book.prices_by_model[model]
-    request = LineRequest(model, params_of(price, params_json), count, ref)
+    request = LineRequest(model, kept_params(published.book, model, params_json), count, ref)
     priced = price_lines(published.book, (request,), purpose=Purpose.ACTUAL)
     if not isinstance(priced, Priced):
         raise AssertionError(f"a line of {model} that was priced at version {version} no longer is")
     return priced.lines[0]
 
 
-def params_of(price: Price, params_json: str) -> dict[str, str | bool | Decimal]:
-    """Canonical params as rows keep them, back as a caller's."""
-    texts: Mapping[str, str] = json.loads(params_json)
-    params: dict[str, str | bool | Decimal] = {}
-    for dimension in price.dimensions:
-        text = texts.get(dimension.name)
-        if text is None:
-            continue
-        if dimension.numeric:
-            params[dimension.name] = Decimal(text)
-        else:
-            params[dimension.name] = text == "true" if dimension.type is DimensionType.BOOLEAN else text
-    return params
+def kept_params(book: PriceBook, model: str, params_json: str) -> dict[str, object]:
+    """A line's params as rows keep them, back as a caller's; the model must be the book's."""
+    return params_of_texts(book.prices_by_model[model].dimensions, json.loads(params_json))
 
 
 def _view(rated: PricedLine, cost: int, version: int, difference: str) -> LineView:

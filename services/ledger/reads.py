@@ -21,6 +21,7 @@ from rules.ledger.journal import Entry
 from rules.ledger.kinds import GrantSource, HoldState
 from rules.ledger.records import CaptureView, EntryFilter, LineView, Page, Slice
 from rules.ledger.state import Account, Grant, Hold
+from rules.pricing.money import Paid
 from services.ledger.line_views import captured_views, reserved_views
 from services.ledger.writer import Writer
 from services.live.reader import Position
@@ -102,6 +103,14 @@ class LedgerReads:
         """One entry of the journal."""
         found = await self.entries(tenant_id, account_id, Slice(1, version + 1), EntryFilter(after_version=version - 1))
         return found.rows[0] if found.rows else None
+
+    async def paid(self, tenant_id: UUID, account_id: UUID) -> tuple[Paid, ...]:
+        """What was paid for the tokens that it has, by currency; nothing for gifts."""
+        async with self._settled(tenant_id, account_id) as (connection, reading):
+            if reading is None:
+                return ()
+            found = await connection.fetch(statement("sum_paid_grants"), account_id, reading.now)
+        return tuple(Paid(row["currency"], int(row["minor_units"]), int(row["tokens_micros"])) for row in found)
 
     async def hold_lines(self, tenant_id: UUID, account_id: UUID, hold: Hold) -> tuple[LineView, ...]:
         """What was set aside, line by line, rated anew at the version it was priced at; empty for a plain amount."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from rules.pricing.margins import provider_cost_micros
 from rules.pricing.rating import LineRequest, Priced, Purpose, price_lines
 from rules.pricing.slugs import model_slug
 from rules.pricing.tokens import MICROS
@@ -16,6 +17,7 @@ from tests.rules.pricing.books import a_shipped_book
 TABLES = Path(__file__).parents[1] / "price_tables"
 NODE_STUDIO = a_shipped_book("node-studio")
 PLAYGROUND = a_shipped_book("ai-playground")
+LLM_METERING = a_shipped_book("llm-metering")
 
 
 def rows(name: str) -> list[dict[str, str]]:
@@ -62,3 +64,38 @@ def test_every_use_costs_what_the_playgrounds_table_says(row: dict[str, str]) ->
     answer = price_lines(PLAYGROUND, [LineRequest(row["slug"], params(row))], purpose=Purpose.ESTIMATE)
     assert isinstance(answer, Priced)
     assert Decimal(answer.total) / MICROS == Decimal(row["tokens"])
+
+
+def test_llm_metering_has_the_text_models_of_its_table_a_request_and_an_agents_run() -> None:
+    table = rows("llm_metering.csv")
+    assert len(table) == 10
+    assert [price.model for price in LLM_METERING.prices] == [
+        *(row["slug"] for row in table),
+        "chat-request",
+        "agent-run",
+    ]
+    assert [(row["name"], row["provider"]) for row in table] == [
+        (price.name, price.provider) for price in LLM_METERING.prices[:10]
+    ]
+
+
+@pytest.mark.parametrize("row", rows("llm_metering.csv"), ids=lambda row: row["slug"])
+def test_every_token_costs_its_providers_price_with_the_markup(row: dict[str, str]) -> None:
+    """Dollars for a million, times 1.7, at a tenth of a cent a token."""
+    used = {"inputTokens": 100_000, "cachedInputTokens": 10_000, "outputTokens": 1_000}
+    answer = price_lines(LLM_METERING, [LineRequest(row["slug"], used)], purpose=Purpose.ACTUAL)
+    assert isinstance(answer, Priced)
+    dollars = (
+        Decimal(row["input"]) * 100_000 + Decimal(row["cached"]) * 10_000 + Decimal(row["output"]) * 1_000
+    ) / 1_000_000
+    assert Decimal(answer.lines[0].cost) / MICROS == dollars * Decimal("1.7") * 1_000
+    price = LLM_METERING.prices_by_model[row["slug"]]
+    cost = provider_cost_micros(LLM_METERING, price, (100_000, 10_000, 1_000), 1, answer.lines[0].cost)
+    assert cost == dollars * 1_000_000
+
+
+@pytest.mark.parametrize(("tokens", "cost"), [(1, "6"), (8_000, "6"), (8_001, "6.0006"), (10_000, "7.2")])
+def test_a_chat_request_has_one_price_up_to_8000_tokens_and_one_by_tokens_above(tokens: int, cost: str) -> None:
+    answer = price_lines(LLM_METERING, [LineRequest("chat-request", {"inputTokens": tokens})], purpose=Purpose.ESTIMATE)
+    assert isinstance(answer, Priced)
+    assert Decimal(answer.lines[0].cost) / MICROS == Decimal(cost)

@@ -193,9 +193,11 @@ class Stage:
                 count_holds=0,
                 hold_lines=(),
                 hold_captures=(),
+                paid=(),
             )
         )
         self.price_books = Asked({"current": book, "at_version": book})
+        self.publishing = Asked({})
         self.tenants = Asked({})
         self.clocks = Asked({})
         self.api_keys = Asked({})

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,11 +10,13 @@ from rules.ledger.refusals import AccountFrozen, InsufficientTokens, NotFound
 from rules.ledger.requests import EstimateRequest
 from rules.pricing.costs import CostStep
 from rules.pricing.formulas import PricingType
+from rules.pricing.money import Paid
+from rules.pricing.offers import Package
 from rules.pricing.rating import LineRequest
 from rules.pricing.refusals import InvalidInput, InvalidParams, UnknownModel
 from rules.pricing.tokens import MICROS
 from tests.resolvers.conftest import Ask
-from tests.resolvers.stage import ACCOUNT, ACCOUNT_ID, TENANT, Stage
+from tests.resolvers.stage import ACCOUNT, ACCOUNT_ID, TENANT, ABook, Stage, a_book
 
 MODELS = "nodes { model } totalCount pageInfo { hasNextPage hasPreviousPage endCursor }"
 
@@ -41,6 +44,9 @@ async def test_the_price_list_comes_by_the_page_in_its_own_order(ask: Ask) -> No
         ({"category": "video"}, ["kling"]),
         ({"models": ["suno", "flux", "absent"]}, ["flux", "suno"]),
         ({"search": "IMA-gen"}, ["imagen"]),
+        ({"search": "imagne"}, ["imagen"]),
+        ({"premium": False}, ["flux", "imagen", "kling", "suno"]),
+        ({"premium": True}, []),
         ({"tier": "pro"}, []),
         ({"provider": "nobody"}, []),
         ({}, ["flux", "imagen", "kling", "suno"]),
@@ -161,6 +167,52 @@ async def test_an_estimate_without_an_account_says_nothing_of_balance(ask: Ask, 
     assert stage.fares.request == EstimateRequest(TENANT, 5)
     assert result.data is not None
     assert result.data["estimate"]["estimate"]["affordable"] is None
+
+
+MONEY = """query($input: EstimateInput!) { estimate(input: $input) {
+    ... on EstimateSuccess { estimate { money { minorUnits currency formatted } } }
+} }"""
+
+
+@pytest.mark.parametrize(
+    ("account", "paid", "shown"),
+    [
+        ({}, (), {"minorUnits": 4, "currency": "usd", "formatted": "$0.04"}),
+        ({"accountId": ACCOUNT_ID}, (), {"minorUnits": 4, "currency": "usd", "formatted": "$0.04"}),
+        (
+            {"accountId": ACCOUNT_ID},
+            (Paid("usd", 5000, 1000 * MICROS),),
+            {"minorUnits": 18, "currency": "usd", "formatted": "$0.18"},
+        ),
+    ],
+)
+async def test_an_estimate_is_told_in_money_at_the_accounts_rate_or_the_smallest_packages(
+    ask: Ask, stage: Stage, account: Any, paid: tuple[Paid, ...], shown: Any
+) -> None:
+    packages = (
+        Package("large", "Large", 10_000 * MICROS, 0, 8000),
+        Package("small", "Small", 1000 * MICROS, 0, 1000),
+    )
+    book = ABook(replace(a_book(), packages=packages))
+    stage.price_books.answers |= {"current": book, "at_version": book}
+    stage.reads.answers["paid"] = paid
+    stage.fares.answers["estimate"] = Estimated(3_500_000, 0, (), 3)
+
+    result = await ask(MONEY, input={"amount": "3.5"} | account)
+
+    assert result.data == {"estimate": {"estimate": {"money": shown}}}
+    assert [name for name, _, _ in stage.reads.calls] == (["paid"] if account else [])
+
+
+async def test_without_packages_an_estimate_has_no_money_and_none_is_looked_for_unasked(ask: Ask, stage: Stage) -> None:
+    stage.fares.answers["estimate"] = Estimated(MICROS, 0, (), 3)
+
+    unasked = await ask(ESTIMATE, input={"amount": "1", "accountId": ACCOUNT_ID})
+    assert stage.reads.calls == []
+    result = await ask(MONEY, input={"amount": "1", "accountId": ACCOUNT_ID})
+
+    assert unasked.errors is None
+    assert result.data == {"estimate": {"estimate": {"money": None}}}
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,10 @@ DOCUMENTS = {
     "Query.affordable": (
         f'{{ affordable(input: {{model: "x", dimension: "count", accountId: "{ACCOUNT_ID}"}}) {{ __typename }} }}'
     ),
+    "Query.packages": "{ packages { id } }",
+    "Query.plans": "{ plans { id } }",
+    "Query.priceBooks": "{ priceBooks { totalCount } }",
+    "Query.priceBook": "{ priceBook { source } }",
     "Query.account": '{ account(externalId: "alice") { id } }',
     "Query.accounts": "{ accounts { totalCount } }",
     "Query.hold": f'{{ hold(id: "{HOLD_ID}") {{ id }} }}',
@@ -42,6 +46,7 @@ DOCUMENTS = {
     "Mutation.release": f"mutation {{ release(input: {{{KEYED}}}) {{ __typename }} }}",
     "Mutation.extend": f"mutation {{ extend(input: {{{KEYED}}}) {{ __typename }} }}",
     "Mutation.refund": f"mutation {{ refund(input: {{{KEYED}}}) {{ __typename }} }}",
+    "Mutation.publishPriceBook": 'mutation { publishPriceBook(input: {source: "x"}) { __typename } }',
     "Mutation.createTenant": (
         'mutation { createTenant(input: {slug: "a", name: "A", mode: TEST, priceBook: "p"}) { __typename } }'
     ),
@@ -79,6 +84,7 @@ def stage() -> Stage:
         stage.accounts,
         stage.reads,
         stage.price_books,
+        stage.publishing,
         stage.tenants,
         stage.clocks,
         stage.api_keys,

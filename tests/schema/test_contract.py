@@ -20,16 +20,17 @@ SCHEMA: GraphQLSchema = build_schema()
 
 OUTPUTS = {
     "Query": (
-        "viewer:Viewer prices:PriceConnection price:Price estimate:EstimateResult "
-        "affordable:AffordableResult account:Account accounts:AccountConnection hold:Hold "
-        "explainCharge:ChargeExplanation node:Node"
+        "viewer:Viewer prices:PriceConnection price:Price estimate:EstimateResult packages:[Package!] plans:[Plan!] "
+        "affordable:AffordableResult priceBooks:PriceBookVersionConnection priceBook:PublishedPriceBook "
+        "account:Account accounts:AccountConnection hold:Hold explainCharge:ChargeExplanation node:Node"
     ),
     "Mutation": (
         "estimate:EstimateResult "
         "reserve:ReserveResult commit:CommitResult release:ReleaseResult extend:ReserveResult charge:CommitResult "
         "refund:CommitResult createTenant:CreateTenantResult createApiKey:CreateApiKeyResult "
         "revokeApiKey:RevokeApiKeyResult createAccount:AccountResult updateAccount:AccountResult "
-        "grantTokens:GrantResult revokeGrant:GrantResult advanceClock:AdvanceClockResult"
+        "grantTokens:GrantResult revokeGrant:GrantResult publishPriceBook:PublishPriceBookResult "
+        "advanceClock:AdvanceClockResult"
     ),
     "Subscription": "balance:Balance",
     "Problem": "code:ProblemCode! message:String!",
@@ -46,6 +47,33 @@ OUTPUTS = {
     "NotFound": "code:ProblemCode! message:String!",
     "InvalidInput": "code:ProblemCode! message:String! field:String!",
     "NotRefundable": "code:ProblemCode! message:String!",
+    "InvalidPriceBook": "code:ProblemCode! message:String! faults:[PriceBookFault!]!",
+    "PriceBookFault": "line:Int path:String! message:String!",
+    "PublishPriceBookSuccess": (
+        "priceBook:PriceBook! effectiveAt:DateTime! follows:Int added:[String!]! removed:[String!]! "
+        "changed:[PriceChange!]! changes:[PriceBookChange!]! changeCount:Int!"
+    ),
+    "PriceChange": (
+        "model:String! before:Tokens! after:Tokens! minBefore:Tokens! minAfter:Tokens! maxBefore:Tokens maxAfter:Tokens"
+    ),
+    "PriceBookChange": "path:String! before:String after:String",
+    "PriceBookVersion": (
+        "version:Int! slug:String! name:String! publishedAt:DateTime! effectiveAt:DateTime! inForce:Boolean!"
+    ),
+    "PublishedPriceBook": (
+        "version:Int! slug:String! name:String! publishedAt:DateTime! effectiveAt:DateTime! inForce:Boolean! "
+        "currency:String! tiers:[String!]! source:String!"
+    ),
+    "PriceBookVersionConnection": (
+        "edges:[PriceBookVersionEdge!]! nodes:[PriceBookVersion!]! pageInfo:PageInfo! totalCount:Int!"
+    ),
+    "PriceBookVersionEdge": "cursor:String! node:PriceBookVersion!",
+    "Money": "minorUnits:Long! decimal:String! currency:String! formatted:String!",
+    "Package": ("id:String! name:String! tokens:Tokens! bonusTokens:Tokens! price:Money! pricePerToken:String!"),
+    "Plan": (
+        "id:String! name:String! tier:String tokens:Tokens! bonusTokens:Tokens! price:Money! interval:PlanInterval! "
+        "rollover:Boolean!"
+    ),
     "Price": (
         "model:String! name:String! category:String! provider:String tier:String premium:Boolean! notes:String "
         "pricingType:PricingType! tokenCost:Tokens! minTokenCost:Tokens! maxTokenCost:Tokens "
@@ -59,7 +87,7 @@ OUTPUTS = {
     "PageInfo": "hasNextPage:Boolean! hasPreviousPage:Boolean! startCursor:String endCursor:String",
     "PriceBook": "slug:String! version:Int! name:String! currency:String! tiers:[String!]! publishedAt:DateTime!",
     "Estimate": (
-        "total:Tokens! lines:[EstimateLine!]! rounding:Tokens! priceBook:PriceBook! affordable:Boolean "
+        "total:Tokens! lines:[EstimateLine!]! rounding:Tokens! money:Money priceBook:PriceBook! affordable:Boolean "
         "blockers:[Problem!]! warnings:[EstimateWarning!]! balanceAfter:Tokens"
     ),
     "EstimateLine": (
@@ -132,6 +160,10 @@ ARGUMENTS = {
     "Query.price": "model:String!",
     "Query.estimate": "input:EstimateInput!",
     "Query.affordable": "input:AffordableInput!",
+    "Query.packages": "",
+    "Query.plans": "",
+    "Query.priceBooks": "first:Int=50 after:String",
+    "Query.priceBook": "version:Int",
     "Query.account": "id:ID externalId:String",
     "Query.accounts": "first:Int=50 after:String search:String",
     "Query.hold": "id:ID!",
@@ -151,6 +183,7 @@ ARGUMENTS = {
     "Mutation.updateAccount": "input:UpdateAccountInput!",
     "Mutation.grantTokens": "input:GrantTokensInput!",
     "Mutation.revokeGrant": "input:RevokeGrantInput!",
+    "Mutation.publishPriceBook": "input:PublishPriceBookInput!",
     "Mutation.advanceClock": "input:AdvanceClockInput!",
     "Subscription.balance": "accountId:ID sinceVersion:Version",
     "Account.balance": "",
@@ -163,7 +196,7 @@ ARGUMENTS = {
 }
 
 INPUTS = {
-    "PriceFilter": "category:String provider:String tier:String search:String models:[String!]",
+    "PriceFilter": "category:String provider:String tier:String search:String models:[String!] premium:Boolean",
     "LineInput": "ref:String model:String! params:Params count:Int=1",
     "EstimateInput": "lines:[LineInput!] amount:Tokens accountId:ID accountExternalId:String project:String",
     "AffordableInput": (
@@ -192,6 +225,7 @@ INPUTS = {
     ),
     "RevokeGrantInput": "idempotencyKey:String! grantId:ID! note:String",
     "AdvanceClockInput": "seconds:Int!",
+    "PublishPriceBookInput": "source:String! effectiveAt:DateTime dryRun:Boolean=false",
 }
 
 UNIONS = {
@@ -212,10 +246,12 @@ UNIONS = {
     "CreateApiKeyResult": "CreateApiKeySuccess NotFound InvalidInput",
     "RevokeApiKeyResult": "RevokeApiKeySuccess NotFound",
     "AdvanceClockResult": "AdvanceClockSuccess InvalidInput",
+    "PublishPriceBookResult": "PublishPriceBookSuccess InvalidPriceBook InvalidInput",
 }
 
 WORDS = {
     "PricingType": "FLAT MATRIX FORMULA",
+    "PlanInterval": "MONTH YEAR ONE_TIME",
     "DimensionType": "INTEGER NUMBER CHOICE BOOLEAN",
     "EstimateWarning": "LOW_BALANCE",
     "AccountKind": "PERSONAL TEAM",

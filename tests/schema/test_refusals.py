@@ -20,12 +20,16 @@ from rules.ledger.refusals import (
     QuoteExpired,
     Refusal,
 )
+from rules.pricing.publication import InvalidPriceBook
 from rules.pricing.refusals import InvalidInput, InvalidParams, UnknownModel
+from rules.pricing.toml import Fault
 from schema.refusals import problem_of
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
-EXAMPLES: list[tuple[Refusal, str, list[str]]] = [
+AnyRefusal = Refusal | InvalidPriceBook
+
+EXAMPLES: list[tuple[AnyRefusal, str, list[str]]] = [
     (InsufficientTokens(35_000_000, 4_500_000), "INSUFFICIENT_TOKENS", ["35 tokens", "4.5 are available"]),
     (AccountFrozen(), "ACCOUNT_FROZEN", ["`updateAccount` with `frozen: false`"]),
     (UnknownModel("flx", ("flux",)), "UNKNOWN_MODEL", ["flx", "flux"]),
@@ -44,11 +48,15 @@ EXAMPLES: list[tuple[Refusal, str, list[str]]] = [
     (NotRefundable(0, 0), "NOT_REFUNDABLE", ["Nothing is left to refund"]),
     (NotRefundable(0, 5_000_000), "NOT_REFUNDABLE", ["Nothing is left to refund"]),
     (NotRefundable(1_000_000, 0), "NOT_REFUNDABLE", ["above 0", "1 token "]),
+    (InvalidPriceBook((Fault(4, "slug", "m"), Fault(9, "x", "m"))), "INVALID_PRICE_BOOK", ["2 faults", "line 4"]),
+    (InvalidPriceBook((Fault(None, "", "m"),)), "INVALID_PRICE_BOOK", ["one fault.", "`faults`"]),
 ]
 
 
 @pytest.mark.parametrize(("refusal", "code", "said"), EXAMPLES, ids=lambda part: type(part).__name__)
-def test_every_refusal_is_shown_as_its_problem_with_what_is_wrong(refusal: Refusal, code: str, said: list[str]) -> None:
+def test_every_refusal_is_shown_as_its_problem_with_what_is_wrong(
+    refusal: AnyRefusal, code: str, said: list[str]
+) -> None:
     problem = problem_of(refusal)
 
     assert type(problem).__name__ == type(refusal).__name__
@@ -57,7 +65,7 @@ def test_every_refusal_is_shown_as_its_problem_with_what_is_wrong(refusal: Refus
 
 
 def test_no_refusal_is_left_out_here() -> None:
-    assert {type(refusal) for refusal, _, _ in EXAMPLES} == set(get_args(Refusal))
+    assert {type(refusal) for refusal, _, _ in EXAMPLES} == set(get_args(AnyRefusal))
 
 
 def test_every_problem_is_known_to_the_schema() -> None:
@@ -66,5 +74,5 @@ def test_every_problem_is_known_to_the_schema() -> None:
     assert isinstance(problem, GraphQLInterfaceType)
 
     assert {named.name for named in schema.get_possible_types(problem)} == {
-        refusal.__name__ for refusal in get_args(Refusal)
+        refusal.__name__ for refusal in get_args(AnyRefusal)
     }

@@ -262,3 +262,23 @@ def test_a_refused_literal_says_where_it_stands(scalars: Any, name: str, literal
 
     assert caught.value.locations
     assert caught.value.extensions == {"code": "BAD_USER_INPUT"}
+
+
+@pytest.mark.parametrize("given", [0, 2**53 - 1, 1 - 2**53])
+def test_a_long_is_any_integer_that_json_keeps_exact(scalars: Any, given: int) -> None:
+    long = scalars["Long"]
+    assert long.serialize(given) == long.parse_value(given) == long.parse_literal(parse_value(str(given))) == given
+
+
+@pytest.mark.parametrize("given", [2**53, -(2**53), 1.0, "1", True, None], ids=short)
+def test_anything_else_is_no_long(scalars: Any, given: Any) -> None:
+    with pytest.raises(GraphQLError, match="A Long is a whole number"):
+        scalars["Long"].parse_value(given)
+    with pytest.raises(ValueError, match="not an integer"):
+        scalars["Long"].serialize(given)
+
+
+@pytest.mark.parametrize("literal", ['"1"', "1.0", "true", str(2**53), "9" * 5000])
+def test_a_long_literal_is_a_whole_number_within_bounds(scalars: Any, literal: str) -> None:
+    with pytest.raises(GraphQLError, match="A Long is a whole number"):
+        scalars["Long"].parse_literal(parse_value(literal))

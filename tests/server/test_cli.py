@@ -69,6 +69,10 @@ class Served:
         assert found is not None
         return found[0]
 
+    def secret_key(self, tenant: str) -> str:
+        keys = json.loads((self.data_dir / "demo-keys.json").read_text())
+        return str(keys[tenant]["secretKey"])
+
     def stop(self, number: signal.Signals) -> int:
         self.process.send_signal(number)
         return self.process.wait(PATIENCE_SECONDS)

@@ -28,6 +28,7 @@ from services.grants import Grants
 from services.ledger.reads import LedgerReads
 from services.ledger.writer import Writer
 from services.price_books import PriceBooks, PublishedBook
+from services.publishing import Publication, Publishing
 from services.quotes import Quotes
 from services.tenant_clock import TenantClock
 
@@ -74,6 +75,7 @@ class Shop:
     database: Database
     writer: Writer
     price_books: PriceBooks
+    publishing: Publishing
     reads: LedgerReads
     accounts: Accounts
     fares: Fares
@@ -82,9 +84,9 @@ class Shop:
     clock: TenantClock
 
     async def publish(self, source: str) -> PublishedBook:
-        published = await self.price_books.publish(self.tenant_id, source)
-        assert isinstance(published, PublishedBook), published
-        return published
+        publication = await self.publishing.publish(self.tenant_id, source)
+        assert isinstance(publication, Publication), publication
+        return publication.published
 
     async def open(self, name: str = "passenger", *, tokens: int = 0) -> UUID:
         """An account with the trial's 50 tokens, and a grant of more when asked for."""
@@ -134,6 +136,7 @@ async def open_shop(database: Database, tenant_id: UUID) -> AsyncIterator[Shop]:
             database,
             writer,
             price_books,
+            Publishing(database, price_books),
             reads,
             Accounts(database, writer, price_books),
             Fares(writer, price_books, reads, Quotes(database, price_books)),

@@ -177,7 +177,7 @@ async def test_a_later_book_is_in_force_when_the_clock_has_reached_it(shop: Shop
         'slug = "small"\nname = "Small"\ncurrency = "usd"\n'
         'prices = [{ name = "Upscale", category = "upscale", tokens = 9 }]\n'
     )
-    await shop.price_books.publish(shop.tenant_id, source, effective_at=datetime.now(UTC) + timedelta(days=2))
+    await shop.publishing.publish(shop.tenant_id, source, effective_at=datetime.now(UTC) + timedelta(days=2))
 
     assert held(await shop.fares.charge(shop.reserve_request(account, "1"))).amount == 8 * MICROS
     await shop.clock.advance(shop.tenant_id, 2 * DAY_SECONDS)

@@ -73,3 +73,26 @@ def test_a_price_that_is_never_offered_is_a_fault() -> None:
     text = REEL.replace("not_allowed = [", "not_allowed = [{ sound = [true, false] }, ")
     (fault,) = faults_of(HEADER + f'[[prices]]\nname = "Reel"\ncategory = "video"\n{text}')
     assert "every combination" in fault.message
+
+
+def test_what_is_not_offered_can_be_told_before_anybody_asks() -> None:
+    reel, table = a_book_with(REEL).prices[0], a_book_with(GAPPY).prices[0]
+
+    assert [exclusion.choices for exclusion in reel.not_offered] == [
+        ((0, ("4k",)), (1, ("draft", "standard"))),
+        ((0, ("480p",)), (2, ("true",))),
+    ]
+    assert [exclusion.choices for exclusion in table.not_offered] == [((0, ("wide",)), (1, ("standard",)))]
+
+
+GAPPY = """
+dimensions = [
+  { name = "size", type = "choice", values = ["square", "wide"], default = "square" },
+  { name = "quality", type = "choice", values = ["standard", "hd"], default = "standard" },
+]
+[prices.matrix]
+by = ["size", "quality"]
+[prices.matrix.tokens]
+square = { standard = 5, hd = 9 }
+wide = { standard = "not allowed", hd = 13 }
+"""

@@ -6,8 +6,9 @@ import pytest
 
 from rules.pricing.price_book import PriceBook, PricingType
 from rules.pricing.rating import Purpose
+from rules.pricing.refusals import InvalidParams
 from rules.pricing.tokens import MICROS
-from tests.rules.pricing.books import a_book, a_book_with, priced
+from tests.rules.pricing.books import a_book, a_book_with, priced, refused
 
 WORDS = 'dimensions = [{ name = "words", type = "integer", minimum = 0, maximum = 100000, default = 100 }]\n'
 
@@ -161,3 +162,11 @@ def test_a_meter_without_a_maximum_has_a_greatest_cost_only_where_it_stops_count
         f"metered = {{ of = 'words', {metered} }}"
     )
     assert book.prices[0].bounds.greatest_micros == (None if greatest is None else greatest * MICROS)
+
+
+def test_a_price_without_a_greatest_cost_needs_the_greatest_value_to_be_reserved() -> None:
+    book = a_book(LLM)
+    refusal = refused(book, {"outputTokens": 5}, purpose=Purpose.RESERVE)
+    assert isinstance(refusal, InvalidParams)
+    assert refusal.param == "inputTokens"
+    assert priced(book, {"inputTokens": 4_000}, purpose=Purpose.RESERVE).cost == 15 * MICROS

@@ -11,6 +11,7 @@ from rules.ledger.commands import Settle
 from rules.ledger.kinds import EntryKind, HoldState
 from rules.ledger.outcomes import AccountEffect, GrantEffect
 from rules.ledger.records import EntryFilter, Slice
+from rules.pricing.money import Paid
 from services.ledger.reads import LedgerReads
 from services.price_books import PriceBooks
 from tests.conftest import TenantBuilder
@@ -225,3 +226,22 @@ async def test_the_tokens_that_expire_next_are_told(database: Database, cashier:
     opened = await cashier.writer.submit(Settle(cashier.tenant_id, account))
     assert isinstance(opened, AccountEffect)
     assert opened.balance == balance
+
+
+async def test_what_was_paid_is_told_of_the_tokens_that_are_left(
+    database: Database, cashier: Cashier, reads: LedgerReads, a_tenant: TenantBuilder
+) -> None:
+    account = await cashier.open(trial=50)
+    await cashier.grant(account, 1000, paid_minor_units=900, paid_currency="usd")
+    ends = granted(
+        await cashier.grant(account, 500, paid_minor_units=600, paid_currency="usd", expires_after_months=1)
+    ).grant
+    await cashier.grant(account, 100, paid_minor_units=70, paid_currency="eur")
+    await cashier.grant(account, 300)
+
+    assert await reads.paid(cashier.tenant_id, account) == (Paid("eur", 70, 100), Paid("usd", 1500, 1500))
+    assert await reads.paid((await a_tenant()).id, account) == ()
+
+    assert ends.expires_at is not None
+    await move_clock(database, cashier.tenant_id, 32 * 86_400)
+    assert await reads.paid(cashier.tenant_id, account) == (Paid("eur", 70, 100), Paid("usd", 900, 1000))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rules.pricing.price_book import PriceBook
 from rules.pricing.toml.reader import MAX_SOURCE_CHARACTERS, read_price_book
 from rules.pricing.toml.sections import MAX_FAULTS
-from tests.rules.pricing.books import HEADER, PRICE_BOOKS, faults_of
+from tests.rules.pricing.books import HEADER, PRICE_BOOKS, a_book, faults_of
 
 MANY_FAULTS = Path(__file__).with_name("many_faults.toml").read_text(encoding="utf-8")
 
@@ -73,6 +73,24 @@ def test_an_example_that_the_prices_do_not_bear_out_is_a_fault() -> None:
         HEADER + price + '[[examples]]\nname = "No"\nlines = [{ model = "work", tokens = 11 }]\ntotal = 12\n'
     )
     assert [fault.path for fault in faults] == ["examples[0].lines[0].tokens"]
+
+
+def test_book_prices_packages_and_plans_have_names_in_several_languages() -> None:
+    book = a_book(
+        """
+        names = { ru = "Книга", pt-BR = "Livro" }
+        prices = [{ name = "Work", names = { ru = "Работа" }, category = "image", tokens = 1 }]
+        packages = [{ id = "p", name = "Pack", names = { ru = "Пакет" }, tokens = 1, price_minor_units = 1 }]
+        plans = [
+          { id = "p", name = "Plan", names = { ru = "План" }, tokens = 1, price_minor_units = 1, interval = "month" },
+          { id = "q", name = "Other", tokens = 1, price_minor_units = 1, interval = "month" },
+        ]
+        """
+    )
+    assert book.names == {"ru": "Книга", "pt-BR": "Livro"}
+    named = (*book.prices, *book.packages, *book.plans)
+    assert [dict(item.names) for item in named] == [{"ru": "Работа"}, {"ru": "Пакет"}, {"ru": "План"}, {}]
+    assert len({hash(item) for item in named}) == 4
 
 
 def test_a_price_that_does_not_fit_an_account_is_a_fault() -> None:

@@ -1,0 +1,1 @@
+SELECT count(*) FROM price_book WHERE tenant_id = $1
