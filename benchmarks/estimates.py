@@ -29,6 +29,7 @@ from services.fares import Fares
 from services.ledger.reads import LedgerReads
 from services.ledger.writer import Writer
 from services.price_books import PriceBooks
+from services.quotes import Quotes
 from services.shipped_price_books import ShippedPriceBooks
 
 WORKFLOW_LINES: Final = 20
@@ -69,7 +70,8 @@ async def measure_estimates(server_dsn: str, effort: Effort) -> EstimateSpeed:
         writer = await stack.enter_async_context(Writer(database))
         tenant = await make_tenant(database)
         price_books = PriceBooks(database)
-        fares = Fares(writer, price_books, LedgerReads(database, writer, price_books))
+        reads = LedgerReads(database, writer, price_books)
+        fares = Fares(writer, price_books, reads, Quotes(database, price_books))
         folder = stack.enter_context(TemporaryDirectory(prefix="farebox-benchmark-"))
         farebox = stack.enter_context(
             web_server(FAREBOX, {"DATABASE_URL": dsn, "FAREBOX_DATA_DIR": folder, "FAREBOX_ENV": "production"})

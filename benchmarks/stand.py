@@ -18,6 +18,7 @@ from services.fares import Fares
 from services.ledger.reads import LedgerReads
 from services.ledger.writer import Writer
 from services.price_books import PriceBooks
+from services.quotes import Quotes
 from services.shipped_price_books import ShippedPriceBooks
 from services.tenants import CreatedTenant, Tenants
 
@@ -57,7 +58,7 @@ async def open_stand(
         writer = await stack.enter_async_context(Writer(database))
         tenant_id = (await make_tenant(database)).tenant_id
         price_books = PriceBooks(database)
-        fares = Fares(writer, price_books, LedgerReads(database, writer, price_books))
+        fares = Fares(writer, price_books, LedgerReads(database, writer, price_books), Quotes(database, price_books))
         tortoise: dict[Arrangement, TortoiseRival] = {}
         one_call: dict[Arrangement, OneCallRival] = {}
         for arrangement in Arrangement:

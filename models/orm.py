@@ -16,7 +16,7 @@ from tortoise.context import TortoiseContext
 
 CONNECTION_NAME: Final = "default"
 APP_LABEL: Final = "models"
-MODEL_MODULES: Final = ("models.tenant", "models.api_key", "models.account", "models.price_book")
+MODEL_MODULES: Final = ("models.tenant", "models.api_key", "models.account", "models.price_book", "models.quote")
 MIGRATIONS_PACKAGE: Final = "models.migrations.versions"
 
 CONFIG: Final[dict[str, Any]] = {

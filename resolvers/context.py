@@ -14,6 +14,7 @@ import strawberry
 
 from schema.reads import LedgerReads, PriceBooks
 from services.accounts import Accounts
+from services.charges import Charges
 from services.credentials import Credentials
 from services.fares import Fares
 from services.grants import Grants
@@ -32,6 +33,10 @@ class Services(Protocol):
     @property
     def fares(self) -> Fares:
         """The hot path."""
+
+    @property
+    def charges(self) -> Charges:
+        """Charges explained."""
 
     @property
     def grants(self) -> Grants:

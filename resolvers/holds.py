@@ -8,7 +8,7 @@ import strawberry
 
 from resolvers.context import Info
 from resolvers.scope import required_account, row_of, tenant_with
-from resolvers.work import work_of
+from resolvers.work import payable_work_of, work_of
 from rules.identity import IdKind
 from rules.ledger.commands import HOLD_TTL_SECONDS_DEFAULT
 from rules.ledger.kinds import OverrunPolicy, WorkOutcome
@@ -139,7 +139,7 @@ class HoldMutations:
             key=input.idempotency_key,
             hold_id=row[1],
             ttl_seconds=input.ttl_seconds,
-            work=None if input.work is None else work_of(input.work),
+            work=None if input.work is None else payable_work_of(input.work),
         )
         return _reserved(tenant_id, await info.context.services.fares.extend(request))
 
@@ -181,7 +181,7 @@ def _reserve_request(tenant_id: UUID, given: ReserveInput) -> ReserveRequest | N
         tenant_id,
         account_id,
         key=given.idempotency_key,
-        work=work_of(given.work),
+        work=payable_work_of(given.work),
         ttl_seconds=HOLD_TTL_SECONDS_DEFAULT if given.ttl_seconds is None else given.ttl_seconds,
         project=given.project,
         not_after=given.not_after,

@@ -10,22 +10,23 @@ import strawberry
 
 from resolvers.context import Info
 from resolvers.errors import ErrorCode, coded
-from resolvers.scope import named_account, tenant_with
+from resolvers.scope import named_account, required_account, tenant_with
 from resolvers.work import lines_of
-from rules.ledger.records import Estimated, Page
+from rules.ledger.records import Estimated, Page, Quote
 from rules.ledger.refusals import NotFound
-from rules.ledger.requests import EstimateRequest, Work
+from rules.ledger.requests import AffordableRequest, EstimateRequest, Work
 from rules.pricing import price_book as book_rules
+from rules.pricing.affordable import Affordable
 from rules.pricing.listing import search
 from rules.pricing.money import TokenRate, effective_rate
 from rules.pricing.refusals import InvalidInput
 from schema.connections import FIRST_MAX, Connection, connection, slice_of_names
 from schema.described import output
-from schema.inputs import EstimateInput, PriceFilter
-from schema.prices import Price, shown_estimate, shown_price
+from schema.inputs import AffordableInput, EstimateInput, PriceFilter
+from schema.prices import Estimate, Price, shown_affordable, shown_estimate, shown_price, shown_quote
 from schema.reads import PublishedBook
 from schema.refusals import problem_of
-from schema.results import EstimateResult, EstimateSuccess
+from schema.results import AffordableResult, EstimateResult, EstimateSuccess
 from services.principal import Scope
 
 
@@ -76,34 +77,86 @@ class PriceQueries:
         input: what to price, and for whom
         """
         tenant_id = tenant_with(info, Scope.READ)
-        account_id = named_account(tenant_id, input.account_id, input.account_external_id)
-        if isinstance(account_id, NotFound | InvalidInput):
-            return problem_of(account_id)
-        work = _work(input)
-        if isinstance(work, InvalidInput):
-            # An account that is not there is told of first, whatever else is wrong.
-            if account_id is not None and await info.context.services.accounts.get(tenant_id, account_id) is None:
-                return problem_of(NotFound("account"))
-            return problem_of(work)
-        request = EstimateRequest(tenant_id, work, account_id=account_id, project=input.project)
+        request = await _estimate_request(info, tenant_id, input)
+        if not isinstance(request, EstimateRequest):
+            return problem_of(request)
         outcome = await info.context.services.fares.estimate(request)
         if not isinstance(outcome, Estimated):
             return problem_of(outcome)
-        published = await info.context.price_books.at_version(tenant_id, outcome.price_book_version)
-        if published is None:
-            raise LookupError(f"price book version {outcome.price_book_version} is gone")
-        return EstimateSuccess(
-            estimate=shown_estimate(outcome, published, _rate(info, tenant_id, account_id, published))
+        return EstimateSuccess(estimate=await _estimate(info, request, outcome), quote=None)
+
+    @strawberry.field
+    async def affordable(self, info: Info, input: AffordableInput) -> AffordableResult | None:
+        """The most of one dimension (steps, seconds, count …) that the account can pay for now.
+
+        input: of what, and for whom
+        """
+        tenant_id = tenant_with(info, Scope.READ)
+        account_id = required_account(tenant_id, input.account_id, input.account_external_id)
+        if not isinstance(account_id, UUID):
+            return problem_of(account_id)
+        request = AffordableRequest(
+            tenant_id,
+            account_id,
+            input.model,
+            input.dimension,
+            params={} if input.params is None else input.params,
+            project=input.project,
         )
+        outcome = await info.context.services.fares.affordable(request)
+        return shown_affordable(outcome) if isinstance(outcome, Affordable) else problem_of(outcome)
 
 
-def _rate(
-    info: Info, tenant_id: UUID, account_id: UUID | None, published: PublishedBook
-) -> Callable[[], Awaitable[TokenRate | None]]:
+@output
+class PriceMutations:
+    """Prices, locked."""
+
+    @strawberry.mutation
+    async def estimate(self, info: Info, input: EstimateInput) -> EstimateResult | None:
+        """Prices work and locks that price, for 15 minutes unless the price book says otherwise.
+
+        input: what to price, and for whom
+        """
+        tenant_id = tenant_with(info, Scope.QUOTE)
+        request = await _estimate_request(info, tenant_id, input)
+        if not isinstance(request, EstimateRequest):
+            return problem_of(request)
+        outcome = await info.context.services.fares.quote(request)
+        if not isinstance(outcome, Quote):
+            return problem_of(outcome)
+        estimate = await _estimate(info, request, outcome.estimated)
+        return EstimateSuccess(estimate=estimate, quote=shown_quote(outcome, estimate))
+
+
+async def _estimate_request(
+    info: Info, tenant_id: UUID, given: EstimateInput
+) -> EstimateRequest | NotFound | InvalidInput:
+    account_id = named_account(tenant_id, given.account_id, given.account_external_id)
+    if isinstance(account_id, NotFound | InvalidInput):
+        return account_id
+    work = _work(given)
+    if isinstance(work, InvalidInput):
+        # An account that is not there is told of first, whatever else is wrong.
+        if account_id is not None and await info.context.services.accounts.get(tenant_id, account_id) is None:
+            return NotFound("account")
+        return work
+    return EstimateRequest(tenant_id, work, account_id=account_id, project=given.project)
+
+
+async def _estimate(info: Info, request: EstimateRequest, estimated: Estimated) -> Estimate:
+    published = await info.context.price_books.at_version(request.tenant_id, estimated.price_book_version)
+    if published is None:
+        raise LookupError(f"price book version {estimated.price_book_version} is gone")
+    return shown_estimate(estimated, published, _rate(info, request, published))
+
+
+def _rate(info: Info, request: EstimateRequest, published: PublishedBook) -> Callable[[], Awaitable[TokenRate | None]]:
     """Finds what the account's tokens are worth, when it is asked."""
 
     async def rate() -> TokenRate | None:
-        paid = () if account_id is None else await info.context.reads.paid(tenant_id, account_id)
+        if request.account_id is None:
+            return effective_rate((), published.book.packages, published.book.currency)
+        paid = await info.context.reads.paid(request.tenant_id, request.account_id)
         return effective_rate(paid, published.book.packages, published.book.currency)
 
     return rate

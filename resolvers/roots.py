@@ -7,13 +7,14 @@ from graphql import GraphQLSchema, Undefined, is_input_object_type, is_interface
 from strawberry.schema.config import StrawberryConfig
 
 from resolvers.accounts import AccountMutations, AccountQueries
+from resolvers.charges import ChargeQueries
 from resolvers.direct_calls import call_directly
 from resolvers.grants import GrantMutations
 from resolvers.holds import HoldMutations, HoldQueries
 from resolvers.live import LiveSubscriptions
 from resolvers.margin import MarginQueries
 from resolvers.offers import OfferQueries
-from resolvers.prices import PriceQueries
+from resolvers.prices import PriceMutations, PriceQueries
 from resolvers.publishing import PublishingMutations, PublishingQueries
 from resolvers.tenants import TenantMutations
 from resolvers.viewer import ViewerQueries
@@ -23,12 +24,21 @@ from schema.scalars import SCALARS
 
 
 @output
-class Query(ViewerQueries, PriceQueries, OfferQueries, PublishingQueries, MarginQueries, AccountQueries, HoldQueries):
+class Query(
+    ViewerQueries,
+    PriceQueries,
+    OfferQueries,
+    PublishingQueries,
+    MarginQueries,
+    AccountQueries,
+    HoldQueries,
+    ChargeQueries,
+):
     """What can be asked."""
 
 
 @output
-class Mutation(HoldMutations, AccountMutations, GrantMutations, PublishingMutations, TenantMutations):
+class Mutation(PriceMutations, HoldMutations, AccountMutations, GrantMutations, PublishingMutations, TenantMutations):
     """What can be done. Every verb answers with one success or one problem."""
 
 

@@ -18,6 +18,7 @@ from services.principal import Principal, Scope
 
 _KEY_NEEDED = {
     Scope.READ: "a secret key of the tenant",
+    Scope.QUOTE: "a secret key of the tenant",
     Scope.SPEND: "a secret key of the tenant",
     Scope.MANAGE: "a secret key of the tenant",
     Scope.KEYS: "a secret key of the tenant, or the root key",

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rules.ledger.requests import Work
+from rules.ledger.requests import PayableWork, Quoted, Work
 from rules.pricing.rating import LineRequest
 from schema.inputs import ActualInput, LineInput, WorkInput
+
+
+def payable_work_of(given: WorkInput) -> PayableWork:
+    """As `work_of`, or the quote that was given instead."""
+    return work_of(given) if given.quote_id is None else Quoted(given.quote_id)
 
 
 def work_of(given: WorkInput | ActualInput) -> Work:

@@ -26,17 +26,19 @@ class IdKind(StrEnum):
     BALANCE = "bal"
     GRANT = "grant"
     HOLD = "hold"
+    QUOTE = "quote"
     ENTRY = "entry"
     TENANT = "ten"
     API_KEY = "key"
 
 
-_ROW_KINDS = frozenset({IdKind.GRANT, IdKind.HOLD, IdKind.ENTRY})
+_ROW_KINDS = frozenset({IdKind.GRANT, IdKind.HOLD, IdKind.ENTRY, IdKind.QUOTE})
 
 
 @dataclass(frozen=True, slots=True)
 class PublicId:
-    """A parsed public id. `local` is the journal version that made the row; None where the UUID alone names it."""
+    """A parsed public id. `local` is the journal version that made the row, or a quote's random number; None where the
+    UUID alone names it."""
 
     kind: IdKind
     owner: UUID
@@ -51,7 +53,7 @@ def account_id_of(tenant_id: UUID, external_id: str) -> UUID:
 
 
 def public_id(kind: IdKind, owner: UUID, local: int | None = None) -> str:
-    """The opaque public form; ASCII, URL-safe. `owner` is the account, or the tenant or key that the id names."""
+    """The opaque public form; ASCII, URL-safe. `owner` is the account, tenant or key that the id names or leads to."""
     raw = owner.bytes
     if local is not None:
         raw += local.to_bytes((local.bit_length() + 7) // 8 or 1, "big")

@@ -68,6 +68,24 @@ class EstimateInput:
     """The project that the work is for."""
 
 
+@given
+class AffordableInput:
+    """Of what the most is wanted that an account can pay for now."""
+
+    model: str
+    """The model's slug, as `prices` lists it."""
+    params: Params | None
+    """The params beside the one that is asked for; absent ones take their default."""
+    dimension: str
+    """A numeric dimension of the price, for one use; or "count", for how many uses."""
+    account_id: strawberry.ID | None
+    """Who is to pay; or `accountExternalId`."""
+    account_external_id: str | None
+    """The tenant's own name for the account."""
+    project: str | None
+    """The project that the work is for."""
+
+
 @exactly_one_of
 class WorkInput:
     """What is to be paid for. Exactly one member; leave the other out."""
@@ -76,6 +94,8 @@ class WorkInput:
     """Lines to be priced, 1 to 100."""
     amount: Tokens | None
     """A plain amount of tokens, above 0."""
+    quote_id: strawberry.ID | None
+    """Or a quote, whose work is taken as it was priced, until the quote expires."""
 
 
 @exactly_one_of
@@ -157,7 +177,7 @@ class ExtendInput:
     ttl_seconds: int | None
     """Seconds from now that it lives at least; 7 days from its making at most."""
     work: WorkInput | None
-    """What is added, priced at the hold's price book version."""
+    """What is added, priced at the hold's price book version; a quote of another version is InvalidInput."""
 
 
 @given

@@ -7,15 +7,19 @@ from datetime import datetime
 
 import strawberry
 
+from rules.identity import IdKind
 from rules.ledger.records import Estimated, LineView
+from rules.ledger.records import Quote as QuoteRecord
 from rules.pricing import combinations
 from rules.pricing import price_book as book_rules
+from rules.pricing.affordable import Affordable as AffordableRecord
 from rules.pricing.costs import CostStep as CostStepRecord
 from rules.pricing.dimensions import Dimension, value_text
 from rules.pricing.money import TokenRate
 from schema.described import output
 from schema.money import Money, shown_money
 from schema.names import LocalName, shown_names
+from schema.nodes import shown_id
 from schema.problems import Problem
 from schema.reads import PublishedBook
 from schema.refusals import problem_of
@@ -186,6 +190,40 @@ class Estimate:
         return None if money is None else shown_money(money)
 
 
+@output
+class Affordable:
+    """The most that an account could have now: a reservation of this value goes through, one of the next is refused.
+
+    Numbers with a fraction go up by 0.000001.
+    """
+
+    value: str | None
+    """The greatest value; null: not even the least is affordable, or, `unbounded`, there is none."""
+    unbounded: bool
+    """Whether nothing limits it."""
+    cost: Tokens | None
+    """Tokens that the work costs at this value; null without one."""
+    limited_by: str | None
+    """What keeps it from being more: "balance", "dimension" (its own maximum), "count" (the greatest of a line),
+    "amount" (the greatest amount of tokens) or "frozen" (the account takes no new work); null where nothing does."""
+
+
+@output
+class Quote:
+    """A price lock: whoever reserves with it before it expires pays this price, whatever is published meanwhile.
+
+    It may be used again until it expires. Bound to the account that it was asked for, or to the tenant alone; balance
+    and freezing are judged anew at each use.
+    """
+
+    id: strawberry.ID
+    """What `work.quoteId` takes."""
+    expires_at: datetime
+    """From then on its price is no longer promised; by the tenant's clock."""
+    estimate: Estimate
+    """What it promises, and what stood in the way when it was made."""
+
+
 def shown_book(published: PublishedBook) -> PriceBook:
     """A published version as it is shown."""
     book = published.book
@@ -251,6 +289,23 @@ def shown_estimate(
         warnings=list(estimated.warnings),
         balance_after=tokens_or_none(estimated.balance_after) if estimated.affordable else None,
         rate=rate,
+    )
+
+
+def shown_affordable(largest: AffordableRecord) -> Affordable:
+    """The largest value as it is shown."""
+    return Affordable(
+        value=largest.value,
+        unbounded=largest.unbounded,
+        cost=tokens_or_none(largest.cost_micros),
+        limited_by=largest.limited_by,
+    )
+
+
+def shown_quote(quote: QuoteRecord, estimate: Estimate) -> Quote:
+    """A quote as it is shown, with its estimate as that is shown."""
+    return Quote(
+        id=shown_id(IdKind.QUOTE, quote.owner_id, quote.number), expires_at=quote.expires_at, estimate=estimate
     )
 
 

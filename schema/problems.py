@@ -55,6 +55,14 @@ class InvalidParams(Problem):
 
 
 @output
+class QuoteExpired(Problem):
+    """The quote's time is over; its price is no longer promised."""
+
+    expired_at: datetime
+    """When it was."""
+
+
+@output
 class HoldExpired(Problem):
     """The hold outlived its time; what was not captured has gone back."""
 
@@ -128,6 +136,7 @@ PROBLEMS: tuple[type[Problem], ...] = (
     AccountFrozen,
     UnknownModel,
     InvalidParams,
+    QuoteExpired,
     HoldExpired,
     HoldNotOpen,
     HoldExceeded,

@@ -24,6 +24,8 @@ def problem_of(refusal: pricing.UnknownModel) -> problems.UnknownModel: ...
 @overload
 def problem_of(refusal: pricing.InvalidParams) -> problems.InvalidParams: ...
 @overload
+def problem_of(refusal: refusals.QuoteExpired) -> problems.QuoteExpired: ...
+@overload
 def problem_of(refusal: refusals.HoldExpired) -> problems.HoldExpired: ...
 @overload
 def problem_of(refusal: refusals.HoldNotOpen) -> problems.HoldNotOpen: ...
@@ -68,6 +70,13 @@ def problem_of(refusal: refusals.Refusal | publication.InvalidPriceBook) -> prob
         case pricing.InvalidParams(model, param, message):
             return problems.InvalidParams(
                 code=ProblemCode.INVALID_PARAMS, message=f"{model}: {message}", model=model, param=param
+            )
+        case refusals.QuoteExpired(expired_at):
+            return problems.QuoteExpired(
+                code=ProblemCode.QUOTE_EXPIRED,
+                message=f"The quote expired at {expired_at:%Y-%m-%dT%H:%M:%SZ}, and its price is no longer promised. "
+                "Ask for a new one with the mutation `estimate`, or give `lines` for today's price.",
+                expired_at=expired_at,
             )
         case refusals.HoldExpired(expired_at):
             return problems.HoldExpired(
@@ -124,6 +133,8 @@ def problem_of(refusal: refusals.Refusal | publication.InvalidPriceBook) -> prob
 _REMEDIES: Final = {
     "account": "Make it with `createAccount`, or check the id: another tenant's account is not found either.",
     "hold": "Check the id: `reserve` answers with it, and `account.holds` lists them.",
+    "quote": "Give the id that the mutation `estimate` answers with; a quote for another account is not found, nor is "
+    "one that expired days ago.",
     "grant": "Check the id: `grantTokens` answers with it, and `account.grants` lists them.",
     "tenant": "Check the id: `createTenant` answers with it.",
     "key": "Give the id that `createApiKey` answers with, not the key itself.",

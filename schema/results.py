@@ -12,7 +12,7 @@ from schema.balances import Balance, Grant
 from schema.described import output
 from schema.holds import Hold
 from schema.margin import Margin
-from schema.prices import Estimate, PriceBook
+from schema.prices import Affordable, Estimate, PriceBook, Quote
 from schema.problems import (
     AccountFrozen,
     HoldExceeded,
@@ -25,6 +25,7 @@ from schema.problems import (
     InvalidPriceBook,
     NotFound,
     NotRefundable,
+    QuoteExpired,
     UnknownModel,
 )
 from schema.publishing import PriceBookChange, PriceChange
@@ -37,6 +38,8 @@ class EstimateSuccess:
 
     estimate: Estimate
     """What it would cost."""
+    quote: Quote | None
+    """The price, locked; only from the mutation."""
 
 
 @output
@@ -171,12 +174,17 @@ EstimateResult: TypeAlias = Annotated[
     EstimateSuccess | UnknownModel | InvalidParams | NotFound | InvalidInput,
     strawberry.union("EstimateResult", description="The estimate, or why there is none."),
 ]
+AffordableResult: TypeAlias = Annotated[
+    Affordable | UnknownModel | InvalidParams | NotFound | InvalidInput,
+    strawberry.union("AffordableResult", description="The most that is affordable, or why that cannot be told."),
+]
 ReserveResult: TypeAlias = Annotated[
     ReserveSuccess
     | InsufficientTokens
     | AccountFrozen
     | UnknownModel
     | InvalidParams
+    | QuoteExpired
     | HoldExpired
     | HoldNotOpen
     | IdempotencyConflict
@@ -190,6 +198,7 @@ CommitResult: TypeAlias = Annotated[
     | AccountFrozen
     | UnknownModel
     | InvalidParams
+    | QuoteExpired
     | HoldExpired
     | HoldNotOpen
     | HoldExceeded

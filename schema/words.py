@@ -11,6 +11,7 @@ from models.account import AccountKind
 from models.api_key import ApiKeyKind
 from models.tenant import TenantMode
 from rules.credentials import CredentialKind
+from rules.ledger.charges import ChargeBasis
 from rules.ledger.kinds import BalanceLevel, EntryKind, GrantSource, HoldState, OverrunPolicy, WorkOutcome
 from rules.ledger.records import EstimateWarning
 from rules.pricing.dimensions import DimensionType
@@ -22,6 +23,7 @@ __all__ = [
     "AccountKind",
     "ApiKeyKind",
     "BalanceLevel",
+    "ChargeBasis",
     "CredentialKind",
     "DimensionType",
     "EntryKind",
@@ -44,6 +46,7 @@ class ProblemCode(StrEnum):
     ACCOUNT_FROZEN = "ACCOUNT_FROZEN"
     UNKNOWN_MODEL = "UNKNOWN_MODEL"
     INVALID_PARAMS = "INVALID_PARAMS"
+    QUOTE_EXPIRED = "QUOTE_EXPIRED"
     HOLD_EXPIRED = "HOLD_EXPIRED"
     HOLD_NOT_OPEN = "HOLD_NOT_OPEN"
     HOLD_EXCEEDED = "HOLD_EXCEEDED"
@@ -61,6 +64,7 @@ word(
         ProblemCode.ACCOUNT_FROZEN: "The account takes no new work.",
         ProblemCode.UNKNOWN_MODEL: "No price of the price book has this model.",
         ProblemCode.INVALID_PARAMS: "A param is unknown, missing or out of bounds.",
+        ProblemCode.QUOTE_EXPIRED: "The quote's price is no longer promised.",
         ProblemCode.HOLD_EXPIRED: "The hold outlived its time and gave its tokens back.",
         ProblemCode.HOLD_NOT_OPEN: "The hold has ended already.",
         ProblemCode.HOLD_EXCEEDED: "The work cost more than the hold still has.",
@@ -169,6 +173,15 @@ word(
         BalanceLevel.GREEN: "Enough, or unlimited.",
         BalanceLevel.YELLOW: "Below the low-balance threshold.",
         BalanceLevel.RED: "None left.",
+    },
+)
+word(
+    ChargeBasis,
+    {
+        ChargeBasis.PRICE: "Its price, at its params and count.",
+        ChargeBasis.SET_ASIDE: "The upper bound that was set aside for it: a commit took all that remained.",
+        ChargeBasis.AMOUNT: "An amount that the caller named.",
+        ChargeBasis.ROUNDING: "The rounding at the end of the hold, over its metered lines together.",
     },
 )
 word(EstimateWarning, {EstimateWarning.LOW_BALANCE: "The work would leave the account low on tokens."})

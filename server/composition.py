@@ -15,6 +15,7 @@ from models.migrations import is_current
 from models.statements import statement
 from models.unavailable import DatabaseUnavailable
 from services.accounts import Accounts
+from services.charges import Charges
 from services.credentials import Credentials
 from services.fares import Fares
 from services.grants import Grants
@@ -26,6 +27,7 @@ from services.live.postgres_bus import PostgresBus
 from services.margin import Margins
 from services.price_books import PriceBooks
 from services.publishing import Publishing
+from services.quotes import Quotes
 from services.shipped_price_books import ShippedPriceBooks
 from services.tenant_clock import TenantClock
 from services.tenants import Tenants
@@ -47,6 +49,7 @@ class Services:
     database: Database
     credentials: Credentials
     fares: Fares
+    charges: Charges
     grants: Grants
     accounts: Accounts
     reads: LedgerReads
@@ -106,7 +109,8 @@ async def open_services(dsn: str, *, root_key: str) -> AsyncIterator[Services]:
         services = Services(
             database=database,
             credentials=credentials,
-            fares=Fares(writer, price_books, reads),
+            fares=Fares(writer, price_books, reads, Quotes(database, price_books)),
+            charges=Charges(reads, price_books),
             grants=Grants(writer, price_books),
             accounts=Accounts(database, writer, price_books),
             reads=reads,

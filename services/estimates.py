@@ -1,16 +1,24 @@
-"""Estimates: what work costs, and whether an account could have it now. No lock, nothing written."""
+"""Estimates: what work costs, whether an account could have it now, and how much of it. No lock, nothing written."""
 
 from __future__ import annotations
 
+from typing import Final
+
 from rules.ledger.records import Estimated, EstimateWarning
 from rules.ledger.refusals import AccountFrozen, InsufficientTokens
-from rules.ledger.requests import Work
-from rules.pricing.rating import Priced, PricingRefusal, Purpose, price_lines
-from rules.pricing.refusals import InvalidInput
+from rules.ledger.requests import AffordableRequest, Work
+from rules.pricing.affordable import Affordable, largest_affordable
+from rules.pricing.dimensions import printable
+from rules.pricing.rating import MAX_COUNT, Priced, PricingRefusal, Purpose, price_lines
+from rules.pricing.refusals import InvalidInput, InvalidParams, UnknownModel
+from rules.pricing.suggestions import suggest_models
 from rules.pricing.tokens import MAX_MICROS, MAX_TOKENS
 from services.ledger.line_views import line_view
 from services.ledger.reads import AccountReading
 from services.price_books import PublishedBook
+
+FROZEN: Final = "frozen"
+"""What limits whoever may start no work at all."""
 
 
 def estimate_work(published: PublishedBook, work: Work, account: AccountReading | None) -> Estimated | PricingRefusal:
@@ -36,6 +44,20 @@ def estimate_work(published: PublishedBook, work: Work, account: AccountReading 
     return Estimated(
         priced.total, priced.rounding, lines, published.version, not blockers, tuple(blockers), warnings, after
     )
+
+
+def affordable(
+    published: PublishedBook, request: AffordableRequest, account: AccountReading
+) -> Affordable | UnknownModel | InvalidParams:
+    """The largest value that a reservation would go through with now; none where the account is frozen."""
+    price = published.book.price(request.model)
+    if price is None:
+        return UnknownModel(printable(request.model), suggest_models(published.book, request.model))
+    budget = None if account.balance.unlimited else account.balance.available
+    largest = largest_affordable(price, request.params, request.dimension, budget, count_max=MAX_COUNT)
+    if isinstance(largest, Affordable) and account.frozen:
+        return Affordable(None, False, None, FROZEN)
+    return largest
 
 
 def _priced(published: PublishedBook, work: Work, purpose: Purpose) -> Priced | PricingRefusal:

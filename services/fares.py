@@ -7,7 +7,7 @@ from typing import Final
 from rules.ledger.commands import HOLD_TTL_SECONDS_MAX, Charge, Commit, Extend, Refund, Release, Reserve
 from rules.ledger.kinds import Mutation
 from rules.ledger.outcomes import CommitOutcome, HoldEffect, ReleaseOutcome, RepriceAt, ReserveOutcome
-from rules.ledger.records import Estimated
+from rules.ledger.records import Estimated, Quote
 from rules.ledger.refusals import (
     AccountFrozen,
     HoldExceeded,
@@ -18,22 +18,29 @@ from rules.ledger.refusals import (
     InsufficientTokens,
     NotFound,
     NotRefundable,
+    QuoteExpired,
 )
 from rules.ledger.requests import (
+    AccountRequest,
+    AffordableRequest,
     CommitRequest,
     EstimateRequest,
     ExtendRequest,
+    PayableWork,
+    Quoted,
     RefundRequest,
     ReleaseRequest,
     ReserveRequest,
 )
+from rules.pricing.affordable import Affordable
 from rules.pricing.rating import Purpose
 from rules.pricing.refusals import InvalidInput, InvalidParams, UnknownModel
-from services.estimates import estimate_work
+from services.estimates import affordable, estimate_work
 from services.fingerprints import once
 from services.ledger.reads import LedgerReads
 from services.ledger.writer import Writer
 from services.price_books import PriceBooks
+from services.quotes import Offer, Quotes
 from services.texts import NOTE_LENGTH_MAX, fault_of_key, fault_of_label, fault_of_text, first_fault, new_salt
 from services.work_pricing import PricedWork, price_work
 
@@ -42,15 +49,17 @@ REPRICINGS_MAX: Final = 2
 
 WORK: Final = "work"
 ACTUAL: Final = "actual"
+QUOTE: Final = "work.quoteId"
 
 
 class Fares:
-    """Estimate, reserve, charge, commit, extend, release, refund. Raises `LedgerUnavailable` when none could judge."""
+    """Estimates, quotes, and the hot path. Raises `LedgerUnavailable` when the ledger could not judge."""
 
-    def __init__(self, writer: Writer, price_books: PriceBooks, reads: LedgerReads) -> None:
+    def __init__(self, writer: Writer, price_books: PriceBooks, reads: LedgerReads, quotes: Quotes) -> None:
         self._writer = writer
         self._price_books = price_books
         self._reads = reads
+        self._quotes = quotes
 
     async def estimate(
         self, request: EstimateRequest
@@ -62,6 +71,21 @@ class Fares:
             if account is None:
                 return NotFound("account")
         return estimate_work(await self._price_books.current(request.tenant_id), request.work, account)
+
+    async def affordable(self, request: AffordableRequest) -> Affordable | UnknownModel | InvalidParams | NotFound:
+        """The most of one dimension that the account could reserve now: that goes through, the next is refused."""
+        account = await self._reads.read(request.tenant_id, request.account_id)
+        if account is None:
+            return NotFound("account")
+        return affordable(await self._price_books.current(request.tenant_id), request, account)
+
+    async def quote(self, request: EstimateRequest) -> Quote | UnknownModel | InvalidParams | NotFound | InvalidInput:
+        """Estimates work and locks its price, whether or not anything stands in its way now."""
+        estimated = await self.estimate(request)
+        if not isinstance(estimated, Estimated):
+            return estimated
+        published = await self._price_books.version(request.tenant_id, estimated.price_book_version)
+        return await self._quotes.lock(request.tenant_id, request.account_id, published, request.work, estimated)
 
     async def reserve(self, request: ReserveRequest) -> ReserveOutcome:
         """Sets an upper bound aside."""
@@ -77,8 +101,8 @@ class Fares:
         bad_key = fault_of_key(request.key)
         if bad_key is not None:
             return bad_key
-        published = await self._price_books.current(request.tenant_id)
-        work = price_work(published, request.work, purpose, field=WORK)
+        offer = await self._offer(request, request.work, purpose)
+        work = offer.work
         fault = first_fault(
             _ttl_fault(request.ttl_seconds),
             fault_of_label("project", request.project),
@@ -91,16 +115,30 @@ class Fares:
             amount=work.amount,
             lines=work.lines,
             lines_json=work.lines_json,
-            price_book_version=published.version,
+            price_book_version=offer.price_book_version,
             ttl_seconds=request.ttl_seconds,
             rounding_unit=work.rounding_unit,
             project=request.project if fault is None else None,
             not_after=request.not_after,
             description=request.description if fault is None else None,
             text_salt=new_salt() if mutation is Mutation.CHARGE else b"",
-            refusal=fault or work.refusal,
+            refusal=_first_refusal(fault, work.refusal),
+            quote_expires_at=offer.quote_expires_at,
         )
         return _of_hold(await self._writer.submit(command))
+
+    async def _offer(
+        self, request: AccountRequest, work: PayableWork, purpose: Purpose, *, version: int | None = None
+    ) -> Offer:
+        """The work with its price: a quote's, or that of the version, by default the one in force."""
+        if isinstance(work, Quoted):
+            return await self._quotes.offer(request.tenant_id, request.account_id, work, purpose)
+        published = await (
+            self._price_books.current(request.tenant_id)
+            if version is None
+            else self._price_books.version(request.tenant_id, version)
+        )
+        return Offer(published.version, price_work(published, work, purpose, field=WORK))
 
     async def commit(self, request: CommitRequest) -> CommitOutcome:
         """Captures what was used, at the price book version of the hold."""
@@ -143,18 +181,19 @@ class Fares:
         if bad_key is not None:
             return bad_key
         identity = once(Mutation.EXTEND, request.key, request)
-        version = (await self._price_books.current(request.tenant_id)).version
-        fault: InputRefusal | None = None
+        version: int | None = None
+        fault: InvalidInput | None = None
         if request.ttl_seconds is None and request.work is None:
             fault = InvalidInput("ttlSeconds", "give ttlSeconds, work, or both")
         elif request.ttl_seconds is not None:
             fault = _ttl_fault(request.ttl_seconds)
         for _ in range(REPRICINGS_MAX):
-            work = PricedWork()
+            offer = Offer(0, PricedWork())
             if request.work is not None:
-                published = await self._price_books.version(request.tenant_id, version)
-                work = price_work(published, request.work, Purpose.RESERVE, field=WORK)
-            has_lines = request.work is not None and not isinstance(request.work, int)
+                offer = await self._offer(request, request.work, Purpose.RESERVE, version=version)
+            work = offer.work
+            # A plain amount, quoted or not, costs the same at every version.
+            has_version = bool(work.lines) or work.refusal is not None
             outcome = await self._writer.submit(
                 Extend(
                     tenant_id=request.tenant_id,
@@ -167,13 +206,16 @@ class Fares:
                     lines=work.lines,
                     lines_json=work.lines_json,
                     rounding_unit=work.rounding_unit,
-                    priced_at=version if has_lines else None,
-                    refusal=fault or work.refusal,
+                    priced_at=offer.price_book_version if has_version else None,
+                    refusal=_first_refusal(fault, work.refusal),
+                    quote_expires_at=offer.quote_expires_at,
                 )
             )
             if not isinstance(outcome, RepriceAt):
                 return _of_reserve(outcome)
             version = outcome.price_book_version
+            if isinstance(request.work, Quoted):
+                return InvalidInput(QUOTE, _other_version(offer.price_book_version, version))
         raise AssertionError("a hold changed its price book version")
 
     async def release(self, request: ReleaseRequest) -> ReleaseOutcome:
@@ -224,6 +266,18 @@ class Fares:
         )
 
 
+def _first_refusal(fault: InvalidInput | None, of_work: InputRefusal | None) -> InputRefusal | None:
+    """Of what was found before the queue: a quote that is not there comes before bad input."""
+    return of_work if isinstance(of_work, NotFound) else fault or of_work
+
+
+def _other_version(quoted: int, held: int) -> str:
+    return (
+        f"the quote is of price book version {quoted}, and all of a hold is priced at its own, which is {held}. "
+        "Reserve with the quote, or extend with lines"
+    )
+
+
 def _ttl_fault(ttl_seconds: int) -> InvalidInput | None:
     if 1 <= ttl_seconds <= HOLD_TTL_SECONDS_MAX:
         return None
@@ -239,6 +293,7 @@ def _of_hold(outcome: object) -> CommitOutcome:
             | AccountFrozen()
             | UnknownModel()
             | InvalidParams()
+            | QuoteExpired()
             | HoldExpired()
             | HoldNotOpen()
             | HoldExceeded()

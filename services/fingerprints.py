@@ -10,7 +10,7 @@ from uuid import UUID
 
 from rules.ledger.commands import Once
 from rules.ledger.kinds import Mutation
-from rules.ledger.requests import AccountRequest
+from rules.ledger.requests import AccountRequest, Quoted
 from rules.pricing.rating import LineRequest
 
 _NOT_COMPARED = frozenset({"key", "tenant_id", "account_id"})
@@ -50,6 +50,8 @@ def _canonical(value: object) -> object:
         case LineRequest(model, params, count, ref):
             given = {name: _canonical(param) for name, param in params.items() if param is not None}
             return {"model": model, "params": given, "count": count, "ref": ref}
+        case Quoted(quote_id):
+            return {"quote": quote_id}
         case float() if value.is_integer():
             # 1024.0 and 1024 are one number to whoever sends JSON.
             return int(value)

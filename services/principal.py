@@ -16,11 +16,12 @@ from rules.credentials import CredentialKind
 class Scope(StrEnum):
     """What a credential may do.
 
-    READ: prices, balances, estimates. SPEND: reserve to refund. MANAGE: accounts, grants, price books, the test clock.
-    KEYS: make and revoke keys. TENANTS: create tenants.
+    READ: prices, balances, estimates. QUOTE: lock prices. SPEND: reserve to refund. MANAGE: accounts, grants, price
+    books, the test clock. KEYS: make and revoke keys. TENANTS: create tenants.
     """
 
     READ = "read"
+    QUOTE = "quote"
     SPEND = "spend"
     MANAGE = "manage"
     KEYS = "keys"
@@ -29,7 +30,7 @@ class Scope(StrEnum):
 
 SCOPES: Final[dict[CredentialKind, tuple[Scope, ...]]] = {
     CredentialKind.ROOT: (Scope.KEYS, Scope.TENANTS),
-    CredentialKind.SECRET: (Scope.READ, Scope.SPEND, Scope.MANAGE, Scope.KEYS),
+    CredentialKind.SECRET: (Scope.READ, Scope.QUOTE, Scope.SPEND, Scope.MANAGE, Scope.KEYS),
 }
 """By kind of credential; nothing else decides what one may do."""
 

@@ -51,10 +51,14 @@ BEGIN
                 WHEN 'api_key' THEN 'SELECT, INSERT, UPDATE'
                 WHEN 'account' THEN 'SELECT, UPDATE'
                 WHEN 'price_book' THEN 'SELECT, INSERT'
+                WHEN 'quote' THEN 'SELECT, INSERT'
                 ELSE 'SELECT'
             END;
-            -- Nothing is ever deleted, and what took effect under a key or from a message stands for good.
+            -- Nothing is ever deleted but quotes that are long over, and what took effect under a key or from a message
+            -- stands for good.
             writer_rights := CASE
+                -- A right to change some column is what locking a row takes.
+                WHEN secured.name::text = 'quote' THEN 'SELECT, DELETE, UPDATE (kept_until)'
                 WHEN secured.is_append_only OR secured.name::text IN ('operation', 'inbox') THEN 'SELECT, INSERT'
                 ELSE 'SELECT, INSERT, UPDATE'
             END;

@@ -94,6 +94,8 @@ class Reserve(Command):
     description: str | None = None
     text_salt: bytes = b""
     refusal: InputRefusal | None = None
+    quote_expires_at: datetime | None = None
+    """Where the work was priced by a quote: from this instant on the price is no longer promised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,8 @@ class Extend(Command):
     rounding_unit: int = 0
     priced_at: int | None = None
     refusal: InputRefusal | None = None
+    quote_expires_at: datetime | None = None
+    """As in `Reserve`."""
 
 
 @dataclass(frozen=True, slots=True)

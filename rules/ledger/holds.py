@@ -21,6 +21,7 @@ from rules.ledger.refusals import (
     InputRefusal,
     InsufficientTokens,
     NotFound,
+    QuoteExpired,
     Refusal,
 )
 from rules.ledger.state import AccountState, Hold
@@ -40,13 +41,16 @@ class Captured:
 def reserve(state: AccountState, command: Reserve, now: datetime) -> Hold | Refusal:
     """Sets an upper bound aside before the work runs."""
     refusal = command.refusal
-    if isinstance(refusal, InvalidInput):
+    if isinstance(refusal, NotFound | InvalidInput):
         return refusal
     if command.not_after is not None and now > command.not_after:
         return InvalidInput("notAfter", f"this request was to be judged by then; it is {now.isoformat()}")
-    if refusal is not None:
-        return refusal
-    blocked = _more_work(state, Spender(command.member_id, command.project), command.amount, now)
+    blocked = (
+        refusal
+        or _uncountable(state, command.amount)
+        or _outlived(command.quote_expires_at, now)
+        or _more_work(state, Spender(command.member_id, command.project), command.amount, now)
+    )
     if blocked is not None:
         return blocked
     # From here on it succeeds.
@@ -93,6 +97,7 @@ def extend(state: AccountState, command: Extend, now: datetime) -> Hold | Repric
     blocked = (
         _input_blocks(command.refusal, command.priced_at, hold)
         or (_too_much(state, hold, command) if command.adds_work else None)
+        or _outlived(command.quote_expires_at, now)
         or _ended(hold)
     )
     if blocked is not None:
@@ -164,9 +169,6 @@ def release(state: AccountState, command: Release, now: datetime) -> Hold | Refu
 
 def _more_work(state: AccountState, spender: Spender, amount: int, now: datetime) -> Refusal | None:
     """What stands in the way of setting `amount` aside."""
-    uncountable = _uncountable(state, amount)
-    if uncountable is not None:
-        return uncountable
     if state.account.frozen:
         return AccountFrozen()
     available = available_to(state, spender, now)
@@ -180,6 +182,11 @@ def _allowed_beyond(state: AccountState, hold: Hold, command: Commit, now: datet
         return 0
     available = available_to(state, spender_of(hold), now, soon_owed=soon_owed(state, hold))
     return min(available, _countable(state), MAX_MICROS - hold.amount - hold.overrun)
+
+
+def _outlived(quote_expires_at: datetime | None, now: datetime) -> QuoteExpired | None:
+    """A quote is over at its instant, like a hold."""
+    return QuoteExpired(quote_expires_at) if quote_expires_at is not None and now >= quote_expires_at else None
 
 
 def _uncountable(state: AccountState, amount: int) -> InvalidInput | None:
@@ -204,8 +211,8 @@ def _countable(state: AccountState) -> int:
 
 
 def _input_blocks(refusal: InputRefusal | None, priced_at: int | None, hold: Hold) -> RepriceAt | Refusal | None:
-    """Bad input; a pricing refusal counts only at the hold's own price book version."""
-    if isinstance(refusal, InvalidInput):
+    """Bad input, or no such quote; a pricing refusal counts only at the hold's own price book version."""
+    if isinstance(refusal, NotFound | InvalidInput):
         return refusal
     if priced_at is not None and priced_at != hold.price_book_version:
         return RepriceAt(hold.price_book_version)

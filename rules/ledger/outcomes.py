@@ -15,6 +15,7 @@ from rules.ledger.refusals import (
     InsufficientTokens,
     NotFound,
     NotRefundable,
+    QuoteExpired,
     Refusal,
 )
 from rules.ledger.state import Account, Grant, Hold
@@ -63,6 +64,7 @@ ReserveOutcome = (
     | AccountFrozen
     | UnknownModel
     | InvalidParams
+    | QuoteExpired
     | HoldExpired
     | HoldNotOpen
     | IdempotencyConflict

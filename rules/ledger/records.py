@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Generic, TypeVar
+from uuid import UUID
 
 from rules.ledger.kinds import EntryKind
 from rules.ledger.refusals import AccountFrozen, InsufficientTokens
@@ -101,3 +102,13 @@ class Estimated:
     blockers: tuple[Blocker, ...] = ()
     warnings: tuple[EstimateWarning, ...] = ()
     balance_after: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A locked price. `owner_id` is the account it is bound to, or the tenant; `number` is its name within that."""
+
+    owner_id: UUID
+    number: int
+    expires_at: datetime
+    estimated: Estimated

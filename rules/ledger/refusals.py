@@ -1,8 +1,8 @@
 """What the ledger refuses, as values. Amounts are micro-tokens, instants UTC.
 
 The first that applies is returned, in this order (see `decide`): replay of a known key, IdempotencyConflict, NotFound,
-InvalidInput, UnknownModel, InvalidParams, HoldNotOpen or HoldExpired, NotRefundable, HoldExceeded, AccountFrozen,
-InsufficientTokens. A refusal changes nothing and is not remembered.
+InvalidInput, UnknownModel, InvalidParams, QuoteExpired, HoldNotOpen or HoldExpired, NotRefundable, HoldExceeded,
+AccountFrozen, InsufficientTokens. A refusal changes nothing and is not remembered.
 """
 
 from __future__ import annotations
@@ -42,6 +42,13 @@ class AccountFrozen:
 
 
 @dataclass(frozen=True, slots=True)
+class QuoteExpired:
+    """The quote's time is over: its price is no longer promised."""
+
+    expired_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class HoldExpired:
     """The hold outlived its time and gave its tokens back."""
 
@@ -77,6 +84,7 @@ Refusal = (
     | InvalidInput
     | UnknownModel
     | InvalidParams
+    | QuoteExpired
     | HoldNotOpen
     | HoldExpired
     | HoldExceeded
@@ -86,5 +94,5 @@ Refusal = (
 )
 """Everything that the ledger can refuse with."""
 
-InputRefusal = InvalidInput | UnknownModel | InvalidParams
-"""Found before the queue, but judged in it: it counts only when the key is unknown."""
+InputRefusal = NotFound | InvalidInput | UnknownModel | InvalidParams
+"""Found before the queue, but judged in it: it counts only when the key is unknown. NotFound is of a quote."""

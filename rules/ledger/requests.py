@@ -6,7 +6,8 @@ fingerprint the whole request (defaults filled in) for its idempotency key. Ever
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -16,6 +17,17 @@ from rules.pricing.rating import LineRequest
 
 Work = tuple[LineRequest, ...] | int
 """What is to be paid for: lines to be priced, or a plain amount in micro-tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """Work whose price was locked: the quote's public id, as the caller sent it."""
+
+    quote_id: str
+
+
+PayableWork = Work | Quoted
+"""What can be reserved, charged, and added to a hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +43,7 @@ class ReserveRequest(AccountRequest):
     """Reserve, or charge: the same input serves both verbs. `ttl_seconds` counts from now."""
 
     key: str
-    work: Work
+    work: PayableWork
     ttl_seconds: int = HOLD_TTL_SECONDS_DEFAULT
     project: str | None = None
     not_after: datetime | None = None
@@ -66,7 +78,7 @@ class ExtendRequest(AccountRequest):
     key: str
     hold_id: int
     ttl_seconds: int | None = None
-    work: Work | None = None
+    work: PayableWork | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +115,19 @@ class RevokeGrantRequest(AccountRequest):
 
 @dataclass(frozen=True, slots=True)
 class EstimateRequest:
-    """Price work without a lock; without an account nothing is said of balance and blockers."""
+    """Price work, and lock that price if asked; without an account nothing is said of balance and blockers."""
 
     tenant_id: UUID
     work: Work
     account_id: UUID | None = None
+    project: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AffordableRequest(AccountRequest):
+    """Ask for the largest value of one dimension, or of "count", that the account could reserve now."""
+
+    model: str
+    dimension: str
+    params: Mapping[str, object] = field(default_factory=dict)
     project: str | None = None

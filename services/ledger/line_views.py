@@ -6,19 +6,22 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
-from typing import Final
+from typing import Final, assert_never
 from uuid import UUID
 
+from rules.ledger.charges import ChargeBasis
 from rules.ledger.line_codec import decode_lines
 from rules.ledger.records import CaptureView, LineView
 from rules.ledger.state import CapturedLine, Hold
 from rules.pricing.costs import CostStep
 from rules.pricing.dimensions import params_of_texts
+from rules.pricing.price_book import PriceBook
 from rules.pricing.rating import LineRequest, Priced, PricedLine, Purpose, price_lines
 from services.price_books import PriceBooks
 
 AMOUNT_CAPTURED: Final = "amount captured"
 SET_ASIDE_BEYOND_COST: Final = "set aside beyond the cost, for smaller values that cost more"
+NOT_ITS_PRICE: Final = "captured at another cost than its price says"
 NOT_CHARGED: Final = "not charged: the hold and its overrun policy allowed no more"
 
 
@@ -64,16 +67,45 @@ async def captured_views(
     return tuple(views)
 
 
+async def rate_captured(price_books: PriceBooks, tenant_id: UUID, line: CapturedLine) -> PricedLine:
+    """A captured line as its price makes it today; the line must have a model."""
+    assert line.model is not None
+    return await _rated(
+        price_books, tenant_id, line.price_book_version, line.model, line.params_json, max(line.count, 1), line.ref
+    )
+
+
+async def bound_of_captured(price_books: PriceBooks, tenant_id: UUID, line: CapturedLine) -> int | None:
+    """What would be set aside for a captured line; None where its params are beyond what may be reserved."""
+    assert line.model is not None
+    published = await price_books.version(tenant_id, line.price_book_version)
+    params = kept_params(published.book, line.model, line.params_json)
+    request = LineRequest(line.model, params, max(line.count, 1), line.ref)
+    priced = price_lines(published.book, (request,), purpose=Purpose.RESERVE)
+    return priced.lines[0].cost if isinstance(priced, Priced) else None
+
+
+def explained_view(line: CapturedLine, basis: ChargeBasis, rated: PricedLine) -> LineView:
+    """A captured line at what was charged for it, with its price's steps unless an amount was named instead."""
+    if line.cost != rated.cost:
+        match basis:
+            case ChargeBasis.AMOUNT | ChargeBasis.ROUNDING:
+                steps: tuple[CostStep, ...] = (CostStep(AMOUNT_CAPTURED, line.cost),)
+            case ChargeBasis.SET_ASIDE:
+                steps = (*rated.steps, CostStep(SET_ASIDE_BEYOND_COST, line.cost - rated.cost))
+            case ChargeBasis.PRICE:
+                steps = (*rated.steps, CostStep(NOT_ITS_PRICE, line.cost - rated.cost))
+            case _:
+                assert_never(basis)
+        rated = replace(rated, count=line.count, cost=line.cost, steps=steps)
+    return _view(rated, line.amount, line.price_book_version, NOT_CHARGED)
+
+
 async def _captured_view(price_books: PriceBooks, tenant_id: UUID, line: CapturedLine) -> LineView | None:
     if line.model is None:
         return None
-    rated = await _rated(
-        price_books, tenant_id, line.price_book_version, line.model, line.params_json, max(line.count, 1), line.ref
-    )
-    if line.cost != rated.cost:
-        # The caller said how much, and no price: the price's own steps would explain something else.
-        rated = replace(rated, count=line.count, cost=line.cost, steps=(CostStep(AMOUNT_CAPTURED, line.cost),))
-    return _view(rated, line.amount, line.price_book_version, NOT_CHARGED)
+    # Where it is not its price, the caller said how much: the price's own steps would explain something else.
+    return explained_view(line, ChargeBasis.AMOUNT, await rate_captured(price_books, tenant_id, line))
 
 
 async def _rated(
@@ -87,12 +119,16 @@ async def _rated(
 ) -> PricedLine:
     """The line rated again; published versions never change, so what was priced once can be priced for ever."""
     published = await price_books.version(tenant_id, version)
-    price = published.book.prices_by_model[model]
-    request = LineRequest(model, params_of_texts(price.dimensions, json.loads(params_json)), count, ref)
+    request = LineRequest(model, kept_params(published.book, model, params_json), count, ref)
     priced = price_lines(published.book, (request,), purpose=Purpose.ACTUAL)
     if not isinstance(priced, Priced):
         raise AssertionError(f"a line of {model} that was priced at version {version} no longer is")
     return priced.lines[0]
+
+
+def kept_params(book: PriceBook, model: str, params_json: str) -> dict[str, object]:
+    """A line's params as rows keep them, back as a caller's; the model must be the book's."""
+    return params_of_texts(book.prices_by_model[model].dimensions, json.loads(params_json))
 
 
 def _view(rated: PricedLine, cost: int, version: int, difference: str) -> LineView:

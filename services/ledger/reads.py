@@ -15,9 +15,10 @@ from models.database import Database
 from models.ledger import rows
 from models.statements import statement
 from rules.ledger.balance import BalanceSnapshot, snapshot_of
+from rules.ledger.charges import EXPLAINED_ENTRIES_MAX, EXPLAINED_LINES_MAX, BurnedPart, ChargeFacts
 from rules.ledger.commands import Settle
 from rules.ledger.journal import Entry
-from rules.ledger.kinds import HoldState
+from rules.ledger.kinds import GrantSource, HoldState
 from rules.ledger.records import CaptureView, EntryFilter, LineView, Page, Slice
 from rules.ledger.state import Account, Grant, Hold
 from rules.pricing.money import Paid
@@ -122,6 +123,30 @@ class LedgerReads:
         lines = [rows.read_line(tuple(row)) for row in found]
         return await captured_views(self._price_books, tenant_id, lines)
 
+    async def charge(self, tenant_id: UUID, account_id: UUID, hold_id: int) -> ChargeFacts | None:
+        """One hold with its first captured lines and entries, and what it burned, all from one snapshot."""
+        async with self._settled(tenant_id, account_id) as (connection, reading):
+            row = None
+            if reading is not None:
+                row = await connection.fetchrow(statement("read_hold"), account_id, hold_id)
+            if row is None:
+                return None
+            hold = rows.read_hold(tuple(row))
+            lines = await connection.fetch(
+                statement("list_first_captured_lines"), account_id, hold_id, EXPLAINED_LINES_MAX
+            )
+            burned = await connection.fetch(statement("list_burned_grants"), account_id, hold_id)
+            entries = await connection.fetch(
+                statement("list_hold_entries"), account_id, hold_id, hold.created_at, EXPLAINED_ENTRIES_MAX + 1
+            )
+        return ChargeFacts(
+            hold,
+            tuple(rows.read_line(tuple(line)) for line in lines),
+            tuple(_burned(part) for part in burned),
+            tuple(rows.read_entry(tuple(entry)) for entry in entries[:EXPLAINED_ENTRIES_MAX]),
+            more_entries=len(entries) > EXPLAINED_ENTRIES_MAX,
+        )
+
     async def grants(self, tenant_id: UUID, account_id: UUID, part: Slice[int], *, active_only: bool) -> Page[Grant]:
         """Newest first, keyed by grant id. Active: neither ended nor expired, with tokens left."""
         async with self._settled(tenant_id, account_id) as (connection, reading):
@@ -192,6 +217,11 @@ def _reading(row: asyncpg.Record) -> AccountReading:
     account = rows.read_account(tuple(row)[:17])
     balance = snapshot_of(account, row["expiring_amount"], row["expiring_at"])
     return AccountReading(account, balance, row["observed_at"], row["due_in_seconds"])
+
+
+def _burned(part: asyncpg.Record) -> BurnedPart:
+    source = GrantSource(part["source"]) if part["source"] is not None else None
+    return BurnedPart(part["grant_id"], source, part["captured"], part["refunded"])
 
 
 def _below(part: Slice[int]) -> int:

@@ -1,6 +1,7 @@
 """The sweeper: what should be done now and then, although nothing depends on when.
 
-It settles due accounts, so that events of unwatched ones come near their time, and makes the journal's months ahead.
+It settles due accounts, so that events of unwatched ones come near their time, makes the journal's months ahead, and
+deletes quotes that are long over.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from models.unavailable import DatabaseUnavailable
 from services.ledger.due_accounts import settle_due_accounts
 from services.ledger.lane import LedgerUnavailable
 from services.ledger.writer import Writer
+from services.quotes import delete_old_quotes
 
 SWEEP_SECONDS: Final = 5.0
 MONTHS_SECONDS: Final = 6 * 3_600
@@ -61,6 +63,7 @@ class Sweeper:
             await asyncio.sleep(SWEEP_SECONDS)
             try:
                 await settle_due_accounts(self._database, self._writer)
+                await delete_old_quotes(self._database)
                 if monotonic() >= months_at:
                     await ensure_journal_months(self._database)
                     months_at = monotonic() + MONTHS_SECONDS

@@ -63,7 +63,7 @@ async def test_every_table_with_a_tenants_rows_is_secured(dsn: str) -> None:
     finally:
         await connection.close()
     names = {row["relname"] for row in tables}
-    assert {"tenant", "api_key", "account", "price_book", "ledger_account", "entry", "hold"} <= names
+    assert {"tenant", "api_key", "account", "price_book", "quote", "ledger_account", "entry", "hold"} <= names
     for row in tables:
         assert row["is_forced"], row["relname"]
         assert row["policies"] == ["spanning_rows", "tenant_rows"], row["relname"]

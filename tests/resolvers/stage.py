@@ -179,6 +179,7 @@ class Stage:
     def __init__(self) -> None:
         book = ABook(a_book())
         self.fares = Asked({})
+        self.charges = Asked({})
         self.grants = Asked({})
         self.accounts = Asked({"get": lambda tenant, account: AnAccount() if account == ACCOUNT else None})
         self.reads = Asked(

@@ -18,6 +18,7 @@ from rules.ledger.refusals import (
     InsufficientTokens,
     NotFound,
     NotRefundable,
+    QuoteExpired,
 )
 from rules.ledger.requests import CommitRequest, ExtendRequest, RefundRequest, ReleaseRequest, ReserveRequest
 from rules.pricing.costs import CostStep
@@ -199,6 +200,7 @@ START = [
     AccountFrozen(),
     UnknownModel("x", ()),
     InvalidParams("x", None, "m"),
+    QuoteExpired(NOON),
     HoldExpired(NOON),
     HoldNotOpen(HoldState.RELEASED),
     IdempotencyConflict("k"),

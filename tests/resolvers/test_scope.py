@@ -21,6 +21,9 @@ DOCUMENTS = {
     "Query.prices": "{ prices { totalCount } }",
     "Query.price": '{ price(model: "x") { model } }',
     "Query.estimate": "{ estimate(input: {amount: 1}) { __typename } }",
+    "Query.affordable": (
+        f'{{ affordable(input: {{model: "x", dimension: "count", accountId: "{ACCOUNT_ID}"}}) {{ __typename }} }}'
+    ),
     "Query.packages": "{ packages { id } }",
     "Query.plans": "{ plans { id } }",
     "Query.priceBooks": "{ priceBooks { totalCount } }",
@@ -29,7 +32,9 @@ DOCUMENTS = {
     "Query.account": '{ account(externalId: "alice") { id } }',
     "Query.accounts": "{ accounts { totalCount } }",
     "Query.hold": f'{{ hold(id: "{HOLD_ID}") {{ id }} }}',
+    "Query.explainCharge": f'{{ explainCharge(holdId: "{HOLD_ID}") {{ hold {{ id }} }} }}',
     "Query.node": f'{{ node(id: "{HOLD_ID}") {{ id }} }}',
+    "Mutation.estimate": "mutation { estimate(input: {amount: 1}) { __typename } }",
     "Mutation.reserve": (
         f'mutation {{ reserve(input: {{idempotencyKey: "k", accountId: "{ACCOUNT_ID}", work: {{amount: 1}}}}) '
         "{ __typename } }"
@@ -75,6 +80,7 @@ def stage() -> Stage:
     stage = Stage()
     for noun in (
         stage.fares,
+        stage.charges,
         stage.grants,
         stage.accounts,
         stage.reads,

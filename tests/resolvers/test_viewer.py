@@ -21,7 +21,7 @@ async def test_a_viewer_is_who_asks(ask: Ask) -> None:
     assert secret.data == {
         "viewer": {
             "kind": "SECRET",
-            "scopes": ["read", "spend", "manage", "keys"],
+            "scopes": ["read", "quote", "spend", "manage", "keys"],
             "tenantId": public_id(IdKind.TENANT, TENANT),
             "tenantName": "Studio",
             "mode": "TEST",

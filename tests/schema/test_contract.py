@@ -21,10 +21,12 @@ SCHEMA: GraphQLSchema = build_schema()
 OUTPUTS = {
     "Query": (
         "viewer:Viewer prices:PriceConnection price:Price estimate:EstimateResult packages:[Package!] plans:[Plan!] "
-        "priceBooks:PriceBookVersionConnection priceBook:PublishedPriceBook "
-        "margin:MarginResult account:Account accounts:AccountConnection hold:Hold node:Node"
+        "affordable:AffordableResult priceBooks:PriceBookVersionConnection priceBook:PublishedPriceBook "
+        "margin:MarginResult account:Account accounts:AccountConnection hold:Hold "
+        "explainCharge:ChargeExplanation node:Node"
     ),
     "Mutation": (
+        "estimate:EstimateResult "
         "reserve:ReserveResult commit:CommitResult release:ReleaseResult extend:ReserveResult charge:CommitResult "
         "refund:CommitResult createTenant:CreateTenantResult createApiKey:CreateApiKeyResult "
         "revokeApiKey:RevokeApiKeyResult createAccount:AccountResult updateAccount:AccountResult "
@@ -38,6 +40,7 @@ OUTPUTS = {
     "AccountFrozen": "code:ProblemCode! message:String!",
     "UnknownModel": "code:ProblemCode! message:String! model:String! suggestions:[String!]!",
     "InvalidParams": "code:ProblemCode! message:String! model:String! param:String",
+    "QuoteExpired": "code:ProblemCode! message:String! expiredAt:DateTime!",
     "HoldExpired": "code:ProblemCode! message:String! expiredAt:DateTime!",
     "HoldNotOpen": "code:ProblemCode! message:String! state:HoldState!",
     "HoldExceeded": "code:ProblemCode! message:String! held:Tokens! required:Tokens!",
@@ -135,7 +138,18 @@ OUTPUTS = {
         "kind:CredentialKind! scopes:[String!]! tenantId:ID tenantName:String mode:TenantMode accountId:ID "
         "expiresAt:DateTime"
     ),
-    "EstimateSuccess": "estimate:Estimate!",
+    "Affordable": "value:String unbounded:Boolean! cost:Tokens limitedBy:String",
+    "ChargeExplanation": (
+        "hold:Hold! priceBook:PriceBook! lines:[EstimateLine!]! burned:[BurnedGrant!]! entries:[Entry!]! "
+        "checks:[CapturedLineCheck!]! recomputed:Tokens matches:Boolean onCreditLine:Tokens! "
+        "onCreditLineRefunded:Tokens! moreEntries:Boolean!"
+    ),
+    "BurnedGrant": "grantId:ID! source:GrantSource! amount:Tokens! refunded:Tokens!",
+    "CapturedLineCheck": (
+        "entryId:ID! ref:String model:String basis:ChargeBasis! charged:Tokens! recomputed:Tokens! matches:Boolean!"
+    ),
+    "EstimateSuccess": "estimate:Estimate! quote:Quote",
+    "Quote": "id:ID! expiresAt:DateTime! estimate:Estimate!",
     "ReserveSuccess": "hold:Hold! balance:Balance! replayed:Boolean!",
     "CommitSuccess": "hold:Hold! balance:Balance! amount:Tokens! uncovered:Tokens! replayed:Boolean!",
     "ReleaseSuccess": "hold:Hold! balance:Balance! replayed:Boolean!",
@@ -152,6 +166,7 @@ ARGUMENTS = {
     "Query.prices": "filter:PriceFilter first:Int=100 after:String",
     "Query.price": "model:String!",
     "Query.estimate": "input:EstimateInput!",
+    "Query.affordable": "input:AffordableInput!",
     "Query.packages": "",
     "Query.plans": "",
     "Query.priceBooks": "first:Int=50 after:String",
@@ -160,7 +175,9 @@ ARGUMENTS = {
     "Query.account": "id:ID externalId:String",
     "Query.accounts": "first:Int=50 after:String search:String",
     "Query.hold": "id:ID!",
+    "Query.explainCharge": "holdId:ID!",
     "Query.node": "id:ID!",
+    "Mutation.estimate": "input:EstimateInput!",
     "Mutation.reserve": "input:ReserveInput!",
     "Mutation.commit": "input:CommitInput!",
     "Mutation.release": "input:ReleaseInput!",
@@ -190,7 +207,10 @@ INPUTS = {
     "PriceFilter": "category:String provider:String tier:String search:String models:[String!] premium:Boolean",
     "LineInput": "ref:String model:String! params:Params count:Int=1",
     "EstimateInput": "lines:[LineInput!] amount:Tokens accountId:ID accountExternalId:String project:String",
-    "WorkInput": "lines:[LineInput!] amount:Tokens",
+    "AffordableInput": (
+        "model:String! params:Params dimension:String! accountId:ID accountExternalId:String project:String"
+    ),
+    "WorkInput": "lines:[LineInput!] amount:Tokens quoteId:ID",
     "ActualInput": "lines:[LineInput!] amount:Tokens",
     "ReserveInput": (
         "idempotencyKey:String! accountId:ID accountExternalId:String project:String work:WorkInput! "
@@ -219,13 +239,14 @@ INPUTS = {
 
 UNIONS = {
     "EstimateResult": "EstimateSuccess UnknownModel InvalidParams NotFound InvalidInput",
+    "AffordableResult": "Affordable UnknownModel InvalidParams NotFound InvalidInput",
     "ReserveResult": (
-        "ReserveSuccess InsufficientTokens AccountFrozen UnknownModel InvalidParams HoldExpired HoldNotOpen "
-        "IdempotencyConflict NotFound InvalidInput"
+        "ReserveSuccess InsufficientTokens AccountFrozen UnknownModel InvalidParams QuoteExpired HoldExpired "
+        "HoldNotOpen IdempotencyConflict NotFound InvalidInput"
     ),
     "CommitResult": (
-        "CommitSuccess InsufficientTokens AccountFrozen UnknownModel InvalidParams HoldExpired HoldNotOpen "
-        "HoldExceeded NotRefundable IdempotencyConflict NotFound InvalidInput"
+        "CommitSuccess InsufficientTokens AccountFrozen UnknownModel InvalidParams QuoteExpired HoldExpired "
+        "HoldNotOpen HoldExceeded NotRefundable IdempotencyConflict NotFound InvalidInput"
     ),
     "ReleaseResult": "ReleaseSuccess HoldExpired HoldNotOpen IdempotencyConflict NotFound InvalidInput",
     "GrantResult": "GrantSuccess IdempotencyConflict NotFound InvalidInput",
@@ -252,6 +273,7 @@ WORDS = {
         "ASSIGNMENT ADJUSTMENT"
     ),
     "OverrunPolicy": "REFUSE CAP CHARGE_AVAILABLE",
+    "ChargeBasis": "PRICE SET_ASIDE AMOUNT ROUNDING",
     "TenantMode": "LIVE TEST",
     "CredentialKind": "ROOT SECRET",
     "ApiKeyKind": "SECRET",

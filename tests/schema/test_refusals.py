@@ -17,6 +17,7 @@ from rules.ledger.refusals import (
     InsufficientTokens,
     NotFound,
     NotRefundable,
+    QuoteExpired,
     Refusal,
 )
 from rules.pricing.publication import InvalidPriceBook
@@ -34,11 +35,13 @@ EXAMPLES: list[tuple[AnyRefusal, str, list[str]]] = [
     (UnknownModel("flx", ("flux",)), "UNKNOWN_MODEL", ["flx", "flux"]),
     (UnknownModel("zzz", ()), "UNKNOWN_MODEL", ["zzz", "`prices`"]),
     (InvalidParams("flux", "width", "width must be at most 2048."), "INVALID_PARAMS", ["flux", "width", "2048"]),
+    (QuoteExpired(NOON), "QUOTE_EXPIRED", ["2026-03-01T12:00:00Z", "`estimate`", "`lines`"]),
     (HoldExpired(NOON), "HOLD_EXPIRED", ["2026-03-01T12:00:00Z", "`charge`", "`reserve`", "ttlSeconds"]),
     (HoldNotOpen(HoldState.COMMITTED), "HOLD_NOT_OPEN", ["COMMITTED", "nothing is left", "`refund`"]),
     (HoldExceeded(1_000_000, 2_000_000), "HOLD_EXCEEDED", ["2 tokens", "CAP"]),
     (IdempotencyConflict("job-1"), "IDEMPOTENCY_CONFLICT", ["job-1", "new key"]),
     (NotFound("account"), "NOT_FOUND", ["no such account", "`createAccount`"]),
+    (NotFound("quote"), "NOT_FOUND", ["no such quote", "`estimate`"]),
     *[(NotFound(what), "NOT_FOUND", [f"no such {what}", "id"]) for what in ("hold", "grant", "tenant", "key", "thing")],
     (InvalidInput("ttlSeconds", "must be at most 86400"), "INVALID_INPUT", ["ttlSeconds", "86400"]),
     (NotRefundable(1_000_000, 2_500_000), "NOT_REFUNDABLE", ["2.5 tokens", "1 "]),

@@ -22,12 +22,14 @@ from rules.ledger.requests import (
 from rules.pricing.rating import LineRequest
 from rules.pricing.tokens import MICROS
 from services.accounts import AccountRecord, Accounts
+from services.charges import Charges
 from services.fares import Fares
 from services.grants import Grants
 from services.ledger.reads import LedgerReads
 from services.ledger.writer import Writer
 from services.price_books import PriceBooks, PublishedBook
 from services.publishing import Publication, Publishing
+from services.quotes import Quotes
 from services.tenant_clock import TenantClock
 
 
@@ -77,6 +79,7 @@ class Shop:
     reads: LedgerReads
     accounts: Accounts
     fares: Fares
+    charges: Charges
     grants: Grants
     clock: TenantClock
 
@@ -136,7 +139,8 @@ async def open_shop(database: Database, tenant_id: UUID) -> AsyncIterator[Shop]:
             Publishing(database, price_books),
             reads,
             Accounts(database, writer, price_books),
-            Fares(writer, price_books, reads),
+            Fares(writer, price_books, reads, Quotes(database, price_books)),
+            Charges(reads, price_books),
             Grants(writer, price_books),
             TenantClock(database, writer, price_books),
         )

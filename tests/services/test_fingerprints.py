@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from rules.ledger.kinds import GrantSource, Mutation, OverrunPolicy
-from rules.ledger.requests import CommitRequest, GrantRequest, RefundRequest, ReserveRequest
+from rules.ledger.requests import CommitRequest, GrantRequest, Quoted, RefundRequest, ReserveRequest
 from rules.pricing.rating import LineRequest
 from services.fingerprints import once
 
@@ -53,6 +53,12 @@ def test_a_whole_number_is_one_however_it_is_written(whole: int, written: float)
 
 def test_the_order_of_params_does_not_matter() -> None:
     assert of_params(width=1, height=2) == of_params(height=2, width=1)
+
+
+def test_a_quote_is_its_id_and_nothing_else_is_it() -> None:
+    assert of_reserve(work=Quoted("quote_a")) == of_reserve(work=Quoted("quote_a"))
+    works = (Quoted("quote_a"), Quoted("quote_b"), Quoted("1"), Quoted("\ud800"), 1, (LineRequest("quote_a"),))
+    assert len({of_reserve(work=work) for work in works}) == len(works)
 
 
 def test_the_order_of_lines_matters() -> None:

@@ -17,7 +17,9 @@ SELECT format('account %s %s %s', r.account_id, r.in_table, r.row_id) AS "where"
         UNION ALL
         SELECT account_id, tenant_id, 'operation', mutation || '/' || key FROM operation
         UNION ALL
-        SELECT account_id, tenant_id, 'inbox', origin || '/' || message_id FROM inbox) r
+        SELECT account_id, tenant_id, 'inbox', origin || '/' || message_id FROM inbox
+        UNION ALL
+        SELECT owner_id, tenant_id, 'quote', quote_id::text FROM quote WHERE owner_id <> tenant_id) r
   LEFT JOIN ledger_account a ON a.account_id = r.account_id
  WHERE a.tenant_id IS DISTINCT FROM r.tenant_id
  ORDER BY r.account_id, r.in_table, r.row_id LIMIT $1

@@ -31,8 +31,11 @@ CHECK_CONSTRAINTS = {
     "api_key_hash_is_sha256",
     "account_kind_known",
     "price_book_version_positive",
+    "quote_id_positive",
+    "quote_total_not_negative",
+    "quote_ends_after_it_begins",
 }
-REFERENCES = {"api_key_tenant_id_fkey", "account_tenant_id_fkey", "price_book_tenant_id_fkey"}
+REFERENCES = {"api_key_tenant_id_fkey", "account_tenant_id_fkey", "price_book_tenant_id_fkey", "quote_tenant_id_fkey"}
 
 TYPES = {
     "UUIDField": "uuid",
@@ -80,8 +83,13 @@ class TestMigrate:
         await asyncio.gather(*(migrate(empty_dsn) for _ in range(4)))
         connection = await asyncpg.connect(empty_dsn)
         try:
-            applied = await connection.fetch("SELECT app, name, count(*) FROM tortoise_migrations GROUP BY app, name")
-            assert [tuple(row) for row in applied] == [("models", "m0001_foundation", 1)]
+            applied = await connection.fetch(
+                "SELECT app, name, count(*) FROM tortoise_migrations GROUP BY app, name ORDER BY name"
+            )
+            assert [tuple(row) for row in applied] == [
+                ("models", "m0001_foundation", 1),
+                ("models", "m0002_quotes", 1),
+            ]
         finally:
             await connection.close()
 
@@ -117,7 +125,7 @@ class TestMigrate:
         self, database: Database, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         assert await is_current(database)
-        monkeypatch.setattr(runner, "_steps", lambda: ("m0001_foundation", "m0002_not_yet_applied"))
+        monkeypatch.setattr(runner, "_steps", lambda: ("m0001_foundation", "m9999_not_yet_applied"))
         assert not await is_current(database)
         monkeypatch.setattr(runner, "_steps", lambda: ())
         assert await is_current(database)
@@ -155,14 +163,14 @@ class TestModelsAndTablesAgree:
             tables,
         )
         found = {tuple(row) for row in rows if (row["table_name"], row["column_name"]) not in MADE_BY_THE_DATABASE}
-        assert len(tables) == 4
+        assert len(tables) == 5
         assert found == expected
 
     async def test_every_constraint_reached_the_database(self, connection: asyncpg.Connection) -> None:
         rows = await connection.fetch(
             """
             SELECT conname, contype::text AS kind FROM pg_constraint
-            WHERE conrelid = ANY (ARRAY['tenant', 'api_key', 'account', 'price_book']::regclass[])
+            WHERE conrelid = ANY (ARRAY['tenant', 'api_key', 'account', 'price_book', 'quote']::regclass[])
             """
         )
         found = {kind: {row["conname"] for row in rows if row["kind"] == kind} for kind in "ucf"}

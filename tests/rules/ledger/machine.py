@@ -62,6 +62,8 @@ class LedgerMachine(RuleBasedStateMachine):
         self.keys = 0
         self.model = Model()
         self.sent: list[tuple[str, Row]] = []
+        self.quotes: list[int] = []
+        """Each quote is the instant at which it expires; nothing else of it concerns the ledger."""
 
     @initialize(
         grace_days=st.sampled_from([7, 7, 1, 0]),
@@ -100,6 +102,29 @@ class LedgerMachine(RuleBasedStateMachine):
         amount = self.model.available_to(project) + more
         if amount > 0:
             self.say("reserve", amount=amount, lines=None, ttl=60, project=project)
+
+    @rule(ttl=ttls)
+    def be_quoted(self, ttl: int) -> None:
+        self.quotes.append(self.model.now + ttl * SECOND)
+
+    @precondition(lambda machine: machine.quotes)
+    @rule(back=recent, lines=some_lines, ttl=ttls, project=projects)
+    def reserve_with_a_quote(self, back: int, lines: list[tuple[int, bool]], ttl: int, project: str | None) -> None:
+        quote = self.a_quote(back)
+        self.say("reserve", amount=bound_of(lines), lines=lines, ttl=ttl, project=project, quote=quote)
+
+    @precondition(lambda machine: machine.quotes)
+    @rule(back=recent, lines=some_lines, project=projects)
+    def charge_with_a_quote(self, back: int, lines: list[tuple[int, bool]], project: str | None) -> None:
+        if sum(cost for cost, _ in lines) > 0:
+            quote = self.a_quote(back)
+            self.say("charge", amount=bound_of(lines), lines=lines, project=project, quote=quote)
+
+    @precondition(lambda machine: machine.quotes)
+    @with_a_hold_that(is_open)
+    @rule(back=recent, which=any_hold, amount=amounts)
+    def extend_with_a_quote(self, back: int, which: Choice, amount: int) -> None:
+        self.say("extend", hold=self.an_open_hold(which), amount=amount, ttl=None, quote=self.a_quote(back))
 
     @rule(lines=some_lines, project=projects)
     def charge(self, lines: list[tuple[int, bool]], project: str | None) -> None:
@@ -231,6 +256,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def wait_until_something_is_due(self, off: int, settle_at_once: bool) -> None:
         instants = [hold["expires"] for hold in self.model.holds if hold["state"] == "OPEN"]
         instants += [grant["expires"] for grant in self.model.grants if grant["expires"] < NEVER]
+        instants += self.quotes
         later = [instant + off for instant in instants if instant + off > self.model.now]
         if later:
             self.move_to(min(later))
@@ -287,6 +313,7 @@ class LedgerMachine(RuleBasedStateMachine):
         model = self.model
         lines = said.get("lines")
         unit = unit_of(lines)
+        quote = said.get("quote")
         if lines is None and said.get("amount") is not None:
             lines = [(said["amount"], False)]
 
@@ -295,9 +322,9 @@ class LedgerMachine(RuleBasedStateMachine):
                 case "grant":
                     return model.grant(said["amount"], said["source"], said["priority"], said["expires"])
                 case "reserve":
-                    return model.reserve(said["amount"], said["ttl"] * SECOND, said["project"], unit)
+                    return model.reserve(said["amount"], said["ttl"] * SECOND, said["project"], unit, quote)
                 case "charge":
-                    return model.charge(said["lines"], said["amount"], said["project"], unit)
+                    return model.charge(said["lines"], said["amount"], said["project"], unit, quote)
                 case "commit":
                     if said["hold"] < len(model.holds) and model.holds[said["hold"]]["state"] == "OPEN":
                         self.note_unit(said, unit)
@@ -306,7 +333,7 @@ class LedgerMachine(RuleBasedStateMachine):
                     return model.release(said["hold"])
                 case "extend":
                     ttl = said["ttl"] * SECOND if said["ttl"] is not None else None
-                    return model.extend(said["hold"], said["amount"], ttl)
+                    return model.extend(said["hold"], said["amount"], ttl, quote)
                 case "refund":
                     return model.refund(said["hold"], said["amount"])
                 case _:
@@ -344,6 +371,8 @@ class LedgerMachine(RuleBasedStateMachine):
         hold_ids, grant_ids = sorted(bench.shelf.holds), sorted(bench.shelf.grants)
         hold = hold_ids[said["hold"]] if said.get("hold", NO_SUCH_ID) < len(hold_ids) else NO_SUCH_ID
         bench.said = sorted((word, repr(value)) for word, value in said.items())
+        quote = said.get("quote")
+        quoted_until = START + timedelta(microseconds=quote) if quote is not None else None
         match verb:
             case "grant":
                 expires = START + timedelta(microseconds=said["expires"]) if said["expires"] < NEVER else None
@@ -357,11 +386,18 @@ class LedgerMachine(RuleBasedStateMachine):
                     ttl_seconds=said["ttl"],
                     key=key,
                     project=said["project"],
+                    quote_expires_at=quoted_until,
                 )
                 if lines and isinstance(bench.last, HoldEffect) and not bench.last.replayed:
                     self.model.holds[-1]["reserved"] = said["lines"]
             case "charge":
-                bench.charge(lines=lines or (), rounding_unit=unit, key=key, project=said["project"])
+                bench.charge(
+                    lines=lines or (),
+                    rounding_unit=unit,
+                    key=key,
+                    project=said["project"],
+                    quote_expires_at=quoted_until,
+                )
             case "commit":
                 bench.commit(
                     hold, amount, lines=lines, rounding_unit=unit, final=said["final"], overrun=said["overrun"], key=key
@@ -369,7 +405,8 @@ class LedgerMachine(RuleBasedStateMachine):
             case "release":
                 bench.release(hold, key=key)
             case "extend":
-                bench.extend(hold, amount if said["amount"] else None, ttl_seconds=said["ttl"], key=key)
+                added = amount if said["amount"] else None
+                bench.extend(hold, added, ttl_seconds=said["ttl"], key=key, quote_expires_at=quoted_until)
             case "refund":
                 bench.refund(hold, amount, key=key)
             case _:
@@ -378,6 +415,9 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def an_open_hold(self, which: Choice) -> int:
         return self.a_hold(which, is_open)
+
+    def a_quote(self, back: int) -> int:
+        return self.quotes[-1 - back % len(self.quotes)]
 
     def a_captured_hold(self, which: Choice) -> int:
         return self.a_hold(which, has_captures)

@@ -136,7 +136,8 @@ class Model:
             self.mark = self.available()
         return {"grant": grant["index"]}
 
-    def reserve(self, amount: int, ttl: int, project: str | None, unit: int = 0) -> Row:
+    def reserve(self, amount: int, ttl: int, project: str | None, unit: int = 0, quote: int | None = None) -> Row:
+        self.is_promised(quote)
         self.may_start(amount, project)
         hold: Row = {
             "state": "OPEN",
@@ -153,14 +154,18 @@ class Model:
         self.set_aside(hold, amount)
         return {"hold": len(self.holds) - 1, "amount": 0, "uncovered": 0}
 
-    def charge(self, lines: list[tuple[int, bool]], amount: int, project: str | None, unit: int) -> Row:
-        answer = self.reserve(amount, 900 * SECOND, project, unit)
+    def charge(
+        self, lines: list[tuple[int, bool]], amount: int, project: str | None, unit: int, quote: int | None = None
+    ) -> Row:
+        answer = self.reserve(amount, 900 * SECOND, project, unit, quote)
         hold = self.holds[answer["hold"]]
         uncovered = self.capture_lines(hold, lines, beyond=False)
         self.finish(hold, beyond=False)
         return {**answer, "amount": sum(line["amount"] for line in hold["lines"]), "uncovered": uncovered}
 
-    def extend(self, index: int, amount: int, ttl: int | None) -> Row:
+    def extend(self, index: int, amount: int, ttl: int | None, quote: int | None = None) -> Row:
+        self.hold(index)
+        self.is_promised(quote)
         hold = self.open_hold(index)
         if amount > 0:
             self.may_start(amount, hold["project"])
@@ -276,6 +281,11 @@ class Model:
         """What is assigned to somebody else is not to be had."""
         closed = sum(grant["free"] for grant in self.grants if not self.serves(grant, project))
         return max(0, self.total() - self.held() - self.owed() + max(0, self.limit) - closed)
+
+    def is_promised(self, quote: int | None) -> None:
+        """A quote is the instant at which its price is promised no longer."""
+        if quote is not None and self.now >= quote:
+            raise No("QuoteExpired")
 
     def may_start(self, amount: int, project: str | None) -> None:
         if self.frozen:

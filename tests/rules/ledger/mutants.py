@@ -114,6 +114,18 @@ MUTANTS: Final = (
         "for index in by_remainder[::-1][: amount - sum(shares)]",
     ),
     Mutant(
+        "a quote is over at its instant, not after it",
+        "holds.py",
+        "and now >= quote_expires_at else None",
+        "and now > quote_expires_at else None",
+    ),
+    Mutant(
+        "a hold is not extended at a price that is promised no longer",
+        "holds.py",
+        "        or _outlived(command.quote_expires_at, now)\n        or _ended(hold)",
+        "        or _ended(hold)",
+    ),
+    Mutant(
         "a hold lives seven days at most",
         "holds.py",
         "min(now + timedelta(seconds=command.ttl_seconds), latest)",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,7 @@ from rules.ledger.refusals import (
     InsufficientTokens,
     NotFound,
     NotRefundable,
+    QuoteExpired,
 )
 from rules.pricing.refusals import InvalidInput, InvalidParams, UnknownModel
 from tests.rules.ledger.notation import START, a_line, refusal
@@ -29,8 +31,10 @@ NOWHERE = 4_711
 UNKNOWN = UnknownModel("flux", ("flux-pro",))
 PARAMS = InvalidParams("flux", "width", "must be at most 4096")
 INPUT = InvalidInput("work", "…")
+NO_QUOTE = NotFound("quote")
 PAST = START - timedelta(seconds=1)
 TOO_MUCH = "9000000000000"
+OLD: dict[str, Any] = {"quote_expires_at": PAST}
 
 
 class Scene:
@@ -70,6 +74,10 @@ CASES: dict[str, tuple[object, Callable[[Scene], object]]] = {
     "extend: no such hold, bad input": (NotFound, lambda s: s.bench.extend(NOWHERE, 1, refused=INPUT)),
     "refund: no such hold, bad input": (NotFound, lambda s: s.bench.refund(NOWHERE, 1, refused=INPUT)),
     "revoke: no such grant, bad input": (NotFound, lambda s: s.bench.revoke(NOWHERE, refused=INPUT)),
+    "reserve: no such quote, too late": (NO_QUOTE, lambda s: s.bench.reserve(1, not_after=PAST, refused=NO_QUOTE)),
+    "charge: no such quote, too late": (NO_QUOTE, lambda s: s.bench.charge(1, not_after=PAST, refused=NO_QUOTE)),
+    "extend: no such quote, ended hold": (NO_QUOTE, lambda s: s.bench.extend(s.ended, 1, refused=NO_QUOTE)),
+    "extend: no such hold, no such quote": (NotFound("hold"), lambda s: s.bench.extend(NOWHERE, 1, refused=NO_QUOTE)),
     # InvalidInput before UnknownModel (which pricing finds before InvalidParams)
     "reserve: too late, unknown model": (InvalidInput, lambda s: s.bench.reserve(1, not_after=PAST, refused=UNKNOWN)),
     "charge: too late, unknown model": (InvalidInput, lambda s: s.bench.charge(1, not_after=PAST, refused=UNKNOWN)),
@@ -86,6 +94,23 @@ CASES: dict[str, tuple[object, Callable[[Scene], object]]] = {
     "commit: bad params, expired hold": (PARAMS, lambda s: s.bench.commit(s.expired, 1, refused=PARAMS)),
     "extend: bad params, ended hold": (PARAMS, lambda s: s.bench.extend(s.ended, 1, refused=PARAMS)),
     "extend: bad params, expired hold": (PARAMS, lambda s: s.bench.extend(s.expired, 1, refused=PARAMS)),
+    # IdempotencyConflict, NotFound, InvalidInput, UnknownModel and InvalidParams before QuoteExpired
+    "reserve: known key, old quote": (IdempotencyConflict, lambda s: s.bench.reserve(1, key="used", **OLD)),
+    "charge: known key, old quote": (IdempotencyConflict, lambda s: s.bench.charge(1, key="used", **OLD)),
+    "extend: known key, old quote": (IdempotencyConflict, lambda s: s.bench.extend(s.open, 1, key="used", **OLD)),
+    "extend: no such hold, old quote": (NotFound, lambda s: s.bench.extend(NOWHERE, 1, **OLD)),
+    "reserve: too late, old quote": (InvalidInput, lambda s: s.bench.reserve(1, not_after=PAST, **OLD)),
+    "reserve: uncountable, old quote": (InvalidInput, lambda s: s.bench.reserve(TOO_MUCH, **OLD)),
+    "extend: uncountable, old quote": (InvalidInput, lambda s: s.bench.extend(s.open, TOO_MUCH, **OLD)),
+    "reserve: unknown model, old quote": (UNKNOWN, lambda s: s.bench.reserve(1, refused=UNKNOWN, **OLD)),
+    "reserve: bad params, old quote": (PARAMS, lambda s: s.bench.reserve(1, refused=PARAMS, **OLD)),
+    # QuoteExpired before HoldNotOpen, HoldExpired, AccountFrozen and InsufficientTokens
+    "extend: old quote, ended hold": (QuoteExpired, lambda s: s.bench.extend(s.ended, 1, **OLD)),
+    "extend: old quote, expired hold": (QuoteExpired, lambda s: s.bench.extend(s.expired, 1, **OLD)),
+    "reserve: old quote, frozen": (QuoteExpired, lambda s: s.freeze().bench.reserve(1, **OLD)),
+    "extend: old quote, frozen": (QuoteExpired, lambda s: s.freeze().bench.extend(s.open, 1, **OLD)),
+    "charge: old quote, no tokens": (QuoteExpired, lambda s: s.bench.charge(99, **OLD)),
+    "extend: old quote, no tokens": (QuoteExpired, lambda s: s.bench.extend(s.open, 99, **OLD)),
     # HoldNotOpen and HoldExpired before HoldExceeded, AccountFrozen and InsufficientTokens
     "commit: ended hold, too much": (HoldNotOpen, lambda s: s.bench.commit(s.ended, 99)),
     "commit: expired hold, too much": (HoldExpired, lambda s: s.bench.commit(s.expired, 99)),

@@ -226,11 +226,14 @@ class Workbench:
         key: str | None = None,
         project: str | None = None,
         not_after: datetime | None = None,
+        quote_expires_at: datetime | None = None,
         refused: InputRefusal | None = None,
     ) -> int:
         """Sets tokens aside; gives the hold's id."""
         once = self.once(Mutation.RESERVE, key, amount, lines, ttl_seconds, project)
-        command = self._work(Reserve, once, amount, lines, rounding_unit, ttl_seconds, project, not_after, refused)
+        command = self._work(
+            Reserve, once, amount, lines, rounding_unit, ttl_seconds, project, not_after, refused, quote_expires_at
+        )
         return self._hold_effect(command).hold.hold_id
 
     def charge(
@@ -242,11 +245,12 @@ class Workbench:
         key: str | None = None,
         project: str | None = None,
         not_after: datetime | None = None,
+        quote_expires_at: datetime | None = None,
         refused: InputRefusal | None = None,
     ) -> HoldEffect:
         once = self.once(Mutation.CHARGE, key, amount, lines, project)
         return self._hold_effect(
-            self._work(Charge, once, amount, lines, rounding_unit, 900, project, not_after, refused)
+            self._work(Charge, once, amount, lines, rounding_unit, 900, project, not_after, refused, quote_expires_at)
         )
 
     def commit(
@@ -299,6 +303,7 @@ class Workbench:
         ttl_seconds: int | None = None,
         key: str | None = None,
         priced_at: int | None = None,
+        quote_expires_at: datetime | None = None,
         refused: InputRefusal | None = None,
     ) -> HoldEffect:
         added = sum(line.cost for line in lines) if amount is None else tokens(amount)
@@ -315,6 +320,7 @@ class Workbench:
                 lines_json=encode_lines(lines),
                 priced_at=priced_at,
                 refusal=refused,
+                quote_expires_at=quote_expires_at,
             )
         )
 
@@ -366,6 +372,7 @@ class Workbench:
         project: str | None,
         not_after: datetime | None,
         refused: InputRefusal | None,
+        quote_expires_at: datetime | None,
     ) -> Reserve:
         unit = tokens(rounding_unit)
         metered = sum(line.cost for line in lines if line.rounds_at_end)
@@ -384,6 +391,7 @@ class Workbench:
             project,
             not_after,
             refusal=refused,
+            quote_expires_at=quote_expires_at,
         )
 
     def _hold_effect(self, command: AnyCommand) -> HoldEffect:

@@ -97,3 +97,13 @@ async def test_a_row_in_another_tenant(vandal: Vandal, lived_in: LivedIn) -> Non
         lived_in.other_tenant_id,
     )
     await vandal.is_caught("tenants", f"account {lived_in.rider} hold_allocation {hold}/0")
+
+
+async def test_a_quote_of_another_tenant_for_the_account(vandal: Vandal, lived_in: LivedIn) -> None:
+    await vandal.changes(
+        "INSERT INTO quote (owner_id, quote_id, tenant_id, price_book_version, lines, total, created_at, expires_at,"
+        " kept_until) VALUES ($1, 7, $2, 1, '[]', 5, now(), now() + interval '1 minute', now())",
+        lived_in.rider,
+        lived_in.other_tenant_id,
+    )
+    await vandal.is_caught("tenants", f"account {lived_in.rider} quote 7")

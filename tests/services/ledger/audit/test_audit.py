@@ -124,7 +124,8 @@ def test_a_check_is_shown_to_catch_its_corruption(check: Check) -> None:
 async def test_no_table_with_tenants_rows_is_left_out_of_the_check_for_strays(database: Database) -> None:
     tables = await rows_of(
         database,
-        "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'account_id'"
+        "SELECT c.relname FROM pg_class c JOIN pg_attribute a"
+        " ON a.attrelid = c.oid AND a.attname IN ('account_id', 'owner_id')"
         " JOIN pg_attribute t ON t.attrelid = c.oid AND t.attname = 'tenant_id'"
         " WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition",
     )

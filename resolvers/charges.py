@@ -1,0 +1,40 @@
+"""Charges explained: one hold's charge, recomputed."""
+
+from __future__ import annotations
+
+import strawberry
+
+from resolvers.context import Info
+from resolvers.scope import row_of, tenant_with
+from rules.identity import IdKind
+from rules.ledger.refusals import NotFound
+from schema.charges import ChargeExplanation, shown_charge
+from schema.described import output
+from services.principal import Scope
+
+
+@output
+class ChargeQueries:
+    """Reads that explain."""
+
+    @strawberry.field
+    async def explain_charge(self, info: Info, hold_id: strawberry.ID) -> ChargeExplanation | None:
+        """Everything that made one charge what it is: price version, steps, grants burned, refunds, entries.
+
+        Null when the credential's tenant has no hold of this id.
+
+        hold_id: the hold's id; also of what `charge` did in one step
+        """
+        tenant_id = tenant_with(info, Scope.READ)
+        row = row_of(hold_id, IdKind.HOLD)
+        if isinstance(row, NotFound):
+            return None
+        account_id, local = row
+        explained = await info.context.services.charges.explain(tenant_id, account_id, local)
+        if explained is None:
+            return None
+        version = explained.facts.hold.price_book_version
+        published = await info.context.price_books.at_version(tenant_id, version)
+        if published is None:
+            raise LookupError(f"price book version {version} is gone")
+        return shown_charge(tenant_id, account_id, explained.facts, explained.check, explained.views, published)
