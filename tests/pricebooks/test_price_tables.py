@@ -1,101 +1,233 @@
-"""The shipped books against tables that were transcribed from their sources by hand."""
+"""The shipped books against the tables that were transcribed from their sources by hand."""
 
 from __future__ import annotations
 
-import csv
-from decimal import Decimal
-from pathlib import Path
+import json
+from collections import Counter
+from collections.abc import Callable
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
-from rules.pricing.margins import provider_cost_micros
+from rules.pricing.costs import exact_cost
+from rules.pricing.dimensions import canonical_values
+from rules.pricing.offers import Package, Plan
+from rules.pricing.price_book import PriceBook
 from rules.pricing.rating import LineRequest, Priced, Purpose, price_lines
 from rules.pricing.slugs import model_slug
-from rules.pricing.tokens import MICROS
-from tests.rules.pricing.books import a_shipped_book
+from rules.pricing.tokens import MICROS, format_tokens
+from schema.prices import shown_price
+from tests.pricebooks.tables import Row, Work, faults_of_prices, rows, tables, works
+from tests.rules.pricing.books import PRICE_BOOKS, a_shipped_book, priced
 
-TABLES = Path(__file__).parents[1] / "price_tables"
-NODE_STUDIO = a_shipped_book("node-studio")
-PLAYGROUND = a_shipped_book("ai-playground")
-LLM_METERING = a_shipped_book("llm-metering")
+BOOKS = {path.stem: a_shipped_book(path.stem) for path in sorted(PRICE_BOOKS.glob("*.toml"))}
 
-
-def rows(name: str) -> list[dict[str, str]]:
-    with (TABLES / name).open(encoding="utf-8", newline="") as table:
-        return list(csv.DictReader(table))
-
-
-def params(row: dict[str, str]) -> dict[str, object]:
-    """The row's params as JSON would carry them: choices as text, numbers as int or float."""
-    given: dict[str, object] = {name: row[name] for name in ("resolution", "quality") if row[name]}
-    if row["steps"]:
-        given["steps"] = int(row["steps"])
-    if row["durationSeconds"]:
-        given["durationSeconds"] = float(row["durationSeconds"])
-    return given
+MODELS_BY_CATEGORY = {
+    "node-studio": {"image": 16, "video": 14, "upscale": 7, "lip-sync": 4, "3d": 4, "advanced": 7, "tool": 19},
+    "ai-playground": {"image": 4, "video": 3, "audio": 3},
+    "generator-app": {"image": 5},
+    "elumenta": {"text": 12, "image": 10, "video": 7, "music": 2, "tts": 6, "stt": 3, "audio": 5, "tool": 7},
+}
 
 
-def test_node_studio_has_the_71_models_and_tools_of_its_table_and_no_others() -> None:
-    table = rows("node_studio.csv")
-    assert len(table) == 71
-    assert [(row["category"], row["name"], row["slug"]) for row in table] == [
-        (price.category, price.name, price.model) for price in NODE_STUDIO.prices
-    ]
+def listed(book: PriceBook) -> list[dict[str, Any]]:
+    """The prices with the names and texts that the API has for them."""
+    shown: list[dict[str, Any]] = []
+    for record in book.prices:
+        price = shown_price(record)
+        shown.append(
+            {
+                "model": price.model,
+                "name": price.name,
+                "category": price.category,
+                "provider": price.provider,
+                "tier": price.tier,
+                "premium": price.premium,
+                "notes": price.notes,
+                "tokenCost": format_tokens(record.bounds.first_micros),
+                "minTokenCost": format_tokens(record.bounds.least_micros),
+                "maxTokenCost": record.bounds.greatest_micros and format_tokens(record.bounds.greatest_micros),
+            }
+        )
+    return shown
 
 
-@pytest.mark.parametrize("row", rows("node_studio.csv"), ids=lambda row: row["slug"])
-def test_every_node_costs_what_its_table_says(row: dict[str, str]) -> None:
-    for purpose in Purpose:
-        answer = price_lines(NODE_STUDIO, [LineRequest(row["slug"])], purpose=purpose)
-        assert isinstance(answer, Priced)
-        assert answer.total == int(row["tokens"]) * MICROS
-    assert row["slug"] == model_slug(row["name"])
+@pytest.mark.parametrize(("name", "counts"), MODELS_BY_CATEGORY.items())
+def test_a_table_has_as_many_models_as_its_source(name: str, counts: dict[str, int]) -> None:
+    assert Counter(row["category"] for row in rows(name)) == counts
+    assert sum(counts.values()) == {"node-studio": 71, "ai-playground": 10, "generator-app": 5, "elumenta": 52}[name]
 
 
-def test_the_playground_has_the_ten_models_of_its_table_and_no_others() -> None:
-    table = rows("ai_playground.csv")
-    models = list(dict.fromkeys((row["category"], row["name"], row["slug"]) for row in table))
-    assert len(models) == 10
-    assert models == [(price.category, price.name, price.model) for price in PLAYGROUND.prices]
+@pytest.mark.parametrize("name", MODELS_BY_CATEGORY)
+def test_a_book_has_the_models_of_its_table_as_the_table_has_them_and_no_others(name: str) -> None:
+    assert faults_of_prices(rows(name), listed(BOOKS[name])) == []
 
 
-@pytest.mark.parametrize("row", rows("ai_playground.csv"), ids=lambda row: "-".join(filter(None, row.values())))
-def test_every_use_costs_what_the_playgrounds_table_says(row: dict[str, str]) -> None:
-    answer = price_lines(PLAYGROUND, [LineRequest(row["slug"], params(row))], purpose=Purpose.ESTIMATE)
+@pytest.mark.parametrize("name", ["node-studio", "ai-playground", "generator-app"])
+def test_where_a_source_gives_no_slugs_they_follow_from_the_names(name: str) -> None:
+    assert [row["model"] for row in rows(name)] == [model_slug(row["name"]) for row in rows(name)]
+
+
+def test_a_node_costs_the_same_whatever_is_asked() -> None:
+    book = BOOKS["node-studio"]
+    for row in rows("node-studio"):
+        assert {priced(book, model=row["model"], purpose=purpose).cost for purpose in Purpose} == {
+            int(row["tokens"]) * MICROS
+        }
+
+
+WORKS = [pytest.param(name, work, id=f"{name}: {work.name}") for name in tables("-points") for work in works(name)]
+
+
+@pytest.mark.parametrize(("name", "work"), WORKS)
+def test_every_work_costs_what_its_table_says(name: str, work: Work) -> None:
+    lines = [LineRequest(line.model, line.params, line.count) for line in work.lines]
+    answer = price_lines(BOOKS[name], lines, purpose=Purpose.ESTIMATE)
+    assert isinstance(answer, Priced), answer
+    assert [format_tokens(line.cost) for line in answer.lines] == [line.tokens for line in work.lines]
+    assert work.total in (None, format_tokens(answer.total))
+
+
+LAWS = [
+    (name, law, [row for row in rows(f"{name}-order") if row["law"] == law])
+    for name in tables("-order")
+    for law in dict.fromkeys(row["law"] for row in rows(f"{name}-order"))
+]
+
+
+@pytest.mark.parametrize(("name", "members"), [pytest.param(name, m, id=f"{name}: {law}") for name, law, m in LAWS])
+def test_what_its_source_says_costs_more_costs_more(name: str, members: list[Row]) -> None:
+    costs: dict[int, list[int]] = {}
+    for row in members:
+        line = priced(BOOKS[name], json.loads(row["params"]), model=row["model"])
+        costs.setdefault(int(row["rank"]), []).append(line.cost)
+    ranked = [costs[rank] for rank in sorted(costs)]
+    assert len(ranked) > 1
+    assert all(max(cheaper) < min(dearer) for cheaper, dearer in pairwise(ranked)), ranked
+
+
+def cost_before_rounding(model: str, **params: object) -> Fraction:
+    price = BOOKS["generator-app"].price(model)
+    assert price is not None
+    values = canonical_values(price.dimensions, params, within_bounds=True)
+    assert isinstance(values, tuple)
+    return Fraction(exact_cost(price.pricing, values))
+
+
+@pytest.mark.parametrize("model", ["flux.1-dev", "flux.1-pro", "flux.1.1-pro", "flux-realism-lora"])
+def test_a_quarter_of_the_pixels_costs_a_quarter_and_half_of_the_steps_half(model: str) -> None:
+    full = cost_before_rounding(model)
+    assert full == cost_before_rounding(model, width=1024, height=1024, steps=50, operation="text-to-image")
+    assert cost_before_rounding(model, width=512, height=512) * 4 == full
+    assert cost_before_rounding(model, steps=25) * 2 == full
+    assert cost_before_rounding(model, width=512, height=512, steps=25) * 8 == full
+
+
+@pytest.mark.parametrize("row", rows("generator-app"), ids=lambda row: row["model"])
+def test_outpainting_costs_what_an_image_of_its_final_size_does(row: Row) -> None:
+    larger = cost_before_rounding(row["model"], width=2048, height=1024, operation="outpaint")
+    assert larger == cost_before_rounding(row["model"], width=2048, height=1024, operation="text-to-image")
+    assert larger == 2 * cost_before_rounding(row["model"], width=1024, height=1024)
+
+
+def test_the_fast_model_takes_at_most_four_steps_and_charges_at_least_10_tokens() -> None:
+    book = BOOKS["generator-app"]
+    price = book.price("flux.1-schnell")
+    assert price is not None
+    assert price.bounds.least_micros == 10 * MICROS
+    assert {dimension.name: dimension.maximum for dimension in price.dimensions if dimension.name == "steps"} == {
+        "steps": 4
+    }
+    assert priced(book, {"width": 512, "height": 512, "steps": 1}, model="flux.1-schnell").cost == 10 * MICROS
+    assert not isinstance(
+        price_lines(book, [LineRequest("flux.1-schnell", {"steps": 5})], purpose=Purpose.ESTIMATE), Priced
+    )
+
+
+def test_the_project_budget_is_its_estimate_and_a_fifth_more() -> None:
+    (budget,) = [work for work in works("generator-app") if work.name == "Main Street Redesign"]
+    lines = [LineRequest(line.model, line.params, line.count) for line in budget.lines]
+    answer = price_lines(BOOKS["generator-app"], lines, purpose=Purpose.ESTIMATE)
     assert isinstance(answer, Priced)
-    assert Decimal(answer.total) / MICROS == Decimal(row["tokens"])
+    assert answer.total * 120 // 100 == 1_200 * MICROS
 
 
-def test_llm_metering_has_the_text_models_of_its_table_a_request_and_an_agents_run() -> None:
-    table = rows("llm_metering.csv")
-    assert len(table) == 10
-    assert [price.model for price in LLM_METERING.prices] == [
-        *(row["slug"] for row in table),
-        "chat-request",
-        "agent-run",
-    ]
-    assert [(row["name"], row["provider"]) for row in table] == [
-        (price.name, price.provider) for price in LLM_METERING.prices[:10]
-    ]
+def of_book(table: str, name: str) -> list[Row]:
+    return [row for row in rows(table) if row["book"] == name]
 
 
-@pytest.mark.parametrize("row", rows("llm_metering.csv"), ids=lambda row: row["slug"])
-def test_every_token_costs_its_providers_price_with_the_markup(row: dict[str, str]) -> None:
-    """Dollars for a million, times 1.7, at a tenth of a cent a token."""
-    used = {"inputTokens": 100_000, "cachedInputTokens": 10_000, "outputTokens": 1_000}
-    answer = price_lines(LLM_METERING, [LineRequest(row["slug"], used)], purpose=Purpose.ACTUAL)
-    assert isinstance(answer, Priced)
-    dollars = (
-        Decimal(row["input"]) * 100_000 + Decimal(row["cached"]) * 10_000 + Decimal(row["output"]) * 1_000
-    ) / 1_000_000
-    assert Decimal(answer.lines[0].cost) / MICROS == dollars * Decimal("1.7") * 1_000
-    price = LLM_METERING.prices_by_model[row["slug"]]
-    cost = provider_cost_micros(LLM_METERING, price, (100_000, 10_000, 1_000), 1, answer.lines[0].cost)
-    assert cost == dollars * 1_000_000
+def package_row(book: PriceBook, package: Package) -> Row:
+    least, greatest = package.target_markup_percents or ("", "")
+    return {
+        "book": book.slug,
+        "id": package.id,
+        "name": package.name,
+        "tokens": format_tokens(package.tokens_micros),
+        "price_minor_units": str(package.price_minor_units),
+        "least_markup_percent": str(least),
+        "greatest_markup_percent": str(greatest),
+    }
 
 
-@pytest.mark.parametrize(("tokens", "cost"), [(1, "6"), (8_000, "6"), (8_001, "6.0006"), (10_000, "7.2")])
-def test_a_chat_request_has_one_price_up_to_8000_tokens_and_one_by_tokens_above(tokens: int, cost: str) -> None:
-    answer = price_lines(LLM_METERING, [LineRequest("chat-request", {"inputTokens": tokens})], purpose=Purpose.ESTIMATE)
-    assert isinstance(answer, Priced)
-    assert Decimal(answer.lines[0].cost) / MICROS == Decimal(cost)
+@pytest.mark.parametrize(("name", "count"), [("node-studio", 3), ("elumenta", 8)])
+def test_packages_are_those_of_the_table_and_no_others(name: str, count: int) -> None:
+    table = of_book("packages", name)
+    assert len(table) == count
+    sold = [package_row(BOOKS[name], package) for package in BOOKS[name].packages]
+    assert sold == [{key: value for key, value in row.items() if key != "rate"} for row in table]
+    for row in table:
+        if row["rate"]:
+            assert Fraction(row["rate"]) == Fraction(row["price_minor_units"]) / 100 / int(row["tokens"])
+    assert all(package.bonus_tokens_micros == 0 for package in BOOKS[name].packages)
+
+
+def plan_row(book: PriceBook, plan: Plan) -> Row:
+    return {
+        "book": book.slug,
+        "id": plan.id,
+        "name": plan.name,
+        "tokens": format_tokens(plan.tokens_micros),
+        "bonus_tokens": format_tokens(plan.bonus_tokens_micros),
+        "price_minor_units": str(plan.price_minor_units),
+        "interval": plan.interval.value.lower().replace("_", "-"),
+        "tier": plan.tier or "",
+    }
+
+
+@pytest.mark.parametrize(("name", "count"), [("node-studio", 1), ("elumenta", 5)])
+def test_plans_are_those_of_the_table_and_no_others(name: str, count: int) -> None:
+    table = of_book("plans", name)
+    assert len(table) == count
+    assert [plan_row(BOOKS[name], plan) for plan in BOOKS[name].plans] == table
+
+
+def months(source: str) -> Callable[[PriceBook], object]:
+    def of(book: PriceBook) -> object:
+        number = book.policies.months_until_expiry(source)
+        return "never" if number is None else number
+
+    return of
+
+
+POLICIES: dict[str, Callable[[PriceBook], object]] = {
+    "currency": lambda book: book.currency,
+    "tiers": lambda book: " ".join(book.tiers),
+    "trial_tokens": lambda book: format_tokens(book.policies.trial_tokens_micros),
+    "expiry_months.purchase": months("PURCHASE"),
+    "expiry_months.plan": months("PLAN"),
+    "expiry_months.trial": months("TRIAL"),
+    "refund_days": lambda book: book.policies.refund_days,
+    "runs_per_minute": lambda book: book.policies.runs_per_minute,
+    "alert_percents": lambda book: " ".join(map(str, book.policies.alert_percents)),
+    "referral_percent": lambda book: book.policies.referral_percent,
+    "auto_top_up.threshold": lambda book: (
+        book.policies.auto_top_up and format_tokens(book.policies.auto_top_up.threshold_micros)
+    ),
+}
+
+
+@pytest.mark.parametrize("row", rows("policies"), ids=lambda row: f"{row['book']}: {row['policy']}")
+def test_policies_are_those_of_the_table(row: Row) -> None:
+    assert str(POLICIES[row["policy"]](BOOKS[row["book"]])) == row["value"]

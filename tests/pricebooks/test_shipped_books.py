@@ -7,7 +7,7 @@ import pytest
 
 from rules.pricing.bounds import reservation_bound
 from rules.pricing.dimensions import Dimension, DimensionType
-from rules.pricing.offers import PlanInterval
+from rules.pricing.listing import search
 from rules.pricing.price_book import Price, PriceBook
 from rules.pricing.rating import Purpose
 from rules.pricing.tokens import MICROS
@@ -68,26 +68,6 @@ def test_the_file_of_a_book_is_named_by_its_slug() -> None:
     assert [book.slug for book in BOOKS] == [path.stem for path in sorted(PRICE_BOOKS.glob("*.toml"))]
 
 
-def test_node_studio_sells_and_promises_what_its_source_says() -> None:
-    book = a_shipped_book("node-studio")
-    packages = {package.id: (package.tokens_micros // MICROS, package.price_minor_units) for package in book.packages}
-    assert packages == {"starter": (1_000, 1_000), "professional": (5_000, 4_000), "enterprise": (25_000, 15_000)}
-    (plan,) = book.plans
-    assert (plan.tokens_micros, plan.bonus_tokens_micros) == (2_000 * MICROS, 200 * MICROS)
-    assert (plan.price_minor_units, plan.interval, book.currency) == (2_000, PlanInterval.MONTH, "usd")
-    policies = book.policies
-    assert policies.trial_tokens_micros == 50 * MICROS
-    assert {source: policies.months_until_expiry(source) for source in ("TRIAL", "PURCHASE", "PLAN")} == {
-        "TRIAL": 12,
-        "PURCHASE": 12,
-        "PLAN": 12,
-    }
-    assert (policies.refund_days, policies.runs_per_minute, policies.referral_percent) == (7, 10, 10)
-    assert policies.alert_percents == (20, 10)
-    assert policies.auto_top_up is not None
-    assert policies.auto_top_up.threshold_micros == 500 * MICROS
-
-
 def test_pro_nodes_are_premium() -> None:
     book = a_shipped_book("node-studio")
     premium = {price.model for price in book.prices if price.premium}
@@ -101,3 +81,13 @@ def test_the_reservation_of_a_playground_video_covers_shorter_ones() -> None:
     assert price is not None
     assert reservation_bound(price, ("512x512", "standard", Fraction(101, 10))) == 100 * MICROS
     assert reservation_bound(price, ("512x512", "standard", 10)) == 75 * MICROS
+
+
+def test_elumenta_is_named_in_russian_and_found_by_it() -> None:
+    book = a_shipped_book("elumenta")
+    named = (book, *book.prices, *book.packages, *book.plans)
+
+    assert len(named) == 1 + 52 + 8 + 5
+    assert [one.name for one in named if not one.names.get("ru")] == []
+    assert [price.model for price in search(book, "удаление фона")] == ["remove-bg"]
+    assert [price.model for price in search(book, "миджорни")] == ["midjourney", "midjourney-video"]

@@ -1,0 +1,106 @@
+"""Every row of the transcribed tables, asked of the API as a product's backend asks it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.pricebooks.conftest import Query, Stall
+from tests.pricebooks.tables import Work, faults_of_prices, rows, tables, works
+
+PAGE = 20
+
+FIELDS = "model name category provider tier premium notes pricingType tokenCost minTokenCost maxTokenCost"
+PRICES = f"""query($after: String) {{ prices(first: {PAGE}, after: $after) {{
+    totalCount nodes {{ {FIELDS} }} pageInfo {{ hasNextPage endCursor }} }} }}"""
+PRICE = f"query($model: String!) {{ price(model: $model) {{ {FIELDS} }} }}"
+ESTIMATE = """query($lines: [LineInput!]!) { estimate(input: {lines: $lines}) {
+    ... on EstimateSuccess { estimate { total rounding lines { model count cost minCost maxCost steps { amount } } } }
+    ... on Problem { code message } } }"""
+
+BOOKS = ["node-studio", "ai-playground", "generator-app", "elumenta"]
+
+
+async def price_list(query: Query) -> tuple[list[dict[str, Any]], int]:
+    """All prices by the page, and how many the API says there are."""
+    shown: list[dict[str, Any]] = []
+    after = None
+    while True:
+        page = (await query(PRICES, after=after))["prices"]
+        assert len(page["nodes"]) <= PAGE
+        shown += page["nodes"]
+        after = page["pageInfo"]["endCursor"]
+        if not page["pageInfo"]["hasNextPage"]:
+            return shown, page["totalCount"]
+
+
+@pytest.mark.parametrize("book", BOOKS)
+async def test_the_price_list_is_the_table_row_by_row(stall: Stall, book: str) -> None:
+    table = rows(book)
+    async with stall(book) as query:
+        shown, count = await price_list(query)
+    assert count == len(table)
+    assert faults_of_prices(table, shown) == []
+
+
+@pytest.mark.parametrize("book", BOOKS)
+async def test_each_price_by_itself_is_its_row(stall: Stall, book: str) -> None:
+    faults = []
+    async with stall(book) as query:
+        for row in rows(book):
+            price = (await query(PRICE, model=row["model"]))["price"]
+            faults += faults_of_prices([row], [price] if price else [])
+    assert faults == []
+
+
+@pytest.mark.parametrize("book", BOOKS)
+async def test_one_use_at_the_defaults_is_estimated_as_the_table_says(stall: Stall, book: str) -> None:
+    # What has a single figure in the table, whatever its kind of price.
+    table = [(row["model"], row.get("tokens") or row["least"]) for row in rows(book) if is_single(row)]
+    async with stall(book) as query:
+        estimate = await estimated(query, [{"model": model} for model, _ in table])
+    assert [(line["model"], line["cost"]) for line in estimate["lines"]] == table
+    assert estimate["total"] == str(sum(int(tokens) for _, tokens in table))
+
+
+@pytest.mark.parametrize("book", tables("-points"))
+async def test_every_point_is_estimated_as_the_table_says(stall: Stall, book: str) -> None:
+    faults = []
+    async with stall(book) as query:
+        for work in works(book):
+            faults += await faults_of_work(query, work)
+    assert faults == []
+
+
+async def test_the_dynamic_price_comes_with_its_least_and_greatest(stall: Stall) -> None:
+    async with stall("elumenta") as query:
+        params = {"size": "1792x1024", "quality": "hd"}
+        estimate = await estimated(query, [{"model": "dall-e-3", "params": params, "count": 1}])
+        price = (await query(PRICE, model="dall-e-3"))["price"]
+    (line,) = estimate["lines"]
+    assert (line["cost"], line["minCost"], line["maxCost"], price["pricingType"]) == ("13", "5", "13", "MATRIX")
+
+
+async def estimated(query: Query, lines: list[dict[str, Any]]) -> dict[str, Any]:
+    answer = (await query(ESTIMATE, lines=lines))["estimate"]
+    assert "estimate" in answer, answer
+    estimate: dict[str, Any] = answer["estimate"]
+    return estimate
+
+
+async def faults_of_work(query: Query, work: Work) -> list[str]:
+    lines = [{"model": line.model, "params": line.params, "count": line.count} for line in work.lines]
+    estimate = await estimated(query, lines)
+    faults = [
+        f"{work.name}: {line.count} of {line.model} {line.params} costs {shown['cost']}, not {line.tokens}"
+        for line, shown in zip(work.lines, estimate["lines"], strict=True)
+        if shown["cost"] != line.tokens
+    ]
+    if work.total is not None and estimate["total"] != work.total:
+        faults.append(f"{work.name}: costs {estimate['total']} in all, not {work.total}")
+    return faults
+
+
+def is_single(row: dict[str, str]) -> bool:
+    return bool(row.get("tokens")) or ("least" in row and row["least"] == row["greatest"])
