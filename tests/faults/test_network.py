@@ -37,6 +37,9 @@ from tests.services.ledger.cashier import (
 from tests.services.ledger.sums import contradictions
 
 STORM_SECONDS = 4.0
+STORM_SECONDS_MAX = 40.0
+"""For a machine that has little time for us: a storm over too few fares proves nothing."""
+FARES_MIN = 200
 CUTS = 40
 NOISE_SECONDS = 3.0
 """How much later than promised an answer may come on a busy machine."""
@@ -120,8 +123,10 @@ async def test_a_storm_of_ended_sessions_loses_doubles_and_leaks_nothing(databas
 
     async def storm() -> None:
         nonlocal storms
-        until = monotonic() + STORM_SECONDS
-        while monotonic() < until:
+        began = monotonic()
+        while (lasted := monotonic() - began) < STORM_SECONDS or (
+            len(acknowledged) <= FARES_MIN and lasted < STORM_SECONDS_MAX
+        ):
             async with database.owner() as connection:
                 await connection.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
@@ -140,7 +145,7 @@ async def test_a_storm_of_ended_sessions_loses_doubles_and_leaks_nothing(databas
         await asyncio.wait_for(asyncio.gather(*callers), 2 * ANSWER_SECONDS_MAX)
 
     assert storms > 10
-    assert len(acknowledged) > 200
+    assert len(acknowledged) > FARES_MIN
     operations = {
         (row["mutation"], row["key"]): (row["hold_id"], row["amount"])
         for row in await rows_of(database, "SELECT * FROM operation WHERE hold_id IS NOT NULL")
