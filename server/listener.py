@@ -9,7 +9,7 @@ from server.settings import PORT_MAX, Settings
 BACKLOG = 2048
 
 # Processes that a kill left behind give the port up within this time.
-PORT_ATTEMPTS = 30
+PORT_ATTEMPTS = 50
 PORT_PAUSE_SECONDS = 0.1
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from rules.ledger.commands import HOLD_TTL_SECONDS_MAX, Charge, Commit, Extend, Refund, Release, Reserve
@@ -77,7 +78,9 @@ class Fares:
         account = await self._reads.read(request.tenant_id, request.account_id)
         if account is None:
             return NotFound("account")
-        return affordable(await self._price_books.current(request.tenant_id), request, account)
+        published = await self._price_books.current(request.tenant_id)
+        # A search over many combinations of choices takes long enough to keep everybody else waiting.
+        return await asyncio.to_thread(affordable, published, request, account)
 
     async def quote(self, request: EstimateRequest) -> Quote | UnknownModel | InvalidParams | NotFound | InvalidInput:
         """Estimates work and locks its price, whether or not anything stands in its way now."""
