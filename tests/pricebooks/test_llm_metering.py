@@ -39,8 +39,14 @@ def test_every_token_costs_its_providers_price_with_the_markup(row: Row) -> None
     assert cost == dollars * 1_000_000
 
 
-@pytest.mark.parametrize(("tokens", "cost"), [(1, "6"), (8_000, "6"), (8_001, "6.0006"), (10_000, "7.2")])
-def test_a_chat_request_has_one_price_up_to_8000_tokens_and_one_by_tokens_above(tokens: int, cost: str) -> None:
-    answer = price_lines(BOOK, [LineRequest("chat-request", {"inputTokens": tokens})], purpose=Purpose.ESTIMATE)
+def test_what_costs_the_provider_5_dollars_is_sold_for_7_to_10() -> None:
+    # A million tokens at $5, in five requests of 200,000; a token is sold for a tenth of a cent.
+    (row,) = [row for row in RATES if Decimal(row["input"]) == 5]
+    read = LineRequest(row["slug"], {"inputTokens": 200_000, "outputTokens": 0}, 5)
+    answer = price_lines(BOOK, [read], purpose=Purpose.ESTIMATE)
     assert isinstance(answer, Priced)
-    assert Decimal(answer.lines[0].cost) / MICROS == Decimal(cost)
+    assert 7_000 * MICROS <= answer.total <= 10_000 * MICROS
+
+
+def test_credits_are_sold_by_100_000_tokens_as_its_source_sells_them() -> None:
+    assert 100_000 * MICROS in {package.tokens_micros for package in BOOK.packages}

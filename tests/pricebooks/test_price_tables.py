@@ -18,6 +18,7 @@ from rules.pricing.price_book import PriceBook
 from rules.pricing.rating import LineRequest, Priced, Purpose, price_lines
 from rules.pricing.slugs import model_slug
 from rules.pricing.tokens import MICROS, format_tokens
+from rules.pricing.toml import read_price_book
 from schema.prices import shown_price
 from tests.pricebooks.tables import Row, Work, faults_of_prices, rows, tables, works
 from tests.rules.pricing.books import PRICE_BOOKS, a_shipped_book, priced
@@ -63,6 +64,32 @@ def test_a_table_has_as_many_models_as_its_source(name: str, counts: dict[str, i
 @pytest.mark.parametrize("name", MODELS_BY_CATEGORY)
 def test_a_book_has_the_models_of_its_table_as_the_table_has_them_and_no_others(name: str) -> None:
     assert faults_of_prices(rows(name), listed(BOOKS[name])) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "figure", "changed", "faults"),
+    [
+        ("node-studio", "tokens = 20, ", "tokens = 19, ", {"sora-2"}),
+        ("ai-playground", "base = 60", "base = 61", {"google-veo"}),
+        ("generator-app", "tokens = 2, per = 1048576", "tokens = 2.01, per = 1048576", {"flux.1-pro"}),
+        ("elumenta", "tokens = 39", "tokens = 38", {"gpt-5.2-pro"}),
+        ("elumenta", '"turbo" = 35', '"turbo" = 36', {"midjourney"}),
+        ("elumenta", "tokens = 125, per = 12", "tokens = 125, per = 13", {"sora-2"}),
+    ],
+)
+def test_one_changed_figure_of_a_book_is_found(name: str, figure: str, changed: str, faults: set[str]) -> None:
+    source = (PRICE_BOOKS / f"{name}.toml").read_text(encoding="utf-8").split("[[examples]]")[0]
+    assert source.count(figure) == 1
+    book = read_price_book(source.replace(figure, changed))
+    assert isinstance(book, PriceBook), book
+    assert {fault.split(":")[0] for fault in faults_of_prices(rows(name), listed(book))} == faults
+
+
+@pytest.mark.parametrize("name", MODELS_BY_CATEGORY)
+def test_a_price_that_is_missing_or_stands_elsewhere_is_found(name: str) -> None:
+    shown = listed(BOOKS[name])
+    assert faults_of_prices(rows(name), shown[1:]) != []
+    assert faults_of_prices(rows(name), shown[::-1]) != []
 
 
 @pytest.mark.parametrize("name", ["node-studio", "ai-playground", "generator-app"])

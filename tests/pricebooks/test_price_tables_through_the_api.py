@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -18,6 +19,11 @@ PRICE = f"query($model: String!) {{ price(model: $model) {{ {FIELDS} }} }}"
 ESTIMATE = """query($lines: [LineInput!]!) { estimate(input: {lines: $lines}) {
     ... on EstimateSuccess { estimate { total rounding lines { model count cost minCost maxCost steps { amount } } } }
     ... on Problem { code message } } }"""
+OFFERS = """{
+    packages { id name tokens bonusTokens price { minorUnits currency } pricePerToken }
+    plans { id name tokens bonusTokens price { minorUnits currency } interval tier } }"""
+RUSSIAN = """{ prices { nodes { model names { language name } } }
+    packages { id names { language name } } plans { id names { language name } } }"""
 
 BOOKS = ["node-studio", "ai-playground", "generator-app", "elumenta"]
 
@@ -71,6 +77,58 @@ async def test_every_point_is_estimated_as_the_table_says(stall: Stall, book: st
         for work in works(book):
             faults += await faults_of_work(query, work)
     assert faults == []
+
+
+async def test_every_rate_of_a_metered_model_is_charged_with_the_markup(stall: Stall) -> None:
+    """Dollars for a million, times 1.7, at a tenth of a cent a token."""
+    used = {"inputTokens": 100_000, "cachedInputTokens": 10_000, "outputTokens": 1_000}
+    table = rows("llm-metering-rates")
+    async with stall("llm-metering") as query:
+        estimate = await estimated(query, [{"model": row["slug"], "params": used} for row in table])
+    costs = [
+        (Decimal(row["input"]) / 10 + Decimal(row["cached"]) / 100 + Decimal(row["output"]) / 1_000) * 1_700
+        for row in table
+    ]
+    assert [Decimal(line["cost"]) for line in estimate["lines"]] == costs
+    assert Decimal(estimate["total"]) == sum(costs) + Decimal(estimate["rounding"])
+
+
+@pytest.mark.parametrize("book", ["node-studio", "elumenta"])
+async def test_packages_and_plans_are_sold_as_the_table_says(stall: Stall, book: str) -> None:
+    currency = {"node-studio": "usd", "elumenta": "rub"}[book]
+    async with stall(book) as query:
+        offers = await query(OFFERS)
+    packages = [
+        (one["id"], one["name"], one["tokens"], one["bonusTokens"], str(one["price"]["minorUnits"]))
+        for one in offers["packages"]
+    ]
+    table = [row for row in rows("packages") if row["book"] == book]
+    assert packages == [(row["id"], row["name"], row["tokens"], "0", row["price_minor_units"]) for row in table]
+    rates = [one["pricePerToken"] for one in offers["packages"]]
+    assert [rate for rate, row in zip(rates, table, strict=True) if row["rate"] not in ("", rate)] == []
+    plans = [
+        {
+            "book": book,
+            "id": one["id"],
+            "name": one["name"],
+            "tokens": one["tokens"],
+            "bonus_tokens": one["bonusTokens"],
+            "price_minor_units": str(one["price"]["minorUnits"]),
+            "interval": one["interval"].lower().replace("_", "-"),
+            "tier": one["tier"] or "",
+        }
+        for one in offers["plans"]
+    ]
+    assert plans == [row for row in rows("plans") if row["book"] == book]
+    assert {one["price"]["currency"] for one in (*offers["packages"], *offers["plans"])} == {currency}
+
+
+async def test_everything_that_elumenta_sells_has_its_russian_name(stall: Stall) -> None:
+    async with stall("elumenta") as query:
+        shown = await query(RUSSIAN)
+    named = [*shown["prices"]["nodes"], *shown["packages"], *shown["plans"]]
+    assert len(named) == 52 + 8 + 5
+    assert [one for one in named if [name["language"] for name in one["names"]] != ["ru"]] == []
 
 
 async def test_the_dynamic_price_comes_with_its_least_and_greatest(stall: Stall) -> None:
