@@ -23,7 +23,10 @@ IN_FORCE_MAX: Final = 10_000
 """Tenants whose version in force is remembered; a number each."""
 
 BOOKS_MAX: Final = 256
-"""Read books remembered; a large one takes about a megabyte."""
+"""Read books remembered, as far as their texts are not too long together."""
+
+BOOKS_CHARACTERS_MAX: Final = 8 * 1024 * 1024
+"""Of the texts of all remembered books: a read one takes about 11 bytes a character, so 90 megabytes at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class PublishedBook:
     published_at: datetime
     effective_at: datetime
     book: PriceBook
+    characters: int = 0
+    """How long its text is."""
 
 
 class PriceBookMissing(Exception):
@@ -53,7 +58,12 @@ class PriceBooks:
             self._find_in_force, size=IN_FORCE_MAX, ttl_seconds=IN_FORCE_SECONDS, monotonic=monotonic
         )
         self._books: ReadThroughCache[tuple[UUID, int], PublishedBook] = ReadThroughCache(
-            self._read, size=BOOKS_MAX, ttl_seconds=None, monotonic=monotonic
+            self._read,
+            size=BOOKS_MAX,
+            ttl_seconds=None,
+            weigh=lambda published: published.characters,
+            weight_max=BOOKS_CHARACTERS_MAX,
+            monotonic=monotonic,
         )
 
     async def current(self, tenant_id: UUID) -> PublishedBook:
@@ -99,4 +109,4 @@ class PriceBooks:
         book = await asyncio.to_thread(read_price_book, row["source"])
         if not isinstance(book, PriceBook):
             raise PriceBookUnreadable(f"version {version} of tenant {tenant_id}: {book[0].message}")
-        return PublishedBook(row["version"], row["published_at"], row["effective_at"], book)
+        return PublishedBook(row["version"], row["published_at"], row["effective_at"], book, len(row["source"]))

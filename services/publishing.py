@@ -98,7 +98,7 @@ class Publishing:
             before = None if terms.follows is None else await _read_source(connection, tenant_id, terms.follows)
             if not dry_run:
                 await _insert(connection, tenant_id, source, book, terms)
-        published = PublishedBook(terms.version, terms.now, terms.effective_at, book)
+        published = PublishedBook(terms.version, terms.now, terms.effective_at, book, len(source))
         if not dry_run:
             self._price_books.published(tenant_id, published)
         return Publication(published, terms.follows, await asyncio.to_thread(_changes, before, source, book))
@@ -152,7 +152,7 @@ async def insert_price_book(
     """Writes the next version, in force at once, in the caller's transaction."""
     terms = await lock_and_read_terms(connection, tenant_id, None)
     await _insert(connection, tenant_id, source, book, terms)
-    return PublishedBook(terms.version, terms.now, terms.effective_at, book)
+    return PublishedBook(terms.version, terms.now, terms.effective_at, book, len(source))
 
 
 async def lock_and_read_terms(connection: asyncpg.Connection, tenant_id: UUID, effective_at: datetime | None) -> Terms:

@@ -24,7 +24,9 @@ class ReadThroughCache(Generic[K, V]):
     """Remembers up to `size` values, least recently used out first, each for `ttl_seconds` (None: for good).
 
     That something is absent (None) is remembered apart, `absent_size` times at most, so that guesses cannot push values
-    out. Age counts from when the question was asked: what happened while it was answered may not be in the answer.
+    out. Where values differ much in size, `weigh` tells each one's weight and `weight_max` bounds their sum; the last
+    one remembered stays, whatever it weighs. Age counts from when the question was asked: what happened while it was
+    answered may not be in the answer.
     """
 
     def __init__(
@@ -34,11 +36,15 @@ class ReadThroughCache(Generic[K, V]):
         size: int,
         ttl_seconds: float | None,
         absent_size: int = 0,
+        weigh: Callable[[V], int] | None = None,
+        weight_max: int = 0,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._read = read
         self._size = size
         self._absent_size = absent_size
+        self._weigh = weigh
+        self._weight_max = weight_max
         self._ttl_seconds = ttl_seconds
         self._monotonic = monotonic
         self._values: OrderedDict[K, _Kept[V]] = OrderedDict()
@@ -62,7 +68,7 @@ class ReadThroughCache(Generic[K, V]):
 
     def keep(self, key: K, value: V) -> None:
         """Remembers a value that the caller has just written."""
-        self._remember(self._values, self._size, key, _Kept(value, self._monotonic()))
+        self._remember_value(key, _Kept(value, self._monotonic()))
 
     def forget(self, key: K) -> None:
         """The next one asks again, also when an answer is on its way."""
@@ -82,7 +88,7 @@ class ReadThroughCache(Generic[K, V]):
             if value is None:
                 self._remember(self._absent, self._absent_size, key, _Kept(None, asked_at_seconds))
             else:
-                self._remember(self._values, self._size, key, _Kept(value, asked_at_seconds))
+                self._remember_value(key, _Kept(value, asked_at_seconds))
         return value
 
     def _asked(self, key: K, task: asyncio.Task[V | None]) -> None:
@@ -101,6 +107,15 @@ class ReadThroughCache(Generic[K, V]):
             return None
         memory.move_to_end(key)
         return kept
+
+    def _remember_value(self, key: K, kept: _Kept[V]) -> None:
+        self._remember(self._values, self._size, key, kept)
+        if self._weigh is None:
+            return
+        weight = sum(self._weigh(one.value) for one in self._values.values())
+        while weight > self._weight_max and len(self._values) > 1:
+            _, forgotten = self._values.popitem(last=False)
+            weight -= self._weigh(forgotten.value)
 
     @staticmethod
     def _remember(memory: OrderedDict[K, _Kept[T]], size: int, key: K, kept: _Kept[T]) -> None:

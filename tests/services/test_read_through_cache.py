@@ -143,3 +143,16 @@ async def test_values_that_match_are_forgotten() -> None:
     await cache.get("a")
     await cache.get("b")
     assert shelf.readings == ["a", "b", "a"]
+
+
+async def test_heavy_values_make_room_for_each_other_and_the_last_one_stays() -> None:
+    shelf = Shelf(light=3, heavy=8, other=4, giant=99)
+    cache = ReadThroughCache(shelf.read, size=10, ttl_seconds=None, weigh=lambda value: value, weight_max=12)
+
+    for key in ("light", "heavy", "light", "other", "light", "giant", "giant"):
+        await cache.get(key)
+
+    # "heavy" went when "other" came, although it came after "light", which was used since; the giant drove all out.
+    assert shelf.readings == ["light", "heavy", "other", "giant"]
+    assert [await cache.get(key) for key in ("light", "giant")] == [3, 99]
+    assert shelf.readings[4:] == ["light", "giant"]
