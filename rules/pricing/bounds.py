@@ -24,12 +24,23 @@ from rules.pricing.price_book import Price, PriceBounds
 MAX_CORNERS = 10_000
 """More combinations than this are not searched: reading a book must stay quick."""
 
+MAX_FALLING_CORNERS = 100
+"""Of the ranges at which a price may fall: each of up to a hundred reserved lines is searched over them."""
+
+MAX_BOOK_CORNERS = 100_000
+"""Of all prices of a book together."""
+
 
 def corner_count(dimensions: Sequence[Dimension], pricing: Pricing) -> int:
     """How many combinations of choices and ranges the bounds of a price have to be searched over."""
     return prod(
         len(dimension.values) or len(ends_of(pricing, column)) + 1 for column, dimension in enumerate(dimensions)
     )
+
+
+def falling_corner_count(pricing: Pricing) -> int:
+    """How many combinations of ranges the bound of one reserved line may have to be searched over."""
+    return prod(len(ends_of(pricing, column)) + 1 for column in falling_columns(pricing))
 
 
 def price_bounds(

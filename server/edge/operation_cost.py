@@ -21,6 +21,7 @@ from graphql import (
     GraphQLSchema,
     InlineFragmentNode,
     IntValueNode,
+    ObjectValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
     VariableNode,
@@ -40,6 +41,9 @@ QUERY_COST = 20
 """What a query of its own weighs against a row: it takes a connection to the database."""
 LIST_LENGTH = 3
 """Assumed of lists that come whole, such as a hold's lines; most have one."""
+SEARCH_COST = 2_500
+"""Of a search that forgives typing errors: over the longest price list it takes most of a second."""
+
 _DIGITS_MAX = 10
 
 
@@ -134,10 +138,23 @@ class _Costs:
             return _Cost()
         inner = self.of(node.selection_set, named)
         if "first" in definition.args:
-            return _Cost(QUERY_COST + inner.once + self._rows(node, definition) * inner.each_row)
+            asked = QUERY_COST + (SEARCH_COST if self._searches(node) else 0)
+            return _Cost(asked + inner.once + self._rows(node, definition) * inner.each_row)
         if not is_list_type(get_nullable_type(definition.type)):
             return _Cost(1 + inner.once)
         return _Cost(each_row=1 + inner.once) if of_page else _Cost(LIST_LENGTH * (1 + inner.once))
+
+    @staticmethod
+    def _searches(node: FieldNode) -> bool:
+        """Whether a filter may hold a text to be searched for: what is in a variable is not looked into."""
+        for argument in node.arguments or ():
+            if argument.name.value == "filter":
+                match argument.value:
+                    case ObjectValueNode(fields=fields):
+                        return any(field.name.value == "search" for field in fields)
+                    case _:
+                        return True
+        return False
 
     def _rows(self, node: FieldNode, definition: GraphQLField) -> int:
         """How many rows a page has at most: what is asked for, within what may be asked for."""

@@ -38,7 +38,10 @@ class PlainRefusal:
 
 async def answer_balance(call: PlainCall, request: Request) -> JsonObject | PlainRefusal:
     """What the account can spend now. Its plan is null, and when that expires, as long as accounts have none."""
-    balance = await read_balance(call, request.query_params.get("account"))
+    named = request.query_params.getlist("account")
+    if len(named) > 1:
+        return PlainRefusal(400, ProblemCode.INVALID_INPUT, "Name one account.", {"field": "account"})
+    balance = await read_balance(call, named[0] if named else None)
     if not isinstance(balance, BalanceSnapshot):
         return _refusal(balance)
     return {

@@ -44,6 +44,7 @@ def plain_routes(services: ServedServices) -> list[BaseRoute]:
         Route(f"{PLAIN_PATH}/models", PlainEndpoint("GET", answer_models, services)),
         # A path, so that a model with a slash in it is an unknown model and not an unknown address.
         Route(f"{PLAIN_PATH}/models/{{model:path}}/calculate-price", PlainEndpoint("POST", answer_price, services)),
+        Route(PLAIN_PATH, NothingHere()),
         Route(f"{PLAIN_PATH}/{{anything:path}}", NothingHere()),
     ]
 

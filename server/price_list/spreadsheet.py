@@ -57,7 +57,7 @@ def _cells(price: Price) -> tuple[str, ...]:
 def _text(text: str | None) -> str:
     """A text that no spreadsheet takes for a formula: one that looks like it begins with an apostrophe."""
     text = text or ""
-    return f"'{text}" if text.startswith(_FORMULA_MARKS) else text
+    return f"'{text}" if text.lstrip().startswith(_FORMULA_MARKS) else text
 
 
 def _line(cells: tuple[str, ...]) -> str:

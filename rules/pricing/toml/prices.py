@@ -6,7 +6,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rules.pricing.bounds import MAX_CORNERS, corner_count, negative_corner, price_bounds
+from rules.pricing.bounds import (
+    MAX_BOOK_CORNERS,
+    MAX_CORNERS,
+    MAX_FALLING_CORNERS,
+    corner_count,
+    falling_corner_count,
+    negative_corner,
+    price_bounds,
+)
 from rules.pricing.combinations import Exclusion
 from rules.pricing.dimensions import Dimension, value_text
 from rules.pricing.formulas import Formula, Metered, Pricing
@@ -46,6 +54,7 @@ def read_prices(book: Section, defaults: BookDefaults) -> tuple[Price, ...]:
         book.fault("prices", "is missing: a book needs at least one price, written [[prices]]")
     lines_by_model: dict[str, str] = {}
     prices: list[Price] = []
+    corners = 0
     for section in sections:
         model, price = _read_price(section, defaults)
         if model and model in lines_by_model:
@@ -56,6 +65,14 @@ def read_prices(book: Section, defaults: BookDefaults) -> tuple[Price, ...]:
         lines_by_model.setdefault(model, f"prices[{section.path[-1]}]")
         if price is not None:
             prices.append(price)
+            corners += corner_count(price.dimensions, price.pricing)
+        if corners > MAX_BOOK_CORNERS:
+            section.fault(
+                "dimensions",
+                f"brings the book to {corners} combinations of choices and ranges; at most {MAX_BOOK_CORNERS} fit, "
+                "so what follows was not read",
+            )
+            break
     return tuple(prices)
 
 
@@ -135,6 +152,11 @@ def _read_bounds(
     corners = corner_count(dimensions, pricing)
     if corners > MAX_CORNERS:
         message = f"has {corners} combinations of choices and ranges; split the model, at most {MAX_CORNERS} fit"
+        section.fault("dimensions", message)
+        return None
+    falling = falling_corner_count(pricing)
+    if falling > MAX_FALLING_CORNERS:
+        message = f"may fall at {falling} combinations of ranges; join ranges, at most {MAX_FALLING_CORNERS} fit"
         section.fault("dimensions", message)
         return None
     if isinstance(pricing, Formula):

@@ -23,7 +23,12 @@ from rules.pricing.toml.sections import Fault, Faults, Section
 MAX_SOURCE_CHARACTERS = 1_000_000
 MAX_TIERS = 50
 
+MAX_KEY_PARTS = 16
+"""No key of a book has more than four; every part of a key costs the parser time for all those before it."""
+
 _CURRENCY = re.compile(r"[a-z]{3}")
+_KEY_PART = r"""(?:(?<![\w-])[\w-]++|"[^"\n]*+"|'[^'\n]*+')"""
+_LONG_KEY = re.compile(rf"(?:{_KEY_PART}[ \t]*+\.[ \t]*+){{{MAX_KEY_PARTS}}}")
 _SYNTAX_LINE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
 
 
@@ -49,6 +54,9 @@ def read_price_book(source: str) -> PriceBook | tuple[Fault, ...]:
 def _parse(source: str) -> Mapping[str, object] | Fault:
     if len(source) > MAX_SOURCE_CHARACTERS:
         return Fault(None, "", f"The text has {len(source)} characters; at most {MAX_SOURCE_CHARACTERS} fit.")
+    if (long_key := _LONG_KEY.search(source)) is not None:
+        place = source.count("\n", 0, long_key.start()) + 1
+        return Fault(place, "", f"A key has more than {MAX_KEY_PARTS} parts joined by dots; none of a book has.")
     try:
         return tomllib.loads(source, parse_float=Decimal)
     except RecursionError:
@@ -59,8 +67,8 @@ def _parse(source: str) -> Mapping[str, object] | Fault:
             return Fault(None, "", f"The text is not TOML: {str(error)[:200]}.")
         what, line, column = match.groups()
         last_line = source.count("\n") + 1
-        place = f", at column {column}" if column else ", at the end of the text"
-        return Fault(int(line) if line else last_line, "", f"This is not TOML: {what}{place}.")
+        where = f", at column {column}" if column else ", at the end of the text"
+        return Fault(int(line) if line else last_line, "", f"This is not TOML: {what}{where}.")
 
 
 def _read_book(section: Section) -> PriceBook:

@@ -11,14 +11,14 @@ from difflib import get_close_matches
 from itertools import pairwise
 
 from rules.pricing.exact_numbers import Number, NumberOutOfForm, exact_number
-from rules.pricing.tokens import parse_token_literal
+from rules.pricing.tokens import MICROS, parse_token_literal
 from rules.pricing.toml.positions import Path, path_text
 
 MAX_FAULTS = 1_000
 """Further faults are only counted: nobody mends more in one go."""
 
 MAX_TEXT_CHARACTERS = 200
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,24 +198,29 @@ class Section:
         return tuple(values)
 
     def amount(self, key: str, *, default: int | None = None, negative: bool = False, zero: bool = True) -> int:
-        """An amount in millionths, of tokens or of money; required unless a default is given."""
+        """An amount in millionths, of tokens or of money; required unless a default is given.
+
+        Where it is at fault there is still an amount to go on with, and none of 0 where that may be divided by.
+        """
+        stand_in = 0 if zero else default or MICROS
         value = self.raw(key)
         if value is None and default is not None:
             return default
         if value is None:
             self.fault(key, f"is missing: add {key} = an amount such as 10 or 0.5")
-            return 0
+            return stand_in
         try:
             if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
                 raise ValueError('must be an amount such as 10, 0.5 or "0.5"')
             micros = parse_token_literal(value)
         except ValueError as fault:
             self.fault(key, f"{fault}; it is {shown(value)}")
-            return 0
+            return stand_in
         if micros < 0 and not negative:
             self.fault(key, f"must not be negative; it is {shown(value)}. Write 0 or more")
         elif micros == 0 and not zero:
             self.fault(key, "must be more than 0")
+            return stand_in
         return micros
 
     def optional_amount(self, key: str) -> int | None:

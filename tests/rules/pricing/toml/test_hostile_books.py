@@ -1,0 +1,92 @@
+"""Texts that are small and would cost a server much: refused before they do."""
+
+from __future__ import annotations
+
+import pytest
+
+from rules.pricing.toml import read_price_book
+from tests.rules.pricing.books import HEADER
+
+LONG_KEY = ".".join(["a"] * 16_000)
+
+
+def the_fault(source: str) -> tuple[int | None, str]:
+    faults = read_price_book(source)
+    assert isinstance(faults, tuple), "the book was taken"
+    (fault,) = faults
+    return fault.line, fault.message
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"{LONG_KEY} = 1",
+        f"[{LONG_KEY}]",
+        f"x = {{ {LONG_KEY} = 1 }}",
+        '"a"' + ' . "b"' * 16_000 + " = 1",
+    ],
+)
+def test_a_key_of_thousands_of_parts_is_refused_by_its_line(line: str) -> None:
+    at, message = the_fault(f'slug = "b"\n{line}\n')
+
+    assert (at, message) == (2, "A key has more than 16 parts joined by dots; none of a book has.")
+
+
+def test_a_long_word_without_dots_costs_nothing() -> None:
+    faults = read_price_book("a" * 900_000 + " = 1")
+    assert isinstance(faults, tuple)
+    assert faults[-1].message.startswith("is not known here") or len(faults) > 1
+
+
+def falling(ranges: int) -> str:
+    table = (
+        ", ".join(f"{{ up_to = {end}, times = {1 - end / 1000} }}" for end in range(1, ranges)) + ", { times = 0.5 }"
+    )
+    dimensions = ", ".join(
+        f'{{ name = "{name}", type = "integer", minimum = 0, maximum = 999, default = 1 }}' for name in "abc"
+    )
+    multipliers = ", ".join(f'{{ dimension = "{name}", ranges = [{table}] }}' for name in "abc")
+    return (
+        HEADER
+        + f'[[prices]]\nname = "X"\ncategory = "image"\ndimensions = [{dimensions}]\n'
+        + f"formula = {{ base = 1, multipliers = [{multipliers}] }}\n"
+    )
+
+
+def test_a_price_that_falls_in_too_many_places_is_refused_and_one_in_fewer_is_not() -> None:
+    faults = read_price_book(falling(20))
+    assert isinstance(faults, tuple)
+    assert [fault.message for fault in faults if "falls" in fault.message or "may fall" in fault.message] != []
+    assert not isinstance(read_price_book(falling(4)), tuple)
+
+
+def choices(prices: int) -> str:
+    values = ", ".join(f'"v{number}"' for number in range(10))
+    by = ", ".join(f"v{number} = {number + 1}" for number in range(10))
+    dimensions = ", ".join(
+        f'{{ name = "{name}", type = "choice", values = [{values}], default = "v0" }}' for name in "abc"
+    )
+    multipliers = ", ".join(f'{{ dimension = "{name}", by = {{ {by} }} }}' for name in "abc")
+    return HEADER + "".join(
+        f'[[prices]]\nname = "X {number}"\ncategory = "image"\ndimensions = [{dimensions}]\n'
+        f"formula = {{ base = 1, multipliers = [{multipliers}] }}\n"
+        for number in range(prices)
+    )
+
+
+def test_a_book_is_bounded_in_what_all_its_prices_take_to_search() -> None:
+    assert not isinstance(read_price_book(choices(20)), tuple)
+
+    faults = read_price_book(choices(120))
+    assert isinstance(faults, tuple)
+    assert [fault.path for fault in faults] == ["prices[100].dimensions"]
+    assert "brings the book to 101000 combinations" in faults[0].message
+
+
+@pytest.mark.parametrize("unit", ["inf", "nan", "1e999999999", "1e-999999", "true", "0", "-1", '"x"'])
+def test_a_rounding_unit_that_is_none_is_a_fault_like_any_other(unit: str) -> None:
+    source = f'rounding_unit = {unit}\n{HEADER}[[prices]]\nname = "X"\ncategory = "image"\ntokens = 3\n'
+    faults = read_price_book(source)
+
+    assert isinstance(faults, tuple)
+    assert [fault.path for fault in faults] == ["rounding_unit"]
