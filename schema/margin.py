@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from rules.pricing.earnings import Earnings, ModelEarnings, half_up, nearest_money
+from rules.pricing.earnings import Earnings, ModelEarnings, half_up
 from rules.pricing.money import TokenRate
 from schema.described import output
 from schema.money import Money, shown_money
@@ -62,14 +62,15 @@ def shown_margin(earnings: Earnings, rate: TokenRate, since: datetime, until: da
 
 
 def _shown(sums: ModelEarnings, rate: TokenRate) -> ModelMargin:
-    cost, margin, percent = sums.provider_cost(rate), sums.margin(rate), sums.margin_percent(rate)
+    revenue, cost, margin = sums.shown(rate)
+    percent = sums.margin_percent(rate)
     return ModelMargin(
         model=sums.model,
         uses=Long(sums.uses),
         tokens=Tokens(sums.tokens_micros),
-        revenue=shown_money(nearest_money(sums.revenue(rate), rate.currency)),
-        provider_cost=None if cost is None else shown_money(nearest_money(cost, rate.currency)),
-        margin=None if margin is None else shown_money(nearest_money(margin, rate.currency)),
+        revenue=shown_money(revenue),
+        provider_cost=None if cost is None else shown_money(cost),
+        margin=None if margin is None else shown_money(margin),
         margin_percent=None if percent is None else _tenths(half_up(percent * 10)),
         unknown_lines=Long(sums.unknown_lines),
     )

@@ -7,7 +7,7 @@ from datetime import datetime
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
-from rules.pricing.earnings import ModelEarnings, half_up, nearest_money
+from rules.pricing.earnings import ModelEarnings, half_up
 from rules.pricing.money import TokenRate, minor_unit_digits
 from rules.pricing.replay import ModelReplay, Replay, by_difference
 from rules.pricing.tokens import MICROS
@@ -83,7 +83,7 @@ def _not_priced(replay: Replay) -> Iterator[str]:
 def margin_text(report: MarginReport, tenant: str, package: str | None) -> Iterator[str]:
     """Tokens, revenue, provider cost and margin, model by model."""
     earnings, rate = report.earnings, report.rate
-    chosen = f"package {package}" if package is not None else "the smallest package or the token value"
+    chosen = f"package {package}" if package is not None else "the smallest package (without packages: the token value)"
     yield (
         f"Margin of tenant {tenant}, {_period(report.period)}, at the rate of {chosen} of version {report.version} "
         f"({_rate(rate)} a token):"
@@ -102,14 +102,15 @@ def margin_text(report: MarginReport, tenant: str, package: str | None) -> Itera
 
 
 def _margin_row(name: str, sums: ModelEarnings, rate: TokenRate) -> tuple[str, ...]:
-    cost, margin, percent = sums.provider_cost(rate), sums.margin(rate), sums.margin_percent(rate)
+    revenue, cost, margin = sums.shown(rate)
+    percent = sums.margin_percent(rate)
     return (
         name,
         f"{sums.uses:,}",
         tokens_text(sums.tokens_micros),
-        _money(sums.revenue(rate), rate.currency),
-        UNKNOWN if cost is None else _money(cost, rate.currency),
-        UNKNOWN if margin is None else _money(margin, rate.currency),
+        revenue.formatted,
+        UNKNOWN if cost is None else cost.formatted,
+        UNKNOWN if margin is None else margin.formatted,
         "" if percent is None else f"{_signed(percent, 1, plus=False)} %",
     )
 
@@ -125,10 +126,6 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str
             for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
         ]
         yield "  ".join((first, *others)).rstrip()
-
-
-def _money(minor_units: Fraction, currency: str) -> str:
-    return nearest_money(minor_units, currency).formatted
 
 
 def _rate(rate: TokenRate) -> str:

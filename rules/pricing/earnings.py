@@ -52,6 +52,16 @@ class ModelEarnings:
         cost = self.provider_cost(rate)
         return None if cost is None or self.unknown_lines else self.revenue(rate) - cost
 
+    def shown(self, rate: TokenRate) -> tuple[Money, Money | None, Money | None]:
+        """Revenue, provider cost and margin to the nearest minor unit; the margin is what the other two leave."""
+        revenue, cost = nearest_money(self.revenue(rate), rate.currency), self.provider_cost(rate)
+        if cost is None:
+            return revenue, None, None
+        shown_cost = nearest_money(cost, rate.currency)
+        if self.margin(rate) is None:
+            return revenue, shown_cost, None
+        return revenue, shown_cost, Money(revenue.minor_units - shown_cost.minor_units, rate.currency)
+
     def margin_percent(self, rate: TokenRate) -> Fraction | None:
         """What is left, in percent of what came in; None where either is not known, or nothing came in."""
         margin, revenue = self.margin(rate), self.revenue(rate)

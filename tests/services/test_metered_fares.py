@@ -14,6 +14,7 @@ from rules.ledger.refusals import InsufficientTokens
 from rules.ledger.requests import EstimateRequest
 from rules.pricing.affordable import Affordable, largest_affordable
 from rules.pricing.rating import MAX_COUNT, LineRequest
+from rules.pricing.refusals import InvalidParams
 from rules.pricing.tokens import MICROS
 from tests.conftest import TenantBuilder
 from tests.services.ledger.cashier import held, rows_of
@@ -39,6 +40,11 @@ category = "stt"
 rounding_unit = 0.5
 dimensions = [{ name = "seconds", type = "number", minimum = 0, maximum = 100000, default = 60 }]
 metered = { of = "seconds", volume = [{ up_to = 60, tokens = 0.1 }, { tokens = 0.05 }] }
+[[prices]]
+name = "Narrator"
+category = "tts"
+dimensions = [{ name = "characters", type = "integer", unit = "character", minimum = 1, unbounded = true }]
+metered = { of = "characters", tokens = 3, per = 1000 }
 """
 
 
@@ -163,3 +169,14 @@ async def test_the_largest_affordable_answer_goes_through_and_the_next_is_refuse
     refused = await shop.fares.reserve(shop.reserve_request(account, "r", chat(1_000, 36_751)))
     assert refused == InsufficientTokens(51 * MICROS, 50 * MICROS)
     assert held(await shop.fares.reserve(shop.reserve_request(account, "r", chat(1_000, 36_750)))).hold
+
+
+async def test_what_nothing_bounds_is_reserved_up_to_the_bound_that_is_given_and_not_without_one(shop: Shop) -> None:
+    account = await shop.open()
+
+    refused = await shop.fares.reserve(shop.reserve_request(account, "r", a_line("narrator")))
+    assert isinstance(refused, InvalidParams)
+    assert (refused.model, refused.param) == ("narrator", "characters")
+
+    reserved = held(await shop.fares.reserve(shop.reserve_request(account, "r", a_line("narrator", characters=10_000))))
+    assert reserved.hold.amount == 30 * MICROS

@@ -90,6 +90,28 @@ def test_the_margin_in_percent_is_of_what_came_in() -> None:
     assert sums.margin_percent(CENT_A_TOKEN) == 40
 
 
+def test_what_is_shown_adds_up_to_the_cent() -> None:
+    rate = TokenRate(Fraction(7, 5 * MICROS), "usd")
+    sums = earned(work("picture", 5), work("upscale", 8)).total
+
+    revenue, cost, margin = sums.shown(rate)
+
+    # 18.2 cents came in and 6.2 were charged: 12 are left, and 18 less 6 are 12 as well.
+    assert cost is not None
+    assert margin is not None
+    assert revenue.minor_units - cost.minor_units == margin.minor_units
+    assert (revenue.minor_units, cost.minor_units, margin.minor_units) == (18, 6, 12)
+
+
+@pytest.mark.parametrize(("tokens", "shown"), [(1, (1, 0, 1)), (9, (9, 4, 5))])
+def test_the_margin_is_what_the_two_beside_it_leave(tokens: int, shown: tuple[int, int, int]) -> None:
+    revenue, cost, margin = earned(work("upscale", tokens)).total.shown(CENT_A_TOKEN)
+
+    assert cost is not None
+    assert margin is not None
+    assert (revenue.minor_units, cost.minor_units, margin.minor_units) == shown
+
+
 def test_where_a_cost_is_not_known_no_margin_is_made_up() -> None:
     earnings = earned(work("picture", 5), work(None, 7), work(None, 1, 0, rounding=True))
 

@@ -7,7 +7,7 @@ from graphql import GraphQLError, GraphQLSchema
 
 from resolvers.roots import build_schema
 from server.edge.documents import Document, Documents
-from server.edge.operation_cost import COST_MAX, QUERY_COST, operation_cost
+from server.edge.operation_cost import COST_MAX, QUERY_COST, SEARCH_COST, operation_cost
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +39,9 @@ def page_of_accounts(first: int | str, selected: str) -> str:
         ("{ accounts { nodes { id } } }", QUERY_COST + 50),
         ("{ accounts(first: null) { nodes { id } } }", QUERY_COST + 50),
         ("{ prices { nodes { model } } }", QUERY_COST + 100),
+        ('{ prices(filter: {search: "x"}, first: 1) { nodes { model } } }', QUERY_COST + SEARCH_COST + 1),
+        ('{ prices(filter: {category: "x"}, first: 1) { nodes { model } } }', QUERY_COST + 1),
+        ("query($f: PriceFilter) { prices(filter: $f, first: 1) { totalCount } }", 2 * QUERY_COST + SEARCH_COST),
         ("{ accounts(first: 100000) { nodes { id } } }", QUERY_COST + 100),
         ("{ accounts(first: -5) { nodes { id } } }", QUERY_COST + 1),
         ("{ accounts(first: 7) { edges { cursor node { balance { total } } } } }", QUERY_COST + 7 * 3),
