@@ -141,6 +141,12 @@ class TestBalance:
         assert the_error(response)["code"] == "INVALID_INPUT"
         assert the_error(response)["field"] == "account"
 
+    async def test_of_two_accounts_none_is_chosen(self, client: httpx.AsyncClient) -> None:
+        response = await client.get(f"{BALANCE}?account=alice&account=bob")
+
+        assert response.status_code == 400
+        assert the_error(response)["field"] == "account"
+
     @pytest.mark.parametrize("external_id", ["bob", "", "a" * 256, "%ED%A0%80"])
     async def test_an_account_that_is_not_there_is_not_found(self, client: httpx.AsyncClient, external_id: str) -> None:
         response = await client.get(f"{BALANCE}?account={external_id}")
@@ -401,7 +407,9 @@ async def test_head_asks_what_get_would(client: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
-@pytest.mark.parametrize("path", ["/api/v2/", "/api/v2/prices", "/api/v2/models/upscale", "/api/v2/balance/alice"])
+@pytest.mark.parametrize(
+    "path", ["/api/v2", "/api/v2/", "/api/v2/prices", "/api/v2/models/upscale", "/api/v2/balance/alice"]
+)
 async def test_an_unknown_address_says_what_there_is(client: httpx.AsyncClient, method: str, path: str) -> None:
     response = await client.request(method, path)
 

@@ -32,7 +32,7 @@ def test_lines_end_as_rfc_4180_has_it() -> None:
     assert all(line.endswith("\r\n") for line in lines)
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "\u2028=1"])
 def test_no_text_is_a_formula(text: str) -> None:
     book = a_book()
     prices = (replace(book.prices[0], name=text, notes=text, provider=text),)
