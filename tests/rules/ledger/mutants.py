@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
-
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """One fault to plant: in `file` (under rules/ledger) `text` becomes `replacement`, and `breaks` says which rule."""
-
-    breaks: str
-    file: str
-    text: str
-    replacement: str
-
+from tests.rules.mutant import Mutant
 
 MUTANTS: Final = (
     Mutant(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.rules.ledger.mutants import Mutant
+from tests.rules.mutant import Mutant
 
 PROOFS: Final = "test_proofs.py"
 AFFORDABLE: Final = "test_affordable.py"
