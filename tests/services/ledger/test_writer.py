@@ -232,8 +232,10 @@ async def test_two_writers_on_one_account_lose_nothing(
 async def test_accounts_of_both_lanes_are_served_in_the_order_of_their_requests(
     database: Database, cashier: Cashier
 ) -> None:
-    accounts = [await cashier.open(f"passenger {number}", tokens=1_000) for number in range(6)]
-    assert {lane_of(account, 2) for account in accounts} == {0, 1}
+    accounts: list[AccountId] = []
+    # Which lane serves an account is a matter of its id, which is chance.
+    while len(accounts) < 6 or {lane_of(account, 2) for account in accounts} != {0, 1}:
+        accounts.append(await cashier.open(f"passenger {len(accounts)}", tokens=1_000))
 
     outcomes = await asyncio.gather(
         *(cashier.reserve(account, amount) for amount in range(1, 41) for account in accounts)
