@@ -7,6 +7,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 from rules.ledger.kinds import BalanceLevel
+from rules.ledger.limit_status import LimitStatus
+from rules.ledger.limits import today_of
 from rules.ledger.state import Account, AccountState
 
 LOW_BALANCE_PERCENT = 20
@@ -24,6 +26,8 @@ class BalanceSnapshot(NamedTuple):
     owed: int
     unlimited: bool
     mark: int
+    today: LimitStatus
+    """The running day of the member that it is seen for, else of the account."""
     as_of: datetime
     expiring_amount: int = 0
     expiring_at: datetime | None = None
@@ -49,8 +53,12 @@ class BalanceSnapshot(NamedTuple):
         return min(100, self.available * 100 // self.mark)
 
 
-def balance_of(state: AccountState) -> BalanceSnapshot:
-    """The balance as the state's latest entry left it. Whatever is due must have been settled before.
+def balance_of(
+    state: AccountState, now: datetime, daily_limit: int | None = None, member_id: UUID | None = None
+) -> BalanceSnapshot:
+    """The balance as the state's latest entry left it, with the day of `now`. Whatever is due was settled before.
+
+    `daily_limit` is the price book's, as in `Command`; `member_id` that of the member whose day is shown.
 
     What is on hold does not expire, so that whatever is shown to expire next writes an entry at that very instant.
     """
@@ -64,11 +72,16 @@ def balance_of(state: AccountState) -> BalanceSnapshot:
             expiring_amount, expiring_at = grant.unheld, expires_at
         elif expires_at == expiring_at:
             expiring_amount += grant.unheld
-    return snapshot_of(account, expiring_amount, expiring_at)
+    return snapshot_of(account, expiring_amount, expiring_at, today_of(state, member_id, now, daily_limit))
 
 
-def snapshot_of(account: Account, expiring_amount: int, expiring_at: datetime | None) -> BalanceSnapshot:
-    """The balance that an account's row shows; what expires next is the unheld part of the grants that do."""
+def snapshot_of(
+    account: Account, expiring_amount: int, expiring_at: datetime | None, today: LimitStatus
+) -> BalanceSnapshot:
+    """The balance that an account's row shows; what expires next is the unheld part of the grants that do.
+
+    Its `as_of` is the later of the version's instant and the beginning of the day that it shows.
+    """
     return BalanceSnapshot(
         account_id=account.account_id,
         version=account.version,
@@ -78,7 +91,8 @@ def snapshot_of(account: Account, expiring_amount: int, expiring_at: datetime | 
         owed=account.owed,
         unlimited=account.unlimited,
         mark=account.mark,
-        as_of=account.last_at if account.version else account.created_at,
+        today=today,
+        as_of=today.as_of,
         expiring_amount=expiring_amount,
         expiring_at=expiring_at,
     )

@@ -9,6 +9,7 @@ from rules.ledger.commands import Line
 from rules.ledger.entries import append
 from rules.ledger.grants import came_back
 from rules.ledger.kinds import EntryKind, GrantEnd, HoldState, WorkOutcome
+from rules.ledger.limits import count
 from rules.ledger.state import AccountState, Allocation, CapturedLine, Grant, Hold
 
 
@@ -78,6 +79,7 @@ def capture(
     hold.remaining -= from_hold
     hold.overrun += overrun
     hold.captured += amount
+    count(state, hold, overrun)
     if kind is EntryKind.ROUNDING:
         hold.rounding += amount
     elif line.rounds_at_end:
@@ -125,6 +127,7 @@ def give_back_rest(
     hold.state, hold.ended_at, hold.outcome = ended_as, at, outcome
     hold.remaining = 0
     hold.returned += amount
+    count(state, hold, -amount)
     state.changed_holds.add(hold.hold_id)
     returned: dict[int, int] = {}
     for allocation in hold.allocations:
@@ -209,6 +212,7 @@ def hold_entry(state: AccountState, hold: Hold, amount: int, now: datetime) -> N
     grant_id = set_aside(state, hold, amount, now) if amount > 0 else None
     hold.amount += amount
     hold.remaining += amount
+    count(state, hold, amount)
     state.changed_holds.add(hold.hold_id)
     append(
         state,

@@ -6,12 +6,13 @@ unknown and the account exists, because a replay is judged before every other ru
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from rules.ledger.kinds import GrantSource, Mutation, OverrunPolicy, WorkOutcome
+from rules.ledger.kinds import GrantSource, LimitPeriod, LimitScope, Mutation, OverrunPolicy, WorkOutcome
 from rules.ledger.refusals import InputRefusal
+from rules.pricing.refusals import InvalidInput
 
 HOLD_TTL_SECONDS_DEFAULT = 900
 HOLD_TTL_SECONDS_MAX = 86_400
@@ -50,6 +51,8 @@ class Command:
 
     tenant_id: UUID
     account_id: UUID
+    daily_limit: int | None = field(default=None, kw_only=True)
+    """What the price book in force allows an account a day that has set no limit of its own; None: any amount."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,8 @@ class Reserve(Command):
     refusal: InputRefusal | None = None
     quote_expires_at: datetime | None = None
     """Where the work was priced by a quote: from this instant on the price is no longer promised."""
+    runs_per_minute: int | None = field(default=None, kw_only=True)
+    """How many runs the price book in force allows in any 60 seconds; None: any number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,17 +206,30 @@ class ClawBack(RevokeGrant):
     """Takes a whole grant back: what was spent of it is owed from now on."""
 
 
-AnyCommand = (
-    Settle
-    | OpenAccount
-    | AdjustAccount
-    | Reserve
-    | Charge
-    | Commit
-    | Release
-    | Extend
-    | Refund
-    | GrantTokens
-    | RevokeGrant
-    | ClawBack
-)
+@dataclass(frozen=True, slots=True)
+class LimitSetting:
+    """One limit to be set. `limit` None takes it away; NO_LIMIT says there is none, whatever the default says.
+
+    MEMBER without `member_id` is the default for members.
+    """
+
+    scope: LimitScope
+    period: LimitPeriod
+    member_id: UUID | None = None
+    project: str | None = None
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetLimits(Command):
+    """Sets limits, all of them or none. Saying the same again changes nothing."""
+
+    settings: tuple[LimitSetting, ...]
+    text_salt: bytes = b""
+    refusal: InvalidInput | None = None
+
+
+KeyedCommand = Reserve | Charge | Commit | Release | Extend | Refund | GrantTokens | RevokeGrant | ClawBack
+"""Those that take effect once for each idempotency key."""
+
+AnyCommand = Settle | OpenAccount | AdjustAccount | SetLimits | KeyedCommand

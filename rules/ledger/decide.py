@@ -20,16 +20,18 @@ from rules.ledger.commands import (
     Commit,
     Extend,
     GrantTokens,
-    Once,
+    KeyedCommand,
     OpenAccount,
     Refund,
     Release,
     Reserve,
     RevokeGrant,
+    SetLimits,
     Settle,
 )
 from rules.ledger.grants import grant_tokens, revoke_grant
 from rules.ledger.holds import Captured, charge, commit, extend, release, reserve
+from rules.ledger.limit_settings import set_limits
 from rules.ledger.outcomes import AccountEffect, GrantEffect, HoldEffect, Outcome
 from rules.ledger.refunds import refund
 from rules.ledger.refusals import IdempotencyConflict, NotFound
@@ -49,30 +51,33 @@ def decide(state: AccountState, command: AnyCommand, now: datetime) -> Outcome:
     if not account.opened and not isinstance(command, OpenAccount):
         # Its row is there because a later command of this batch opens it.
         return NotFound("account")
+    if isinstance(command, SetLimits):
+        return set_limits(state, command, now)
     if isinstance(command, Settle | OpenAccount | AdjustAccount):
-        return _decide_unkeyed(state, command, now) or AccountEffect(account.snapshot(), balance_of(state))
+        refused = _decide_unkeyed(state, command, now)
+        return refused or AccountEffect(account.snapshot(), balance_of(state, now, command.daily_limit))
     once = command.once
     known = state.operations.get((once.mutation, once.key))
     if known is not None:
-        return _replay(state, once, known)
+        return _replay(state, command, known, now)
     match command:
         case Charge():
-            return _of_hold(state, once, charge(state, command, now), now)
+            return _of_hold(state, command, charge(state, command, now), now)
         case Reserve():
-            return _of_hold(state, once, reserve(state, command, now), now)
+            return _of_hold(state, command, reserve(state, command, now), now)
         case Commit():
-            return _of_hold(state, once, commit(state, command, now), now)
+            return _of_hold(state, command, commit(state, command, now), now)
         case Release():
-            return _of_hold(state, once, release(state, command, now), now)
+            return _of_hold(state, command, release(state, command, now), now)
         case Extend():
-            return _of_hold(state, once, extend(state, command, now), now)
+            return _of_hold(state, command, extend(state, command, now), now)
         case Refund():
             refunded = refund(state, command, now)
-            return _of_hold(state, once, Captured(*refunded) if isinstance(refunded, tuple) else refunded, now)
+            return _of_hold(state, command, Captured(*refunded) if isinstance(refunded, tuple) else refunded, now)
         case GrantTokens():
-            return _of_grant(state, once, grant_tokens(state, command, now), now)
+            return _of_grant(state, command, grant_tokens(state, command, now), now)
         case RevokeGrant() | ClawBack():
-            return _of_grant(state, once, revoke_grant(state, command, now), now)
+            return _of_grant(state, command, revoke_grant(state, command, now), now)
         case _:
             assert_never(command)
 
@@ -92,35 +97,40 @@ def _decide_unkeyed(
             assert_never(command)
 
 
-def _replay(state: AccountState, once: Once, known: Operation) -> Outcome:
+def _replay(state: AccountState, command: KeyedCommand, known: Operation, now: datetime) -> Outcome:
     """The recorded effect with today's hold or grant and balance; another input under the same key is a conflict."""
+    once = command.once
     if known.fingerprint != once.fingerprint:
         return IdempotencyConflict(once.key)
-    balance = balance_of(state)
     if known.hold_id is not None:
         hold = state.holds[known.hold_id].snapshot()
+        balance = balance_of(state, now, command.daily_limit, hold.member_id)
         return HoldEffect(hold, balance, known.amount, known.uncovered, replayed=True)
     if known.grant_id is not None:
+        balance = balance_of(state, now, command.daily_limit)
         return GrantEffect(copy(state.grants[known.grant_id]), balance, replayed=True)
     raise AssertionError(f"operation {known.mutation} {known.key!r} recorded no effect")
 
 
-def _of_hold(state: AccountState, once: Once, result: Hold | Captured | Outcome, now: datetime) -> Outcome:
+def _of_hold(state: AccountState, command: KeyedCommand, result: Hold | Captured | Outcome, now: datetime) -> Outcome:
     if isinstance(result, Hold):
         hold, amount, uncovered = result, 0, 0
     elif isinstance(result, Captured):
         hold, amount, uncovered = result.hold, result.amount, result.uncovered
     else:
         return result
+    once = command.once
     _remember(state, Operation(once.mutation, once.key, once.fingerprint, now, hold.hold_id, None, amount, uncovered))
-    return HoldEffect(hold.snapshot(), balance_of(state), amount, uncovered)
+    balance = balance_of(state, now, command.daily_limit, hold.member_id)
+    return HoldEffect(hold.snapshot(), balance, amount, uncovered)
 
 
-def _of_grant(state: AccountState, once: Once, result: Grant | Outcome, now: datetime) -> Outcome:
+def _of_grant(state: AccountState, command: KeyedCommand, result: Grant | Outcome, now: datetime) -> Outcome:
     if not isinstance(result, Grant):
         return result
+    once = command.once
     _remember(state, Operation(once.mutation, once.key, once.fingerprint, now, None, result.grant_id))
-    return GrantEffect(copy(result), balance_of(state))
+    return GrantEffect(copy(result), balance_of(state, now, command.daily_limit))
 
 
 def _remember(state: AccountState, operation: Operation) -> None:

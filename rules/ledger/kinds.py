@@ -138,3 +138,11 @@ class AlertKind(StrEnum):
     LOW_BALANCE = "LOW_BALANCE"
     DAY_LIMIT = "DAY_LIMIT"
     GRANT_EXPIRING = "GRANT_EXPIRING"
+
+
+class LimitLevel(StrEnum):
+    """How much of a limit is left: enough, little, nothing."""
+
+    OK = "OK"
+    NEAR = "NEAR"
+    REACHED = "REACHED"

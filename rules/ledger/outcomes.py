@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from rules.ledger.balance import BalanceSnapshot
+from rules.ledger.limit_status import LimitStatus
 from rules.ledger.refusals import (
     AccountFrozen,
     HoldExceeded,
@@ -13,9 +14,11 @@ from rules.ledger.refusals import (
     HoldNotOpen,
     IdempotencyConflict,
     InsufficientTokens,
+    LimitReached,
     NotFound,
     NotRefundable,
     QuoteExpired,
+    RateLimited,
     Refusal,
 )
 from rules.ledger.state import Account, Grant, Hold
@@ -50,17 +53,27 @@ class AccountEffect:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitsEffect:
+    """Limits as they stand after they were set, in the order in which they were asked for."""
+
+    limits: tuple[LimitStatus, ...]
+    balance: BalanceSnapshot
+
+
+@dataclass(frozen=True, slots=True)
 class RepriceAt:
     """The hold is bound to this price book version: price the lines at it and try again. Nothing changed."""
 
     price_book_version: int
 
 
-Outcome = HoldEffect | GrantEffect | AccountEffect | RepriceAt | Refusal
+Outcome = HoldEffect | GrantEffect | AccountEffect | LimitsEffect | RepriceAt | Refusal
 """Of any command."""
 ReserveOutcome = (
     HoldEffect
     | InsufficientTokens
+    | LimitReached
+    | RateLimited
     | AccountFrozen
     | UnknownModel
     | InvalidParams
@@ -78,3 +91,5 @@ ReleaseOutcome = HoldEffect | HoldExpired | HoldNotOpen | IdempotencyConflict | 
 """Of release."""
 GrantOutcome = GrantEffect | IdempotencyConflict | NotFound | InvalidInput
 """Of grantTokens and revokeGrant."""
+LimitsOutcome = LimitsEffect | NotFound | InvalidInput
+"""Of setLimit and setLimits."""

@@ -16,6 +16,7 @@ from rules.ledger.commands import Refund
 from rules.ledger.entries import append, next_version
 from rules.ledger.grants import add_grant, came_back, falls_due, pay_clawed_back
 from rules.ledger.kinds import EntryKind, GrantEnd, GrantSource
+from rules.ledger.limits import count
 from rules.ledger.refusals import NotFound, NotRefundable, Refusal
 from rules.ledger.state import AccountState, Allocation, CapturedLine, Grant, Hold
 from rules.pricing.refusals import InvalidInput
@@ -52,6 +53,7 @@ def refund(state: AccountState, command: Refund, now: datetime) -> tuple[Hold, i
             room -= portion
         _refund_line(state, hold, line, portions, command, now)
     hold.refunded += amount
+    count(state, hold, -amount)
     state.changed_holds.add(hold.hold_id)
     return hold, amount
 

@@ -11,10 +11,21 @@ from uuid import UUID
 import asyncpg
 
 from models.ledger import rows
-from rules.ledger.commands import Commit, Extend, GrantTokens, OpenAccount, Refund, Release, Reserve, RevokeGrant
+from rules.ledger.commands import (
+    Commit,
+    Extend,
+    GrantTokens,
+    OpenAccount,
+    Refund,
+    Release,
+    Reserve,
+    RevokeGrant,
+    SetLimits,
+)
 from rules.ledger.decide import decide
 from rules.ledger.due import settle_due
 from rules.ledger.kinds import LimitScope
+from rules.ledger.limit_settings import scope_of
 from rules.ledger.outcomes import AccountEffect, RepriceAt
 from rules.ledger.refusals import NotFound, Refusal
 from rules.ledger.spending import MEMBER_DEFAULT, Scope
@@ -101,6 +112,14 @@ async def _load(connection: asyncpg.Connection, submissions: Sequence[Submission
                     wanted_scopes.add((account_id, *rows.scope_name(MEMBER_DEFAULT)))
                 if command.project is not None:
                     wanted_scopes.add((account_id, *rows.scope_name(Scope(LimitScope.PROJECT, None, command.project))))
+            case SetLimits():
+                for setting in command.settings:
+                    if setting.scope is LimitScope.ACCOUNT:
+                        continue
+                    wanted_scopes.add((account_id, *rows.scope_name(scope_of(setting))))
+                    if setting.scope is LimitScope.MEMBER and setting.member_id is not None:
+                        wanted_members.add((account_id, setting.member_id))
+                        wanted_scopes.add((account_id, *rows.scope_name(MEMBER_DEFAULT)))
             case _:
                 pass
         once = getattr(command, "once", None)

@@ -136,14 +136,14 @@ MUTANTS: Final = (
     Mutant(
         "an overrun takes no more than is available",
         "holds.py",
-        "return min(available, _countable(state), ",
-        "return min(_countable(state), ",
+        "return min(available, limits_leave, _countable(state), ",
+        "return min(limits_leave, _countable(state), ",
     ),
     Mutant(
         "a frozen account starts no work",
         "holds.py",
-        "if state.account.frozen:",
-        "if state.account.frozen and state.account.version == 0:",
+        "return AccountFrozen() if state.account.frozen else None",
+        "return AccountFrozen() if state.account.frozen and state.account.version == 0 else None",
     ),
     Mutant(
         "another input under a known key is a conflict",

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from copy import copy
+from copy import copy, deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
+from uuid import UUID
 
-from rules.ledger.commands import AnyCommand, Commit, Extend, GrantTokens, Refund, Release, RevokeGrant
+from rules.ledger.commands import (
+    AnyCommand,
+    Commit,
+    Extend,
+    GrantTokens,
+    Refund,
+    Release,
+    Reserve,
+    RevokeGrant,
+    SetLimits,
+)
 from rules.ledger.journal import Entry
-from rules.ledger.kinds import HoldState
+from rules.ledger.kinds import HoldState, LimitScope
+from rules.ledger.limit_settings import scope_of
+from rules.ledger.spending import MEMBER_DEFAULT, Scope, Spending
 from rules.ledger.state import Account, AccountState, CapturedLine, Grant, Hold, Operation
+from rules.ledger.team import Member
 
 
 def copy_of_hold(hold: Hold) -> Hold:
@@ -29,6 +43,8 @@ class Shelf:
     lines: dict[int, list[CapturedLine]] = field(default_factory=dict)
     operations: dict[tuple[str, str], Operation] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
+    members: dict[UUID, Member] = field(default_factory=dict)
+    scopes: dict[Scope, Spending] = field(default_factory=dict)
 
     def load(self, command: AnyCommand, now: datetime, due_holds_max: int) -> AccountState:
         """Copies of the rows that this command needs, and of the holds that are due, soonest first."""
@@ -55,12 +71,16 @@ class Shelf:
             grants.add(command.grant_id)
         if isinstance(command, GrantTokens):
             grants |= {grant_id for grant_id, grant in self.grants.items() if grant.source_ref == command.source_ref}
+        members, scopes = _of_whom(command)
         for hold_id in wanted & self.holds.keys():
+            scopes |= _scopes_of(self.holds[hold_id].member_id, self.holds[hold_id].project)
             hold = state.holds[hold_id] = copy_of_hold(self.holds[hold_id])
             grants |= {part.grant_id for part in hold.allocations if part.grant_id is not None}
         for grant_id in sorted(grants & self.grants.keys()):
             grant = state.grants[grant_id] = copy(self.grants[grant_id])
             state.source_refs[grant.source_ref] = grant_id
+        state.members = {member_id: copy(self.members[member_id]) for member_id in members & self.members.keys()}
+        state.scopes = {scope: deepcopy(self.scopes[scope]) for scope in scopes & self.scopes.keys()}
         return state
 
     def write(self, state: AccountState) -> None:
@@ -84,3 +104,30 @@ class Shelf:
             assert name not in self.operations, f"key {name} took effect twice"
             self.operations[name] = copy(operation)
         self.entries += state.entries
+        for member_id in state.changed_members:
+            self.members[member_id] = copy(state.members[member_id])
+        for scope in state.changed_scopes:
+            self.scopes[scope] = deepcopy(state.scopes[scope])
+
+
+def _of_whom(command: AnyCommand) -> tuple[set[UUID], set[Scope]]:
+    """The members and scopes that a command names."""
+    members: set[UUID] = set()
+    scopes: set[Scope] = set()
+    if isinstance(command, Reserve):
+        members |= {command.member_id} if command.member_id is not None else set()
+        scopes |= _scopes_of(command.member_id, command.project)
+    if isinstance(command, SetLimits):
+        for setting in command.settings:
+            if setting.scope is not LimitScope.ACCOUNT:
+                scopes.add(scope_of(setting))
+            if setting.scope is LimitScope.MEMBER and setting.member_id is not None:
+                members.add(setting.member_id)
+                scopes.add(MEMBER_DEFAULT)
+    return members, scopes
+
+
+def _scopes_of(member_id: UUID | None, project: str | None) -> set[Scope]:
+    """Those that a hold counts for, and the default for members."""
+    scopes = {Scope(LimitScope.MEMBER, member_id), MEMBER_DEFAULT} if member_id is not None else set()
+    return scopes | ({Scope(LimitScope.PROJECT, None, project)} if project is not None else set())

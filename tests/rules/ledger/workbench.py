@@ -10,9 +10,11 @@ from __future__ import annotations
 import hashlib
 import pickle
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import count
+from uuid import UUID
 
 from rules.ledger.balance import BalanceSnapshot, balance_of
 from rules.ledger.commands import (
@@ -23,6 +25,7 @@ from rules.ledger.commands import (
     Commit,
     Extend,
     GrantTokens,
+    LimitSetting,
     Line,
     Once,
     OpenAccount,
@@ -30,17 +33,31 @@ from rules.ledger.commands import (
     Release,
     Reserve,
     RevokeGrant,
+    SetLimits,
     Settle,
 )
 from rules.ledger.decide import decide
 from rules.ledger.due import settle_due
 from rules.ledger.entries import append
 from rules.ledger.journal import Entry
-from rules.ledger.kinds import EntryKind, GrantSource, Mutation, OverrunPolicy, WorkOutcome
+from rules.ledger.kinds import (
+    EntryKind,
+    GrantSource,
+    LimitPeriod,
+    LimitScope,
+    MemberRole,
+    Mutation,
+    OverrunPolicy,
+    WorkOutcome,
+)
+from rules.ledger.limit_status import LimitStatus
 from rules.ledger.line_codec import encode_lines
-from rules.ledger.outcomes import AccountEffect, GrantEffect, HoldEffect, Outcome
+from rules.ledger.outcomes import AccountEffect, GrantEffect, HoldEffect, LimitsEffect, Outcome
 from rules.ledger.refusals import InputRefusal
+from rules.ledger.spending import NO_LIMIT
 from rules.ledger.state import Account, AccountState, Grant, Hold
+from rules.ledger.team import Member
+from rules.pricing.refusals import InvalidInput
 from tests.rules.ledger.invariants import Watch
 from tests.rules.ledger.notation import (
     ACCOUNT,
@@ -55,6 +72,9 @@ from tests.rules.ledger.notation import (
     tokens,
 )
 from tests.rules.ledger.shelf import Shelf, copy_of_hold
+
+EFFECTS = HoldEffect | GrantEffect | AccountEffect | LimitsEffect
+"""What comes of a command that was not refused."""
 
 LOADS_MAX = 10_000
 """Far more batches than any test needs to settle what is due."""
@@ -73,6 +93,10 @@ class Workbench:
         """What the latest command wrote, with what fell due before it."""
         self.said: object = None
         """What fingerprints are made of, where a test decides that itself."""
+        self.daily_limit: int | None = None
+        """What the price book in force allows a day, in micro-tokens."""
+        self.runs_per_minute: int | None = None
+        """How many runs it allows a minute."""
         self._keys = count(1)
 
     # What stands on the account
@@ -135,21 +159,26 @@ class Workbench:
     # Commands
 
     def submit(self, command: AnyCommand) -> Outcome:
-        """Judges one command as a batch of its own; raises `Refused`."""
+        """Judges one command as a batch of its own, under the price book's policies; raises `Refused`."""
+        policies = {"daily_limit": self.daily_limit}
+        if isinstance(command, Reserve):
+            policies["runs_per_minute"] = self.runs_per_minute
+        command = replace(command, **policies)  # type: ignore[arg-type]
         first = len(self.entries)
         state = self._settled(command)
         before: AccountState = pickle.loads(pickle.dumps(state))
         outcome = decide(state, command, self.now)
-        if not isinstance(outcome, HoldEffect | GrantEffect | AccountEffect):
+        if not isinstance(outcome, EFFECTS):
             before.burn_order = state.burn_order
             assert state == before, f"{type(command).__name__} was refused and changed something"
         else:
-            assert outcome.balance == balance_of(state)
+            member_id = outcome.hold.member_id if isinstance(outcome, HoldEffect) else None
+            assert outcome.balance == balance_of(state, self.now, command.daily_limit, member_id)
         self.shelf.write(state)
         self.watch.check(self.shelf, self.now)
         self.last = outcome
         self.written = [fact_of(entry) for entry in self.entries[first:]]
-        if not isinstance(outcome, HoldEffect | GrantEffect | AccountEffect):
+        if not isinstance(outcome, EFFECTS):
             raise Refused(command, outcome)
         return outcome
 
@@ -179,6 +208,24 @@ class Workbench:
         effect = self.submit(AdjustAccount(TENANT, ACCOUNT, time_zone, frozen, limit))
         assert isinstance(effect, AccountEffect)
         return effect
+
+    def set_limit(
+        self,
+        limit: Amount | None,
+        period: LimitPeriod = LimitPeriod.DAY,
+        scope: LimitScope = LimitScope.ACCOUNT,
+        *,
+        member: UUID | None = None,
+        project: str | None = None,
+    ) -> LimitStatus:
+        """Sets one limit; None takes it away, -1 says that there is none."""
+        micros = NO_LIMIT if limit == NO_LIMIT else tokens(limit) if limit is not None else None
+        return self.set_limits(LimitSetting(scope, period, member, project, micros))[0]
+
+    def set_limits(self, *settings: LimitSetting, refused: InvalidInput | None = None) -> tuple[LimitStatus, ...]:
+        effect = self.submit(SetLimits(TENANT, ACCOUNT, settings, refusal=refused))
+        assert isinstance(effect, LimitsEffect)
+        return effect.limits
 
     def grant(
         self,
@@ -225,6 +272,7 @@ class Workbench:
         ttl_seconds: int = 900,
         key: str | None = None,
         project: str | None = None,
+        member: UUID | None = None,
         not_after: datetime | None = None,
         quote_expires_at: datetime | None = None,
         refused: InputRefusal | None = None,
@@ -232,7 +280,17 @@ class Workbench:
         """Sets tokens aside; gives the hold's id."""
         once = self.once(Mutation.RESERVE, key, amount, lines, ttl_seconds, project)
         command = self._work(
-            Reserve, once, amount, lines, rounding_unit, ttl_seconds, project, not_after, refused, quote_expires_at
+            Reserve,
+            once,
+            amount,
+            lines,
+            rounding_unit,
+            ttl_seconds,
+            project,
+            member,
+            not_after,
+            refused,
+            quote_expires_at,
         )
         return self._hold_effect(command).hold.hold_id
 
@@ -244,13 +302,16 @@ class Workbench:
         rounding_unit: Amount = 0,
         key: str | None = None,
         project: str | None = None,
+        member: UUID | None = None,
         not_after: datetime | None = None,
         quote_expires_at: datetime | None = None,
         refused: InputRefusal | None = None,
     ) -> HoldEffect:
         once = self.once(Mutation.CHARGE, key, amount, lines, project)
         return self._hold_effect(
-            self._work(Charge, once, amount, lines, rounding_unit, 900, project, not_after, refused, quote_expires_at)
+            self._work(
+                Charge, once, amount, lines, rounding_unit, 900, project, member, not_after, refused, quote_expires_at
+            )
         )
 
     def commit(
@@ -350,6 +411,15 @@ class Workbench:
 
     # What other parts of the product do to the rows
 
+    def add_member(self, number: int, *, active: bool = True) -> UUID:
+        """A member's row; gives the member's id."""
+        member_id = UUID(int=number)
+        removed_at = None if active else self.now
+        self.shelf.members[member_id] = Member(
+            member_id, f"member-{number}", "", MemberRole.MEMBER, self.now, active, removed_at
+        )
+        return member_id
+
     def assign(self, grant_id: int, project: str | None) -> None:
         """Gives a whole grant to a project."""
         self.lot(grant_id).project = project
@@ -370,6 +440,7 @@ class Workbench:
         rounding_unit: Amount,
         ttl_seconds: int,
         project: str | None,
+        member: UUID | None,
         not_after: datetime | None,
         refused: InputRefusal | None,
         quote_expires_at: datetime | None,
@@ -387,7 +458,7 @@ class Workbench:
             PRICE_BOOK_VERSION,
             ttl_seconds,
             unit,
-            None,
+            member,
             project,
             not_after,
             refusal=refused,
