@@ -15,7 +15,7 @@ from rules.ledger.alerting import AlertEvent, Alerting
 from rules.ledger.journal import Entry
 from rules.ledger.kinds import EntryKind, GrantEnd, GrantSource, HoldState, LimitScope, MemberRole, WorkOutcome
 from rules.ledger.spending import Scope, Spending, Window
-from rules.ledger.state import Account, Allocation, CapturedLine, Grant, Hold, Operation, Outgoing
+from rules.ledger.state import Account, Allocation, CapturedLine, Grant, Hold, Operation, Outgoing, RefundedLine
 from rules.ledger.team import Member
 from rules.ledger.usage import UsageKey, UsageSum, WorkKey
 
@@ -142,7 +142,7 @@ def grant_row(account: Account, grant: Grant) -> Row:
 
 
 def read_hold(row: Sequence[Any]) -> Hold:
-    """A hold from `ledger_hold_v1`, without its allocations."""
+    """A hold from `ledger_hold_v2`, without its allocations."""
     return Hold(
         hold_id=row[1],
         state=HoldState(row[3]),
@@ -165,11 +165,12 @@ def read_hold(row: Sequence[Any]) -> Hold:
         ended_at=row[20],
         outcome=WorkOutcome(row[21]) if row[21] is not None else None,
         description=row[22],
+        ended_day=row[23],
     )
 
 
 def hold_row(account: Account, hold: Hold) -> Row:
-    """`ledger_hold_v1` of a hold."""
+    """`ledger_hold_v2` of a hold."""
     return (
         account.account_id,
         hold.hold_id,
@@ -194,6 +195,7 @@ def hold_row(account: Account, hold: Hold) -> Row:
         hold.ended_at,
         hold.outcome,
         hold.description,
+        hold.ended_day,
     )
 
 
@@ -227,7 +229,7 @@ def allocation_row(account: Account, hold_id: int, allocation: Allocation) -> Ro
 
 
 def read_line(row: Sequence[Any]) -> CapturedLine:
-    """A captured line from `ledger_line_v1`."""
+    """A captured line from `ledger_line_v2`."""
     return CapturedLine(
         version=row[1],
         hold_id=row[3],
@@ -245,11 +247,12 @@ def read_line(row: Sequence[Any]) -> CapturedLine:
         category=row[15],
         params_json=row[16],
         ref=row[17],
+        day=row[18],
     )
 
 
 def line_row(account: Account, line: CapturedLine) -> Row:
-    """`ledger_line_v1` of a captured line."""
+    """`ledger_line_v2` of a captured line."""
     return (
         account.account_id,
         line.version,
@@ -269,7 +272,13 @@ def line_row(account: Account, line: CapturedLine) -> Row:
         line.category,
         line.params_json,
         line.ref,
+        line.day,
     )
+
+
+def refund_row(account: Account, refund: RefundedLine) -> Row:
+    """`ledger_refund_v2` of what a refund gave back of a line."""
+    return (account.account_id, refund.version, account.tenant_id, refund.line, refund.amount, refund.day)
 
 
 def entry_row(account: Account, entry: Entry) -> Row:

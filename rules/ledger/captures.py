@@ -10,7 +10,9 @@ from rules.ledger.entries import append
 from rules.ledger.grants import came_back
 from rules.ledger.kinds import EntryKind, GrantEnd, HoldState, WorkOutcome
 from rules.ledger.limits import count
+from rules.ledger.local_days import local_day
 from rules.ledger.state import AccountState, Allocation, CapturedLine, Grant, Hold
+from rules.ledger.usage_counts import count_capture, count_work
 
 
 def spender_of(hold: Hold) -> Spender:
@@ -125,6 +127,8 @@ def give_back_rest(
     """
     amount = hold.remaining
     hold.state, hold.ended_at, hold.outcome = ended_as, at, outcome
+    hold.ended_day = local_day(state.account.time_zone, at)
+    count_work(state, hold, hold.ended_day)
     hold.remaining = 0
     hold.returned += amount
     count(state, hold, -amount)
@@ -194,8 +198,10 @@ def _record_line(
         params_json=line.params_json,
         cost=line.cost,
         ref=line.ref,
+        day=local_day(state.account.time_zone, state.account.last_at),
     )
     state.new_lines.append(captured)
+    count_capture(state, captured)
     if hold.hold_id in state.captured_lines:
         state.captured_lines[hold.hold_id].append(captured)
 

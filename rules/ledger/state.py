@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from copy import copy, deepcopy
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from rules.ledger.alerting import AlertEvent, Alerting
@@ -177,6 +177,8 @@ class Hold:
     ended_at: datetime | None = None
     outcome: WorkOutcome | None = None
     description: str | None = None
+    ended_day: date | None = None
+    """The account's local day of its end."""
     allocations: list[Allocation] = field(default_factory=list)
 
     def snapshot(self) -> Hold:
@@ -203,6 +205,7 @@ class Hold:
             self.ended_at,
             self.outcome,
             self.description,
+            self.ended_day,
         )
 
 
@@ -230,6 +233,20 @@ class CapturedLine:
     rounding: bool = False
     """Whether it is the rounding at the end of a hold, and no work."""
     refunded: int = 0
+    day: date = field(kw_only=True)
+    """The account's local day of the capture; its usage is counted on that day for good."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefundedLine:
+    """What one REFUND entry gave back of one captured line; named by the entry's version."""
+
+    version: int
+    line: int
+    """The version of the captured line."""
+    amount: int
+    day: date
+    """The account's local day of the refund."""
 
 
 @dataclass(slots=True)
@@ -276,6 +293,7 @@ class AccountState:
     entries: list[Entry] = field(default_factory=list)
     new_operations: list[Operation] = field(default_factory=list)
     new_lines: list[CapturedLine] = field(default_factory=list)
+    new_refunds: list[RefundedLine] = field(default_factory=list)
     changed_grants: set[int] = field(default_factory=set)
     changed_holds: set[int] = field(default_factory=set)
     changed_lines: dict[int, CapturedLine] = field(default_factory=dict)

@@ -36,7 +36,7 @@ DUE_HOLDS_MAX: Final = 500
 """Outlived holds settled for one account in one batch; with more it is loaded again before anything is decided."""
 
 LOAD: Final = "SELECT * FROM ledger_load_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
-WRITTEN_COLUMNS: Final = 23
+WRITTEN_COLUMNS: Final = 24
 WRITE: Final = f"SELECT ledger_write_v2({', '.join(f'${number}' for number in range(1, WRITTEN_COLUMNS + 1))})"
 
 
@@ -263,6 +263,7 @@ def _collect(loaded: LoadedAccount, columns: list[list[rows.Row]]) -> None:
         worked,
         outgoing,
         changes,
+        refunds,
     ) = columns
     account_rows.append(rows.account_row(account))
     for grant_id in state.new_grants:
@@ -282,6 +283,7 @@ def _collect(loaded: LoadedAccount, columns: list[list[rows.Row]]) -> None:
     changed_lines += [
         rows.line_row(account, line) for line in state.changed_lines.values() if line.version not in created
     ]
+    refunds += [rows.refund_row(account, refund) for refund in state.new_refunds]
     entries += [rows.entry_row(account, entry) for entry in state.entries]
     texts += [rows.text_row(account, entry) for entry in state.entries if entry.text_digest]
     operations += [rows.operation_row(account, operation) for operation in state.new_operations]

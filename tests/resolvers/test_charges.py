@@ -28,7 +28,7 @@ EXPLAIN = """query($id: ID!) { explainCharge(holdId: $id) {
 
 
 def a_line(version: int, amount: int, **more: Any) -> CapturedLine:
-    return CapturedLine(version, 8, 7, NOON, amount, 1, 3, None, None, cost=amount, **more)
+    return CapturedLine(version, 8, 7, NOON, amount, 1, 3, None, None, cost=amount, day=NOON.date(), **more)
 
 
 def an_entry(kind: EntryKind, version: int, spent: int) -> Entry:

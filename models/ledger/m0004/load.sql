@@ -17,9 +17,9 @@ CREATE FUNCTION ledger_load_v2(
     OUT clocks ledger_clock_v1[],
     OUT accounts ledger_account_v2[],
     OUT grants ledger_grant_v2[],
-    OUT holds ledger_hold_v1[],
+    OUT holds ledger_hold_v2[],
     OUT allocations ledger_allocation_v1[],
-    OUT lines ledger_line_v1[],
+    OUT lines ledger_line_v2[],
     OUT operations ledger_operation_v1[],
     OUT messages ledger_message_name_v1[],
     OUT members ledger_member_v2[],
@@ -95,7 +95,7 @@ BEGIN
         SELECT array_agg(ROW(h.account_id, h.hold_id, h.tenant_id, h.state, h.amount, h.remaining, h.captured,
                              h.returned, h.refunded, h.overrun, h.rounding, h.rounding_unit, h.metered, h.captures,
                              h.price_book_version, h.member_id, h.project, h.lines::text, h.created_at, h.expires_at,
-                             h.ended_at, h.outcome, h.description)::ledger_hold_v1)
+                             h.ended_at, h.outcome, h.description, h.ended_day)::ledger_hold_v2)
           INTO holds
           FROM (SELECT DISTINCT n.account_id, n.local_id FROM unnest(hold_names) n) n
           JOIN hold h ON h.account_id = n.account_id AND h.hold_id = n.local_id;
@@ -119,7 +119,7 @@ BEGIN
     IF cardinality(wanted_lines) > 0 THEN
         SELECT array_agg(ROW(l.account_id, l.version, l.tenant_id, l.hold_id, l.call, l.rounding, l.at,
                              l.amount, l.cost, l.refunded, l.count, l.price_book_version, l.member_id, l.project, l.model, l.category,
-                             l.params::text, l.ref)::ledger_line_v1 ORDER BY l.account_id, l.version)
+                             l.params::text, l.ref, l.day)::ledger_line_v2 ORDER BY l.account_id, l.version)
           INTO lines
           FROM (SELECT DISTINCT n.account_id, n.local_id FROM unnest(wanted_lines) n) n
           JOIN captured_line l ON l.account_id = n.account_id AND l.hold_id = n.local_id;
