@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import assert_never
 
 from rules.ledger.accounts import adjust_account, open_account
+from rules.ledger.alerts import conclude_step, counted_available, set_alerts
 from rules.ledger.balance import balance_of
 from rules.ledger.commands import (
     AdjustAccount,
@@ -26,6 +27,7 @@ from rules.ledger.commands import (
     Release,
     Reserve,
     RevokeGrant,
+    SetAlerts,
     Settle,
 )
 from rules.ledger.grants import grant_tokens, revoke_grant
@@ -44,12 +46,23 @@ def decide(state: AccountState, command: AnyCommand, now: datetime) -> Outcome:
     instant.
     """
     account = state.account
+    before, version = counted_available(account), account.version
+    outcome = _decide(state, command, now)
+    if account.version == version:
+        return outcome
+    conclude_step(state, before, version)
+    # An account is shown with what its own change told of.
+    return AccountEffect(account.snapshot(), outcome.balance) if isinstance(outcome, AccountEffect) else outcome
+
+
+def _decide(state: AccountState, command: AnyCommand, now: datetime) -> Outcome:
+    account = state.account
     if account.tenant_id != command.tenant_id or account.account_id != command.account_id:
         return NotFound("account")
     if not account.opened and not isinstance(command, OpenAccount):
         # Its row is there because a later command of this batch opens it.
         return NotFound("account")
-    if isinstance(command, Settle | OpenAccount | AdjustAccount):
+    if isinstance(command, Settle | OpenAccount | AdjustAccount | SetAlerts):
         return _decide_unkeyed(state, command, now) or AccountEffect(account.snapshot(), balance_of(state))
     once = command.once
     known = state.operations.get((once.mutation, once.key))
@@ -78,7 +91,7 @@ def decide(state: AccountState, command: AnyCommand, now: datetime) -> Outcome:
 
 
 def _decide_unkeyed(
-    state: AccountState, command: Settle | OpenAccount | AdjustAccount, now: datetime
+    state: AccountState, command: Settle | OpenAccount | AdjustAccount | SetAlerts, now: datetime
 ) -> InvalidInput | None:
     match command:
         case Settle():
@@ -88,6 +101,9 @@ def _decide_unkeyed(
             return None
         case AdjustAccount():
             return adjust_account(state, command, now)
+        case SetAlerts():
+            set_alerts(state, command, now)
+            return None
         case _:
             assert_never(command)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from rules.ledger.alerting import AlertEvent
 from rules.ledger.commands import AnyCommand, Commit, Extend, GrantTokens, Refund, Release, RevokeGrant
 from rules.ledger.journal import Entry
 from rules.ledger.kinds import HoldState
@@ -29,6 +30,7 @@ class Shelf:
     lines: dict[int, list[CapturedLine]] = field(default_factory=dict)
     operations: dict[tuple[str, str], Operation] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
+    alerts: dict[int, AlertEvent] = field(default_factory=dict)
 
     def load(self, command: AnyCommand, now: datetime, due_holds_max: int) -> AccountState:
         """Copies of the rows that this command needs, and of the holds that are due, soonest first."""
@@ -84,3 +86,9 @@ class Shelf:
             assert name not in self.operations, f"key {name} took effect twice"
             self.operations[name] = copy(operation)
         self.entries += state.entries
+        for event in state.new_alerts:
+            assert event.event_id not in self.alerts, f"event {event.event_id} is written twice"
+            self.alerts[event.event_id] = event
+        for event_id, at in state.rearmed_alerts.items():
+            assert self.alerts[event_id].rearmed_at is None, f"event {event_id} is armed again twice"
+            self.alerts[event_id] = replace(self.alerts[event_id], rearmed_at=at)

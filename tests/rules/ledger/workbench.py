@@ -30,6 +30,7 @@ from rules.ledger.commands import (
     Release,
     Reserve,
     RevokeGrant,
+    SetAlerts,
     Settle,
 )
 from rules.ledger.decide import decide
@@ -177,6 +178,19 @@ class Workbench:
         """Changes settings; `credit_limit="unlimited"` takes away the bound."""
         limit = -1 if credit_limit == "unlimited" else tokens(credit_limit) if credit_limit is not None else None
         effect = self.submit(AdjustAccount(TENANT, ACCOUNT, time_zone, frozen, limit))
+        assert isinstance(effect, AccountEffect)
+        return effect
+
+    def set_alerts(
+        self,
+        *,
+        percents: Sequence[int] | None = None,
+        amounts: Sequence[int] | None = None,
+        day_percents: Sequence[int] | None = None,
+    ) -> AccountEffect:
+        """Changes thresholds; `amounts` in micro-tokens."""
+        given = [None if values is None else tuple(values) for values in (percents, amounts, day_percents)]
+        effect = self.submit(SetAlerts(TENANT, ACCOUNT, *given))
         assert isinstance(effect, AccountEffect)
         return effect
 
