@@ -13,8 +13,17 @@ from uuid import UUID
 from rules.changes import Change
 from rules.ledger.alerting import AlertEvent, Alerting
 from rules.ledger.journal import Entry
-from rules.ledger.kinds import EntryKind, GrantEnd, GrantSource, HoldState, LimitScope, MemberRole, WorkOutcome
-from rules.ledger.spending import Scope, Spending, Window
+from rules.ledger.kinds import (
+    AlertKind,
+    EntryKind,
+    GrantEnd,
+    GrantSource,
+    HoldState,
+    LimitScope,
+    MemberRole,
+    WorkOutcome,
+)
+from rules.ledger.spending import ACCOUNT_SCOPE, Scope, Spending, Window
 from rules.ledger.state import Account, Allocation, CapturedLine, Grant, Hold, Operation, Outgoing, RefundedLine
 from rules.ledger.team import Member
 from rules.ledger.usage import UsageKey, UsageSum, WorkKey
@@ -402,6 +411,16 @@ def read_scope(scope: str, subject: str) -> Scope:
     return Scope(LimitScope.PROJECT, None, subject)
 
 
+def event_scope_name(scope: Scope) -> tuple[str, str]:
+    """The scope and subject under which an event is kept: as in `scope_name`, and ACCOUNT for the account's own."""
+    return (LimitScope.ACCOUNT, "") if scope.kind is LimitScope.ACCOUNT else scope_name(scope)
+
+
+def read_event_scope(scope: str, subject: str) -> Scope:
+    """The reverse of `event_scope_name`."""
+    return ACCOUNT_SCOPE if scope == LimitScope.ACCOUNT else read_scope(scope, subject)
+
+
 def read_spending(row: Sequence[Any]) -> Spending:
     """A scope's counts from the type `spending`."""
     return Spending(
@@ -490,7 +509,7 @@ def member_row(account: Account, member: Member) -> Row:
 
 def alert_row(account: Account, event: AlertEvent) -> Row:
     """`ledger_alert_v2` of an event."""
-    kind, subject = ("ACCOUNT", "") if event.scope is None or event.scope.kind == "ACCOUNT" else scope_name(event.scope)
+    kind, subject = (None, None) if event.scope is None else event_scope_name(event.scope)
     return (
         account.account_id,
         event.event_id,
@@ -508,6 +527,26 @@ def alert_row(account: Account, event: AlertEvent) -> Row:
         event.grant_id,
         event.amount,
         event.expires_at,
+    )
+
+
+def read_alert(row: Sequence[Any]) -> AlertEvent:
+    """An event, from the columns of list_alert_events.sql."""
+    return AlertEvent(
+        event_id=row[0],
+        kind=AlertKind(row[1]),
+        at=row[2],
+        version=row[3],
+        available=row[4],
+        threshold_percent=row[5],
+        threshold_tokens=row[6],
+        scope=read_event_scope(row[7], row[8]) if row[7] is not None else None,
+        consumed=row[9],
+        limit=row[10],
+        grant_id=row[11],
+        amount=row[12],
+        expires_at=row[13],
+        rearmed_at=row[14],
     )
 
 

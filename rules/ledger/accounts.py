@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from rules.ledger.alerting import DAY_LIMIT_PERCENTS, LOW_BALANCE_PERCENTS, Alerting
 from rules.ledger.commands import AdjustAccount, OpenAccount
 from rules.ledger.entries import append, next_version
 from rules.ledger.grants import months_after, receive
@@ -25,6 +26,8 @@ def open_account(state: AccountState, command: OpenAccount, now: datetime) -> No
     account.opened = True
     account.time_zone = command.time_zone
     account.grace_days = command.grace_days
+    if (command.alert_percents, command.day_limit_percents) != (LOW_BALANCE_PERCENTS, DAY_LIMIT_PERCENTS):
+        account.alerting = Alerting(command.alert_percents, (), command.day_limit_percents)
     state.account_changed = True
     if command.trial_amount <= 0:
         return

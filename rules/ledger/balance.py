@@ -6,13 +6,11 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from rules.ledger.alerting import LOW_BALANCE_PERCENTS
 from rules.ledger.kinds import BalanceLevel
 from rules.ledger.limit_status import LimitStatus
 from rules.ledger.limits import today_of
 from rules.ledger.state import Account, AccountState
-
-LOW_BALANCE_PERCENT = 20
-"""Below this share of the mark an account is low on tokens, unless it is set otherwise."""
 
 
 class BalanceSnapshot(NamedTuple):
@@ -31,6 +29,10 @@ class BalanceSnapshot(NamedTuple):
     as_of: datetime
     expiring_amount: int = 0
     expiring_at: datetime | None = None
+    low_percent: int = LOW_BALANCE_PERCENTS[0]
+    """Below this share of the mark the account is low on tokens; 0 where no percentage is set."""
+    low_tokens: int = 0
+    """Below this amount it is low as well; 0 where none is set."""
 
     @property
     def level(self) -> BalanceLevel:
@@ -42,8 +44,10 @@ class BalanceSnapshot(NamedTuple):
         return BalanceLevel.YELLOW if self.would_be_low(self.available) else BalanceLevel.GREEN
 
     def would_be_low(self, available: int) -> bool:
-        """Whether so much available would be below the low-balance threshold."""
-        return not self.unlimited and available * 100 < self.mark * LOW_BALANCE_PERCENT
+        """Whether so much available would be below the highest low-balance threshold."""
+        if self.unlimited:
+            return False
+        return available * 100 < self.mark * self.low_percent or available < self.low_tokens
 
     @property
     def remaining_percent(self) -> int | None:
@@ -82,6 +86,7 @@ def snapshot_of(
 
     Its `as_of` is the later of the version's instant and the beginning of the day that it shows.
     """
+    alerting = account.alerting
     return BalanceSnapshot(
         account_id=account.account_id,
         version=account.version,
@@ -95,4 +100,6 @@ def snapshot_of(
         as_of=today.as_of,
         expiring_amount=expiring_amount,
         expiring_at=expiring_at,
+        low_percent=alerting.low_percent if alerting is not None else LOW_BALANCE_PERCENTS[0],
+        low_tokens=alerting.low_tokens if alerting is not None else 0,
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from rules.ledger.alerting import DAY_LIMIT_PERCENTS, LOW_BALANCE_PERCENTS
 from rules.ledger.kinds import GrantSource, LimitPeriod, LimitScope, Mutation, OverrunPolicy, WorkOutcome
 from rules.ledger.refusals import InputRefusal
 from rules.pricing.refusals import InvalidInput
@@ -69,6 +70,9 @@ class OpenAccount(Command):
     trial_expires_after_months: int | None = None
     """None: the trial tokens never expire."""
     grace_days: int = 7
+    alert_percents: tuple[int, ...] = LOW_BALANCE_PERCENTS
+    day_limit_percents: tuple[int, ...] = DAY_LIMIT_PERCENTS
+    """Both fall; what the account is warned of until it sets something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,15 @@ class AdjustAccount(Command):
     time_zone: str | None = None
     frozen: bool | None = None
     credit_limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetAlerts(Command):
+    """Changes what the account is warned of, in any order without repetition; None leaves a list as it is."""
+
+    balance_percents: tuple[int, ...] | None = None
+    balance_tokens: tuple[int, ...] | None = None
+    day_limit_percents: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,4 +245,4 @@ class SetLimits(Command):
 KeyedCommand = Reserve | Charge | Commit | Release | Extend | Refund | GrantTokens | RevokeGrant | ClawBack
 """Those that take effect once for each idempotency key."""
 
-AnyCommand = Settle | OpenAccount | AdjustAccount | SetLimits | KeyedCommand
+AnyCommand = Settle | OpenAccount | AdjustAccount | SetAlerts | SetLimits | KeyedCommand

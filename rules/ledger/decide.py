@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import assert_never
 
 from rules.ledger.accounts import adjust_account, open_account
+from rules.ledger.alerts import conclude_step, counted_available, set_alerts
 from rules.ledger.balance import balance_of
 from rules.ledger.commands import (
     AdjustAccount,
@@ -26,6 +27,7 @@ from rules.ledger.commands import (
     Release,
     Reserve,
     RevokeGrant,
+    SetAlerts,
     SetLimits,
     Settle,
 )
@@ -46,6 +48,17 @@ def decide(state: AccountState, command: AnyCommand, now: datetime) -> Outcome:
     instant.
     """
     account = state.account
+    before, version = counted_available(account), account.version
+    outcome = _decide(state, command, now)
+    if account.version == version:
+        return outcome
+    conclude_step(state, before, version)
+    # An account is shown with what its own change told of.
+    return AccountEffect(account.snapshot(), outcome.balance) if isinstance(outcome, AccountEffect) else outcome
+
+
+def _decide(state: AccountState, command: AnyCommand, now: datetime) -> Outcome:
+    account = state.account
     if account.tenant_id != command.tenant_id or account.account_id != command.account_id:
         return NotFound("account")
     if not account.opened and not isinstance(command, OpenAccount):
@@ -53,7 +66,7 @@ def decide(state: AccountState, command: AnyCommand, now: datetime) -> Outcome:
         return NotFound("account")
     if isinstance(command, SetLimits):
         return set_limits(state, command, now)
-    if isinstance(command, Settle | OpenAccount | AdjustAccount):
+    if isinstance(command, Settle | OpenAccount | AdjustAccount | SetAlerts):
         refused = _decide_unkeyed(state, command, now)
         return refused or AccountEffect(account.snapshot(), balance_of(state, now, command.daily_limit))
     once = command.once
@@ -83,7 +96,7 @@ def decide(state: AccountState, command: AnyCommand, now: datetime) -> Outcome:
 
 
 def _decide_unkeyed(
-    state: AccountState, command: Settle | OpenAccount | AdjustAccount, now: datetime
+    state: AccountState, command: Settle | OpenAccount | AdjustAccount | SetAlerts, now: datetime
 ) -> InvalidInput | None:
     match command:
         case Settle():
@@ -93,6 +106,9 @@ def _decide_unkeyed(
             return None
         case AdjustAccount():
             return adjust_account(state, command, now)
+        case SetAlerts():
+            set_alerts(state, command, now)
+            return None
         case _:
             assert_never(command)
 

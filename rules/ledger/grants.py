@@ -6,6 +6,7 @@ import calendar
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from rules.ledger.alerts import notice_instant
 from rules.ledger.commands import ClawBack, GrantTokens, RevokeGrant
 from rules.ledger.entries import append, next_version
 from rules.ledger.kinds import GIFTS, EntryKind, GrantEnd, GrantSource
@@ -42,7 +43,9 @@ def add_grant(state: AccountState, grant: Grant) -> None:
     if grant.source_ref:
         state.source_refs[grant.source_ref] = grant.grant_id
     if grant.expires_at is not None:
-        falls_due(state, grant.expires_at)
+        if grant.notice_at is None:
+            grant.notice_at = notice_instant(grant.created_at, grant.expires_at)
+        falls_due(state, grant.notice_at or grant.expires_at)
 
 
 def grant_tokens(state: AccountState, command: GrantTokens, now: datetime) -> Grant | Refusal:
@@ -125,6 +128,12 @@ def came_back(state: AccountState, grant: Grant, amount: int, at: datetime) -> G
     no grace. A grant that is still good just keeps them.
     """
     if amount <= 0 or (grant.ended is None and not grant.is_expired(at)):
+        if amount > 0 and grant.notice_at is not None:
+            if grant.notice_at < at:
+                state.noticed.add(grant.grant_id)
+            else:
+                # Also at its very instant: more may come back then.
+                falls_due(state, grant.notice_at)
         return None
     grant.remaining -= amount
     state.changed_grants.add(grant.grant_id)

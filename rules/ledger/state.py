@@ -310,6 +310,9 @@ class AccountState:
     changed_scopes: set[Scope] = field(default_factory=set)
     new_alerts: list[AlertEvent] = field(default_factory=list)
     rearmed_alerts: dict[int, datetime] = field(default_factory=dict)
+    """When the threshold of an event was armed again, by the event's id."""
+    noticed: set[int] = field(default_factory=set)
+    """Grants whose notice had come while nothing of them was free, and to which this step gave tokens back."""
     used: dict[UsageKey, UsageSum] = field(default_factory=dict)
     """What this batch adds to the sums of usage by day."""
     worked: dict[WorkKey, int] = field(default_factory=dict)

@@ -15,8 +15,9 @@ from hypothesis.stateful import (
     rule,
 )
 
+from rules.ledger.alerting import AlertEvent
 from rules.ledger.commands import Line, OpenAccount
-from rules.ledger.kinds import GrantSource, OverrunPolicy
+from rules.ledger.kinds import AlertKind, GrantSource, OverrunPolicy
 from rules.ledger.outcomes import GrantEffect, HoldEffect
 from rules.ledger.state import UNLIMITED
 from rules.pricing.tokens import MICROS, format_tokens
@@ -67,13 +68,16 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @initialize(
         grace_days=st.sampled_from([7, 7, 1, 0]),
+        percents=st.sampled_from([(20, 10), (20, 10), (90, 50, 0), ()]),
         due_holds_max=st.sampled_from([ALL_HOLDS, 2, 1]),
         lots=st.lists(st.tuples(incomes, lifetimes), min_size=1, max_size=3),
     )
-    def open(self, grace_days: int, due_holds_max: int, lots: list[tuple[int, int | None]]) -> None:
-        self.model = Model(grace_days * DAY)
+    def open(
+        self, grace_days: int, percents: tuple[int, ...], due_holds_max: int, lots: list[tuple[int, int | None]]
+    ) -> None:
+        self.model = Model(grace_days * DAY, percents)
         self.bench = Workbench(opened=False, due_holds_max=due_holds_max)
-        self.bench.submit(OpenAccount(TENANT, ACCOUNT, "UTC", grace_days=grace_days))
+        self.bench.submit(OpenAccount(TENANT, ACCOUNT, "UTC", grace_days=grace_days, alert_percents=percents))
         for amount, lifetime in lots:
             self.grant(amount, "PURCHASE", 50, lifetime)
 
@@ -213,6 +217,20 @@ class LedgerMachine(RuleBasedStateMachine):
         self.model.adjust(None, frozen)
         self.bench.adjust(frozen=frozen)
 
+    @rule(
+        percents=st.none() | st.sets(st.sampled_from([0, 5, 10, 20, 50, 95, 100]), max_size=3),
+        amounts=st.none() | st.sets(st.sampled_from([1, 5_000_000, 10_000_000, 40_000_000]), max_size=2),
+    )
+    def set_alerts(self, percents: set[int] | None, amounts: set[int] | None) -> None:
+        model = self.model
+        model.settle()
+        model.set_alerts(
+            model.percents if percents is None else percents, model.amounts if amounts is None else amounts
+        )
+        self.bench.set_alerts(
+            percents=None if percents is None else tuple(percents), amounts=None if amounts is None else tuple(amounts)
+        )
+
     @precondition(lambda machine: machine.model.drawn > 0)
     @rule(part=st.integers(1, 3))
     def pay_an_invoice(self, part: int) -> None:
@@ -256,6 +274,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def wait_until_something_is_due(self, off: int, settle_at_once: bool) -> None:
         instants = [hold["expires"] for hold in self.model.holds if hold["state"] == "OPEN"]
         instants += [grant["expires"] for grant in self.model.grants if grant["expires"] < NEVER]
+        instants += [grant["notice"] for grant in self.model.grants if grant["notice"] < NEVER]
         instants += self.quotes
         later = [instant + off for instant in instants if instant + off > self.model.now]
         if later:
@@ -465,6 +484,7 @@ class LedgerMachine(RuleBasedStateMachine):
             for entry in shelf.entries
         ]
         assert written == model.journal
+        assert [self.told(event) for _, event in sorted(shelf.alerts.items())] == model.events
         if any(grant["free"] > 0 and grant["expires"] <= model.now for grant in model.grants):
             return
         assert [
@@ -498,6 +518,24 @@ class LedgerMachine(RuleBasedStateMachine):
         assert [self.bench.total, self.bench.held, self.bench.owed, self.bench.available] == [
             in_tokens(micros) for micros in (model.total(), model.held(), model.owed(), model.available())
         ]
+
+    def told(self, event: AlertEvent) -> Row:
+        """An event as the model tells it."""
+        grant_ids = sorted(self.bench.shelf.grants)
+        percent, amount = event.threshold_percent, event.threshold_tokens
+        threshold = ("%", percent) if percent is not None else ("=", amount)
+        grant = None
+        if event.grant_id is not None:
+            grant = (grant_ids.index(event.grant_id), event.amount, micros_of(event.expires_at))
+        return {
+            "kind": str(event.kind),
+            "at": micros_of(event.at),
+            "version": event.version,
+            "available": event.available,
+            "threshold": threshold if event.kind is AlertKind.LOW_BALANCE else None,
+            "rearmed": micros_of(event.rearmed_at) if event.rearmed_at is not None else None,
+            "grant": grant,
+        }
 
 
 def micros_of(instant: object) -> int:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
 NEVER = 10**30
@@ -24,7 +26,7 @@ class No(Exception):
 class Model:
     """One account."""
 
-    def __init__(self, grace: int = 7 * DAY) -> None:
+    def __init__(self, grace: int = 7 * DAY, percents: tuple[int, ...] = (20, 10)) -> None:
         self.now = 0
         self.grace = grace
         self.grants: list[Row] = []
@@ -36,6 +38,9 @@ class Model:
         self.mark = 0
         self.done: dict[tuple[str, str], Row] = {}
         self.journal: list[tuple[str, int, int, int, int, int]] = []
+        self.percents, self.amounts = set(percents), set[int]()
+        self.events: list[Row] = []
+        self.came_in = False
 
     # What can be seen
 
@@ -58,7 +63,7 @@ class Model:
             return "GREEN"
         if self.available() == 0:
             return "RED"
-        return "YELLOW" if Fraction(self.available()) < Fraction(20 * self.mark, 100) else "GREEN"
+        return "YELLOW" if self.available() < max(map(self.amount_of, self.thresholds())) else "GREEN"
 
     def percent(self) -> int | None:
         if self.limit == -1 or self.mark == 0:
@@ -97,7 +102,7 @@ class Model:
             if known["said"] != said:
                 raise No("IdempotencyConflict")
             return {**known["answer"], "replayed": True}
-        answer = effect()
+        answer = self.step(effect)
         self.done[verb, key] = {"said": said, "answer": answer}
         return {**answer, "replayed": False}
 
@@ -114,15 +119,95 @@ class Model:
                 for i, h in enumerate(self.holds)
                 if h["state"] == "OPEN" and h["expires"] <= self.now
             ]
+            due += [(g["notice"], 2, i) for i, g in enumerate(self.grants) if g["free"] > 0 and g["notice"] <= self.now]
             if not due:
                 return
-            instant, is_hold, index = min(due)
-            if is_hold:
-                self.end(self.holds[index], "EXPIRED", instant, tell_always=True)
+            instant, what, index = min(due)
+            if what == 0:
+                self.step(partial(self.expire, self.grants[index], instant), instant)
+            elif what == 1:
+                self.step(partial(self.end, self.holds[index], "EXPIRED", instant, tell_always=True), instant)
             else:
-                grant = self.grants[index]
-                self.write("EXPIRY", instant, total=-grant["free"])
-                grant["free"] = 0
+                self.give_notice(self.grants[index], instant)
+
+    def expire(self, grant: Row, instant: int) -> None:
+        self.write("EXPIRY", instant, total=-grant["free"])
+        grant["free"] = 0
+
+    # Alerts
+
+    def thresholds(self) -> list[tuple[str, int]]:
+        """Greatest first, and a percentage before an equal amount; that of nothing left is always there."""
+        percents = [("%", percent) for percent in self.percents | {0}]
+        return sorted(percents + [("=", amount) for amount in self.amounts], key=lambda t: (-self.amount_of(t), t[0]))
+
+    def amount_of(self, threshold: tuple[str, int]) -> Fraction:
+        kind, number = threshold
+        return Fraction(number * self.mark, 100) if kind == "%" else Fraction(number)
+
+    def is_under(self, threshold: tuple[str, int], available: int) -> bool:
+        return available == 0 if threshold == ("%", 0) else available < self.amount_of(threshold)
+
+    def again_at(self, threshold: tuple[str, int]) -> Fraction:
+        """What must be available for it to be armed again without tokens coming in."""
+        kind, number = threshold
+        return Fraction((number + 5) * self.mark, 100) if kind == "%" else Fraction(number * 105, 100)
+
+    def spendable(self) -> int:
+        return NEVER if self.limit == -1 else self.available()
+
+    def step(self, effect: Callable[[], T], at: int | None = None) -> T:
+        """Does something as a whole, and tells of what it led to."""
+        before, wrote = self.spendable(), len(self.journal)
+        answer = effect()
+        if len(self.journal) == wrote:
+            return answer
+        at = self.now if at is None else at
+        after, tokens_came_in = self.spendable(), self.came_in
+        self.came_in = False
+        for threshold in self.thresholds():
+            still = [e for e in self.events if e["threshold"] == threshold and e["rearmed"] is None]
+            if not still and self.is_under(threshold, after) and not self.is_under(threshold, before):
+                self.tell("LOW_BALANCE", at, threshold=threshold)
+            rises_far = after > 0 and after >= self.again_at(threshold)
+            if after > before and (rises_far or (tokens_came_in and not self.is_under(threshold, after))):
+                for event in still:
+                    event["rearmed"] = at
+        for grant in self.grants:
+            if grant["free"] > 0 and grant["notice"] < at:
+                self.give_notice(grant, at)
+        return answer
+
+    def tell(self, kind: str, at: int, threshold: object = None, grant: Row | None = None) -> None:
+        more = (grant["index"], grant["free"], grant["expires"]) if grant is not None else None
+        self.events.append(
+            {
+                "kind": kind,
+                "at": at,
+                "version": len(self.journal),
+                "available": self.available(),
+                "threshold": threshold,
+                "rearmed": None,
+                "grant": more,
+            }
+        )
+
+    def give_notice(self, grant: Row, at: int) -> None:
+        grant["notice"] = NEVER
+        self.tell("GRANT_EXPIRING", at, grant=grant)
+
+    def set_alerts(self, percents: set[int], amounts: set[int]) -> None:
+        if (percents, amounts) == (self.percents, self.amounts):
+            return
+        known = self.thresholds()
+        self.percents, self.amounts = percents, amounts
+        self.write("ADJUSTMENT")
+        for event in self.events:
+            if event["kind"] == "LOW_BALANCE" and event["rearmed"] is None:
+                event["rearmed"] = None if event["threshold"] in self.thresholds() else self.now
+        for threshold in self.thresholds():
+            if threshold not in known and self.is_under(threshold, self.spendable()):
+                self.tell("LOW_BALANCE", self.now, threshold=threshold)
 
     # Commands
 
@@ -131,6 +216,7 @@ class Model:
             raise No("InvalidInput")
         grant = self.new_grant(amount, source, priority, expires)
         self.write("GRANT", total=amount)
+        self.came_in = True
         self.pay_debt(grant, amount)
         if source == "PURCHASE" or 100 * amount >= 5 * self.mark:
             self.mark = self.available()
@@ -213,6 +299,7 @@ class Model:
         if grant["ended"] == "CLAWED_BACK" or (grant["ended"] == "REVOKED" and not clawback):
             raise No("InvalidInput")
         grant["ended"] = "CLAWED_BACK" if clawback else "REVOKED"
+        grant["notice"] = NEVER
         used = self.spent_of(grant) + grant["settled"] if clawback else 0
         self.write("CLAWBACK" if clawback else "REVOCATION", total=-grant["free"], owed=used)
         grant["free"] = 0
@@ -220,6 +307,9 @@ class Model:
         return {"grant": index}
 
     def adjust(self, limit: int | None, frozen: bool | None) -> None:
+        self.step(partial(self.change, limit, frozen))
+
+    def change(self, limit: int | None, frozen: bool | None) -> None:
         if frozen is not None and frozen != self.frozen:
             self.frozen = frozen
             self.write("ADJUSTMENT")
@@ -252,7 +342,9 @@ class Model:
             raise No("HoldNotOpen")
         return hold
 
-    def new_grant(self, amount: int, source: str, priority: int, expires: int, like: Row | None = None) -> Row:
+    def new_grant(
+        self, amount: int, source: str, priority: int, expires: int, like: Row | None = None, born: int | None = None
+    ) -> Row:
         grant: Row = {
             "index": len(self.grants),
             "source": source,
@@ -265,6 +357,9 @@ class Model:
             "grace": like is not None,
             "project": like["project"] if like is not None else None,
         }
+        born = self.now if born is None else born
+        early = 7 * DAY if expires - born > 8 * DAY else DAY
+        grant["notice"] = expires - early if born < expires - early and expires < NEVER else NEVER
         self.grants.append(grant)
         return grant
 
@@ -395,7 +490,7 @@ class Model:
         if grant["grace"] or self.grace == 0:
             return None
         self.write("GRANT", at, total=share)
-        return self.new_grant(share, "ADJUSTMENT", grant["priority"], at + self.grace, like=grant)
+        return self.new_grant(share, "ADJUSTMENT", grant["priority"], at + self.grace, grant, at)
 
     def pay_debt(self, grant: Row, incoming: int) -> None:
         payment = min(self.clawed, incoming)

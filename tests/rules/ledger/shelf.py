@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from copy import copy, deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
+from rules.ledger.alerting import AlertEvent
 from rules.ledger.commands import (
     AnyCommand,
     Commit,
@@ -45,6 +46,7 @@ class Shelf:
     entries: list[Entry] = field(default_factory=list)
     members: dict[UUID, Member] = field(default_factory=dict)
     scopes: dict[Scope, Spending] = field(default_factory=dict)
+    alerts: dict[int, AlertEvent] = field(default_factory=dict)
 
     def load(self, command: AnyCommand, now: datetime, due_holds_max: int) -> AccountState:
         """Copies of the rows that this command needs, and of the holds that are due, soonest first."""
@@ -108,6 +110,12 @@ class Shelf:
             self.members[member_id] = copy(state.members[member_id])
         for scope in state.changed_scopes:
             self.scopes[scope] = deepcopy(state.scopes[scope])
+        for event in state.new_alerts:
+            assert event.event_id not in self.alerts, f"event {event.event_id} is written twice"
+            self.alerts[event.event_id] = event
+        for event_id, at in state.rearmed_alerts.items():
+            assert self.alerts[event_id].rearmed_at is None, f"event {event_id} is armed again twice"
+            self.alerts[event_id] = replace(self.alerts[event_id], rearmed_at=at)
 
 
 def _of_whom(command: AnyCommand) -> tuple[set[UUID], set[Scope]]:

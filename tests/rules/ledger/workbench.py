@@ -33,6 +33,7 @@ from rules.ledger.commands import (
     Release,
     Reserve,
     RevokeGrant,
+    SetAlerts,
     SetLimits,
     Settle,
 )
@@ -226,6 +227,19 @@ class Workbench:
         effect = self.submit(SetLimits(TENANT, ACCOUNT, settings, refusal=refused))
         assert isinstance(effect, LimitsEffect)
         return effect.limits
+
+    def set_alerts(
+        self,
+        *,
+        percents: Sequence[int] | None = None,
+        amounts: Sequence[int] | None = None,
+        day_percents: Sequence[int] | None = None,
+    ) -> AccountEffect:
+        """Changes thresholds; `amounts` in micro-tokens."""
+        given = [None if values is None else tuple(values) for values in (percents, amounts, day_percents)]
+        effect = self.submit(SetAlerts(TENANT, ACCOUNT, *given))
+        assert isinstance(effect, AccountEffect)
+        return effect
 
     def grant(
         self,
