@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from rules.ledger.kinds import GrantSource, Mutation, OverrunPolicy, WorkOutcome
+from rules.ledger.kinds import GrantSource, MemberRole, Mutation, OverrunPolicy, WorkOutcome
 from rules.ledger.refusals import InputRefusal
+from rules.pricing.refusals import InvalidInput
 
 HOLD_TTL_SECONDS_DEFAULT = 900
 HOLD_TTL_SECONDS_MAX = 86_400
@@ -201,6 +202,58 @@ class ClawBack(RevokeGrant):
     """Takes a whole grant back: what was spent of it is owed from now on."""
 
 
+@dataclass(frozen=True, slots=True)
+class AssignTokens(Command):
+    """Moves tokens between the pool and a member or a project (one of the two); a negative amount takes them back."""
+
+    once: Once
+    amount: int
+    member_id: UUID | None = None
+    project: str | None = None
+    refusal: InputRefusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AddMember:
+    """Takes a member in; one who is there stays as it is, one who was removed comes back, by this name and role."""
+
+    member_id: UUID
+    external_id: str
+    name: str
+    role: MemberRole
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateMember:
+    """Changes a member; None leaves a setting as it is."""
+
+    member_id: UUID
+    name: str | None = None
+    role: MemberRole | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveMember:
+    """Ends a membership; what was assigned to it goes back to the pool, as far as no hold has it yet."""
+
+    member_id: UUID
+
+
+MemberChange = AddMember | UpdateMember | RemoveMember
+
+
+@dataclass(frozen=True, slots=True)
+class ManageMembers(Command):
+    """Changes of members, one after the other, all or none.
+
+    `listed`: they came as a list, so that what is wrong is named by its place in it.
+    """
+
+    changes: tuple[MemberChange, ...]
+    listed: bool = False
+    refusal: InvalidInput | None = None
+
+
 AnyCommand = (
     Settle
     | OpenAccount
@@ -214,4 +267,6 @@ AnyCommand = (
     | GrantTokens
     | RevokeGrant
     | ClawBack
+    | AssignTokens
+    | ManageMembers
 )

@@ -11,15 +11,20 @@ from datetime import datetime
 from typing import assert_never
 
 from rules.ledger.accounts import adjust_account, open_account
-from rules.ledger.balance import balance_of
+from rules.ledger.assignments import assign_tokens
+from rules.ledger.balance import POOL, balance_of
+from rules.ledger.burn_down import Spender
+from rules.ledger.captures import spender_of
 from rules.ledger.commands import (
     AdjustAccount,
     AnyCommand,
+    AssignTokens,
     Charge,
     ClawBack,
     Commit,
     Extend,
     GrantTokens,
+    ManageMembers,
     Once,
     OpenAccount,
     Refund,
@@ -30,7 +35,9 @@ from rules.ledger.commands import (
 )
 from rules.ledger.grants import grant_tokens, revoke_grant
 from rules.ledger.holds import Captured, charge, commit, extend, release, reserve
-from rules.ledger.outcomes import AccountEffect, GrantEffect, HoldEffect, Outcome
+from rules.ledger.kinds import Mutation
+from rules.ledger.members import manage_members
+from rules.ledger.outcomes import AccountEffect, GrantEffect, HoldEffect, MembersEffect, Outcome
 from rules.ledger.refunds import refund
 from rules.ledger.refusals import IdempotencyConflict, NotFound
 from rules.ledger.state import AccountState, Grant, Hold, Operation
@@ -51,6 +58,9 @@ def decide(state: AccountState, command: AnyCommand, now: datetime) -> Outcome:
         return NotFound("account")
     if isinstance(command, Settle | OpenAccount | AdjustAccount):
         return _decide_unkeyed(state, command, now) or AccountEffect(account.snapshot(), balance_of(state))
+    if isinstance(command, ManageMembers):
+        members = manage_members(state, command, now)
+        return MembersEffect(members, balance_of(state)) if isinstance(members, tuple) else members
     once = command.once
     known = state.operations.get((once.mutation, once.key))
     if known is not None:
@@ -73,6 +83,8 @@ def decide(state: AccountState, command: AnyCommand, now: datetime) -> Outcome:
             return _of_grant(state, once, grant_tokens(state, command, now), now)
         case RevokeGrant() | ClawBack():
             return _of_grant(state, once, revoke_grant(state, command, now), now)
+        case AssignTokens():
+            return _of_grant(state, once, assign_tokens(state, command, now), now)
         case _:
             assert_never(command)
 
@@ -96,12 +108,13 @@ def _replay(state: AccountState, once: Once, known: Operation) -> Outcome:
     """The recorded effect with today's hold or grant and balance; another input under the same key is a conflict."""
     if known.fingerprint != once.fingerprint:
         return IdempotencyConflict(once.key)
-    balance = balance_of(state)
     if known.hold_id is not None:
         hold = state.holds[known.hold_id].snapshot()
+        balance = balance_of(state, spender_of(hold))
         return HoldEffect(hold, balance, known.amount, known.uncovered, replayed=True)
     if known.grant_id is not None:
-        return GrantEffect(copy(state.grants[known.grant_id]), balance, replayed=True)
+        grant = copy(state.grants[known.grant_id])
+        return GrantEffect(grant, balance_of(state, _beneficiary(once, grant)), replayed=True)
     raise AssertionError(f"operation {known.mutation} {known.key!r} recorded no effect")
 
 
@@ -113,14 +126,19 @@ def _of_hold(state: AccountState, once: Once, result: Hold | Captured | Outcome,
     else:
         return result
     _remember(state, Operation(once.mutation, once.key, once.fingerprint, now, hold.hold_id, None, amount, uncovered))
-    return HoldEffect(hold.snapshot(), balance_of(state), amount, uncovered)
+    return HoldEffect(hold.snapshot(), balance_of(state, spender_of(hold)), amount, uncovered)
 
 
 def _of_grant(state: AccountState, once: Once, result: Grant | Outcome, now: datetime) -> Outcome:
     if not isinstance(result, Grant):
         return result
     _remember(state, Operation(once.mutation, once.key, once.fingerprint, now, None, result.grant_id))
-    return GrantEffect(copy(result), balance_of(state))
+    return GrantEffect(copy(result), balance_of(state, _beneficiary(once, result)))
+
+
+def _beneficiary(once: Once, grant: Grant) -> Spender:
+    """Whose balance is shown with a grant: its owner's where it was assigned, else the pool's."""
+    return Spender(grant.member_id, grant.project) if once.mutation == Mutation.ASSIGN_TOKENS else POOL
 
 
 def _remember(state: AccountState, operation: Operation) -> None:

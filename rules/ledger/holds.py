@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from rules.ledger.assignments import is_member
 from rules.ledger.burn_down import Spender, available_to
 from rules.ledger.captures import capture, give_back_rest, hold_entry, soon_owed, spender_of
 from rules.ledger.commands import HOLD_LIFE_DAYS_MAX, HOLD_LINES_MAX, Charge, Commit, Extend, Line, Release, Reserve
@@ -40,7 +41,9 @@ class Captured:
 
 def reserve(state: AccountState, command: Reserve, now: datetime) -> Hold | Refusal:
     """Sets an upper bound aside before the work runs."""
-    refusal = command.refusal
+    refusal, spender = command.refusal, Spender(command.member_id, command.project)
+    if spender.member_id is not None and not is_member(state, spender):
+        return NotFound("member")
     if isinstance(refusal, NotFound | InvalidInput):
         return refusal
     if command.not_after is not None and now > command.not_after:
@@ -49,7 +52,7 @@ def reserve(state: AccountState, command: Reserve, now: datetime) -> Hold | Refu
         refusal
         or _uncountable(state, command.amount)
         or _outlived(command.quote_expires_at, now)
-        or _more_work(state, Spender(command.member_id, command.project), command.amount, now)
+        or _more_work(state, spender, command.amount, now)
     )
     if blocked is not None:
         return blocked

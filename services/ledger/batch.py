@@ -11,7 +11,18 @@ from uuid import UUID
 import asyncpg
 
 from models.ledger import rows
-from rules.ledger.commands import Commit, Extend, GrantTokens, OpenAccount, Refund, Release, Reserve, RevokeGrant
+from rules.ledger.commands import (
+    AssignTokens,
+    Commit,
+    Extend,
+    GrantTokens,
+    ManageMembers,
+    OpenAccount,
+    Refund,
+    Release,
+    Reserve,
+    RevokeGrant,
+)
 from rules.ledger.decide import decide
 from rules.ledger.due import settle_due
 from rules.ledger.kinds import LimitScope
@@ -101,6 +112,11 @@ async def _load(connection: asyncpg.Connection, submissions: Sequence[Submission
                     wanted_scopes.add((account_id, *rows.scope_name(MEMBER_DEFAULT)))
                 if command.project is not None:
                     wanted_scopes.add((account_id, *rows.scope_name(Scope(LimitScope.PROJECT, None, command.project))))
+            case AssignTokens():
+                if command.member_id is not None:
+                    wanted_members.add((account_id, command.member_id))
+            case ManageMembers():
+                wanted_members |= {(account_id, change.member_id) for change in command.changes}
             case _:
                 pass
         once = getattr(command, "once", None)
