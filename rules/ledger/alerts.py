@@ -11,10 +11,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from rules.ledger.alerting import LOW_BALANCE_PERCENTS, AlertEvent, Alerting, Threshold
+from rules.ledger.burn_down import available_in_pool
 from rules.ledger.commands import SetAlerts
 from rules.ledger.entries import append
 from rules.ledger.journal import Entry
-from rules.ledger.kinds import AlertKind, EntryKind, GrantSource
+from rules.ledger.kinds import AlertKind, EntryKind, GrantSource, LimitPeriod
+from rules.ledger.limits import effective_limit, spending_of
 from rules.ledger.spending import Scope, Spending
 from rules.ledger.state import Account, AccountState, Grant
 from rules.pricing.tokens import format_tokens
@@ -28,15 +30,18 @@ SHORT_LIFE: Final = timedelta(days=8)
 """A grant that lives no longer than this is told of at short notice."""
 
 
-def counted_available(account: Account) -> int:
+def counted_available(state: AccountState) -> int:
     """What thresholds are compared with: what everyone may spend."""
-    return BOUNDLESS if account.unlimited else account.available
+    return BOUNDLESS if state.account.unlimited else available_in_pool(state)
 
 
-def conclude_step(state: AccountState, before: int, version: int) -> None:
-    """Records what a step has come to: what was available before it, and the account's version then."""
+def conclude_step(state: AccountState, before: int, version: int, daily_limit: int | None = None) -> None:
+    """Records what a step has come to: what was available before it, and the account's version then.
+
+    `daily_limit` is the price book's, as in `Command`.
+    """
     account = state.account
-    after = counted_available(account)
+    after = counted_available(state)
     if after < before:
         # On the hot path this is all: the account is not low.
         if _is_low(account, after):
@@ -44,6 +49,8 @@ def conclude_step(state: AccountState, before: int, version: int) -> None:
     elif after > before and account.alerting is not None and account.alerting.crossed:
         steps = account.version - version
         _rearm(state, after, came_in=steps > 0 and any(_comes_in(state, entry) for entry in state.entries[-steps:]))
+    if state.grown:
+        _tell_day_limits(state, daily_limit)
     if state.noticed:
         for grant_id in sorted(state.noticed):
             give_notice(state, state.grants[grant_id], account.last_at)
@@ -78,7 +85,7 @@ def set_alerts(state: AccountState, command: SetAlerts, now: datetime) -> None:
     kept = {threshold.key for threshold in known.thresholds}
     for key in [key for key in known.crossed if key not in kept]:
         state.rearmed_alerts[known.crossed.pop(key)] = account.last_at
-    available = counted_available(account)
+    available = counted_available(state)
     for threshold in _by_rank(known, account.mark):
         if threshold.key not in before and threshold.is_under(available, account.mark):
             _record_crossing(state, threshold)
@@ -109,12 +116,19 @@ def give_notice(state: AccountState, grant: Grant, at: datetime) -> None:
     )
 
 
+def _tell_day_limits(state: AccountState, daily_limit: int | None) -> None:
+    for scope, before in state.grown.items():
+        limit = effective_limit(state, scope, LimitPeriod.DAY, daily_limit)
+        if limit is not None:
+            tell_day_limit(state, scope, spending_of(state, scope), limit, before)
+    state.grown.clear()
+
+
 def tell_day_limit(state: AccountState, scope: Scope, spending: Spending, limit: int | None, before: int) -> None:
     """Tells of each percentage of the day's limit that its consumption has reached, once per window.
 
-    To be called at the end of a step for every scope whose day it counted in: `limit` is the one in force there (None
-    or below 0: none), `before` what was consumed in the same window before the step. Whoever begins a new window sets
-    `day_warned` to 0 and marks the scope as changed.
+    `limit` is the one in force there (None or below 0: none), `before` what was consumed in the same window before the
+    step. Whoever begins a new window sets `day_warned` to 0 and marks the scope as changed.
     """
     consumed = spending.day.consumed
     if limit is None or limit < 0 or consumed <= before:
@@ -210,7 +224,7 @@ def _record(
         kind=kind,
         at=at,
         version=account.version,
-        available=account.available,
+        available=available_in_pool(state),
         threshold_percent=threshold_percent,
         threshold_tokens=threshold_tokens,
         scope=scope,

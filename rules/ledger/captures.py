@@ -7,10 +7,10 @@ from datetime import datetime
 from rules.ledger.burn_down import Spender, in_burn_order, split
 from rules.ledger.commands import Line
 from rules.ledger.entries import append
-from rules.ledger.grants import came_back
 from rules.ledger.kinds import EntryKind, GrantEnd, HoldState, WorkOutcome
 from rules.ledger.limits import count
 from rules.ledger.local_days import local_day
+from rules.ledger.returns import came_back
 from rules.ledger.state import AccountState, Allocation, CapturedLine, Grant, Hold
 from rules.ledger.usage_counts import count_capture, count_work
 
@@ -174,9 +174,8 @@ def soon_owed(state: AccountState, hold: Hold) -> int:
 
 def _spend(state: AccountState, grant: Grant, amount: int) -> None:
     """At once, so that an overrun of the same capture does not count on what its hold has just spent."""
-    grant.remaining -= amount
+    state.add_remaining(grant, -amount)
     grant.spent += amount
-    state.changed_grants.add(grant.grant_id)
 
 
 def _record_line(

@@ -11,7 +11,7 @@ from datetime import datetime
 from uuid import UUID
 
 from rules.ledger.alerting import DAY_LIMIT_PERCENTS, LOW_BALANCE_PERCENTS
-from rules.ledger.kinds import GrantSource, LimitPeriod, LimitScope, Mutation, OverrunPolicy, WorkOutcome
+from rules.ledger.kinds import GrantSource, LimitPeriod, LimitScope, MemberRole, Mutation, OverrunPolicy, WorkOutcome
 from rules.ledger.refusals import InputRefusal
 from rules.pricing.refusals import InvalidInput
 
@@ -242,7 +242,61 @@ class SetLimits(Command):
     refusal: InvalidInput | None = None
 
 
-KeyedCommand = Reserve | Charge | Commit | Release | Extend | Refund | GrantTokens | RevokeGrant | ClawBack
+@dataclass(frozen=True, slots=True)
+class AssignTokens(Command):
+    """Moves tokens between the pool and a member or a project (one of the two); a negative amount takes them back."""
+
+    once: Once
+    amount: int
+    member_id: UUID | None = None
+    project: str | None = None
+    refusal: InputRefusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AddMember:
+    """Takes a member in; one who is there stays as it is, one who was removed comes back, by this name and role."""
+
+    member_id: UUID
+    external_id: str
+    name: str
+    role: MemberRole
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateMember:
+    """Changes a member; None leaves a setting as it is."""
+
+    member_id: UUID
+    name: str | None = None
+    role: MemberRole | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveMember:
+    """Ends a membership; what was assigned to it goes back to the pool, as far as no hold has it yet."""
+
+    member_id: UUID
+
+
+MemberChange = AddMember | UpdateMember | RemoveMember
+
+
+@dataclass(frozen=True, slots=True)
+class ManageMembers(Command):
+    """Changes of members, one after the other, all or none.
+
+    `listed`: they came as a list, so that what is wrong is named by its place in it.
+    """
+
+    changes: tuple[MemberChange, ...]
+    listed: bool = False
+    refusal: InvalidInput | None = None
+
+
+KeyedCommand = (
+    Reserve | Charge | Commit | Release | Extend | Refund | GrantTokens | RevokeGrant | ClawBack | AssignTokens
+)
 """Those that take effect once for each idempotency key."""
 
-AnyCommand = Settle | OpenAccount | AdjustAccount | SetAlerts | SetLimits | KeyedCommand
+AnyCommand = Settle | OpenAccount | AdjustAccount | SetAlerts | SetLimits | ManageMembers | KeyedCommand

@@ -12,16 +12,22 @@ from typing import assert_never
 
 from rules.ledger.accounts import adjust_account, open_account
 from rules.ledger.alerts import conclude_step, counted_available, set_alerts
-from rules.ledger.balance import balance_of
+from rules.ledger.assignments import assign_tokens
+from rules.ledger.balance import POOL, balance_of
+from rules.ledger.burn_down import Spender
+from rules.ledger.captures import spender_of
 from rules.ledger.commands import (
     AdjustAccount,
     AnyCommand,
+    AssignTokens,
     Charge,
     ClawBack,
     Commit,
     Extend,
     GrantTokens,
     KeyedCommand,
+    ManageMembers,
+    Once,
     OpenAccount,
     Refund,
     Release,
@@ -33,8 +39,10 @@ from rules.ledger.commands import (
 )
 from rules.ledger.grants import grant_tokens, revoke_grant
 from rules.ledger.holds import Captured, charge, commit, extend, release, reserve
+from rules.ledger.kinds import Mutation
 from rules.ledger.limit_settings import set_limits
-from rules.ledger.outcomes import AccountEffect, GrantEffect, HoldEffect, Outcome
+from rules.ledger.members import manage_members
+from rules.ledger.outcomes import AccountEffect, GrantEffect, HoldEffect, MembersEffect, Outcome
 from rules.ledger.refunds import refund
 from rules.ledger.refusals import IdempotencyConflict, NotFound
 from rules.ledger.state import AccountState, Grant, Hold, Operation
@@ -48,11 +56,11 @@ def decide(state: AccountState, command: AnyCommand, now: datetime) -> Outcome:
     instant.
     """
     account = state.account
-    before, version = counted_available(account), account.version
+    before, version = counted_available(state), account.version
     outcome = _decide(state, command, now)
     if account.version == version:
         return outcome
-    conclude_step(state, before, version)
+    conclude_step(state, before, version, command.daily_limit)
     # An account is shown with what its own change told of.
     return AccountEffect(account.snapshot(), outcome.balance) if isinstance(outcome, AccountEffect) else outcome
 
@@ -69,6 +77,10 @@ def _decide(state: AccountState, command: AnyCommand, now: datetime) -> Outcome:
     if isinstance(command, Settle | OpenAccount | AdjustAccount | SetAlerts):
         refused = _decide_unkeyed(state, command, now)
         return refused or AccountEffect(account.snapshot(), balance_of(state, now, command.daily_limit))
+    if isinstance(command, ManageMembers):
+        members = manage_members(state, command, now)
+        balance = balance_of(state, now, command.daily_limit)
+        return MembersEffect(members, balance) if isinstance(members, tuple) else members
     once = command.once
     known = state.operations.get((once.mutation, once.key))
     if known is not None:
@@ -91,6 +103,8 @@ def _decide(state: AccountState, command: AnyCommand, now: datetime) -> Outcome:
             return _of_grant(state, command, grant_tokens(state, command, now), now)
         case RevokeGrant() | ClawBack():
             return _of_grant(state, command, revoke_grant(state, command, now), now)
+        case AssignTokens():
+            return _of_grant(state, command, assign_tokens(state, command, now), now)
         case _:
             assert_never(command)
 
@@ -120,11 +134,12 @@ def _replay(state: AccountState, command: KeyedCommand, known: Operation, now: d
         return IdempotencyConflict(once.key)
     if known.hold_id is not None:
         hold = state.holds[known.hold_id].snapshot()
-        balance = balance_of(state, now, command.daily_limit, hold.member_id)
+        balance = balance_of(state, now, command.daily_limit, spender_of(hold))
         return HoldEffect(hold, balance, known.amount, known.uncovered, replayed=True)
     if known.grant_id is not None:
-        balance = balance_of(state, now, command.daily_limit)
-        return GrantEffect(copy(state.grants[known.grant_id]), balance, replayed=True)
+        grant = copy(state.grants[known.grant_id])
+        balance = balance_of(state, now, command.daily_limit, _beneficiary(once, grant))
+        return GrantEffect(grant, balance, replayed=True)
     raise AssertionError(f"operation {known.mutation} {known.key!r} recorded no effect")
 
 
@@ -137,7 +152,7 @@ def _of_hold(state: AccountState, command: KeyedCommand, result: Hold | Captured
         return result
     once = command.once
     _remember(state, Operation(once.mutation, once.key, once.fingerprint, now, hold.hold_id, None, amount, uncovered))
-    balance = balance_of(state, now, command.daily_limit, hold.member_id)
+    balance = balance_of(state, now, command.daily_limit, spender_of(hold))
     return HoldEffect(hold.snapshot(), balance, amount, uncovered)
 
 
@@ -146,7 +161,13 @@ def _of_grant(state: AccountState, command: KeyedCommand, result: Grant | Outcom
         return result
     once = command.once
     _remember(state, Operation(once.mutation, once.key, once.fingerprint, now, None, result.grant_id))
-    return GrantEffect(copy(result), balance_of(state, now, command.daily_limit))
+    balance = balance_of(state, now, command.daily_limit, _beneficiary(once, result))
+    return GrantEffect(copy(result), balance)
+
+
+def _beneficiary(once: Once, grant: Grant) -> Spender:
+    """Whose balance is shown with a grant: its owner's where it was assigned, else the pool's."""
+    return Spender(grant.member_id, grant.project) if once.mutation == Mutation.ASSIGN_TOKENS else POOL
 
 
 def _remember(state: AccountState, operation: Operation) -> None:

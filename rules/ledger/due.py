@@ -45,7 +45,7 @@ def settle_due(state: AccountState, now: datetime) -> bool:
         if what == _NOTICE:
             give_notice(state, state.grants[local_id], instant)
             continue
-        available, before = counted_available(account), account.version
+        available, before = counted_available(state), account.version
         if what == _GRANT_ENDS:
             expire(state, state.grants[local_id], instant)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from rules.ledger.assignments import is_member
 from rules.ledger.burn_down import Spender, available_to
 from rules.ledger.captures import capture, give_back_rest, hold_entry, soon_owed, spender_of
 from rules.ledger.commands import HOLD_LIFE_DAYS_MAX, HOLD_LINES_MAX, Charge, Commit, Extend, Line, Release, Reserve
@@ -42,7 +43,9 @@ class Captured:
 
 def reserve(state: AccountState, command: Reserve, now: datetime) -> Hold | Refusal:
     """Sets an upper bound aside before the work runs."""
-    refusal = command.refusal
+    refusal, spender = command.refusal, Spender(command.member_id, command.project)
+    if spender.member_id is not None and not is_member(state, spender):
+        return NotFound("member")
     if isinstance(refusal, NotFound | InvalidInput):
         return refusal
     if command.not_after is not None and now > command.not_after:

@@ -105,6 +105,7 @@ class Mutation(StrEnum):
     GRANT_TOKENS = "grantTokens"
     REVOKE_GRANT = "revokeGrant"
     CLAW_BACK = "clawBack"
+    ASSIGN_TOKENS = "assignTokens"
 
 
 class LimitScope(StrEnum):

@@ -79,9 +79,13 @@ def count(state: AccountState, hold: Hold, amount: int) -> None:
     spending = state.account.spending
     if spending is None:
         raise AssertionError(f"hold {hold.hold_id} was never counted")
+    if amount > 0:
+        state.grown.setdefault(ACCOUNT_SCOPE, spending.day.consumed)
     _add(spending, hold.created_at, amount)
     state.account_changed = True
     for scope in _scopes_of(hold):
+        if amount > 0:
+            state.grown.setdefault(scope, state.scopes[scope].day.consumed)
         _add(state.scopes[scope], hold.created_at, amount)
         state.changed_scopes.add(scope)
 
@@ -192,7 +196,7 @@ def _tighter(
     tightest: Tightest | None,
 ) -> Tightest | None:
     """The tightest limit of a scope, if it is tighter than the one given."""
-    spending, calendar = _spending_of(state, scope), state.account.spending or _NEVER_SPENT
+    spending, calendar = spending_of(state, scope), state.account.spending or _NEVER_SPENT
     for period in PERIODS:
         limit = effective_limit(state, scope, period, daily_limit)
         if limit is None:
@@ -214,9 +218,9 @@ def effective_limit(state: AccountState, scope: Scope, period: LimitPeriod, dail
 
     `daily_limit` is the price book's, for accounts that have set none of their own. NO_LIMIT beats either.
     """
-    own = _spending_of(state, scope).window(period).limit
+    own = spending_of(state, scope).window(period).limit
     if own is None and scope.kind is LimitScope.MEMBER:
-        own = _spending_of(state, MEMBER_DEFAULT).window(period).limit
+        own = spending_of(state, MEMBER_DEFAULT).window(period).limit
     elif own is None and scope.kind is LimitScope.ACCOUNT and period is LimitPeriod.DAY:
         own = daily_limit
     return None if own == NO_LIMIT else own
@@ -228,7 +232,8 @@ def _has_limits(spending: Spending | None) -> bool:
     )
 
 
-def _spending_of(state: AccountState, scope: Scope) -> Spending:
+def spending_of(state: AccountState, scope: Scope) -> Spending:
+    """What is counted and limited for a scope; nothing where it has no row."""
     if scope.kind is LimitScope.ACCOUNT:
         return state.account.spending or _NEVER_SPENT
     return state.scopes.get(scope) or _NEVER_SPENT
@@ -242,7 +247,7 @@ def status_of(
 ) -> LimitStatus:
     """A limit as it stands at `now`, whether or not one is set. The default for members consumes nothing itself."""
     account = state.account
-    spending = _spending_of(state, scope)
+    spending = spending_of(state, scope)
     written_at = account.last_at if account.version else account.created_at
     as_of, resets_at, consumed = written_at, None, spending.total.consumed
     if period is not LimitPeriod.TOTAL:

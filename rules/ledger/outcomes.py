@@ -22,6 +22,7 @@ from rules.ledger.refusals import (
     Refusal,
 )
 from rules.ledger.state import Account, Grant, Hold
+from rules.ledger.team import Member
 from rules.pricing.refusals import InvalidInput, InvalidParams, UnknownModel
 
 
@@ -61,13 +62,21 @@ class LimitsEffect:
 
 
 @dataclass(frozen=True, slots=True)
+class MembersEffect:
+    """Members as they stand, in the order in which they were named."""
+
+    members: tuple[Member, ...]
+    balance: BalanceSnapshot
+
+
+@dataclass(frozen=True, slots=True)
 class RepriceAt:
     """The hold is bound to this price book version: price the lines at it and try again. Nothing changed."""
 
     price_book_version: int
 
 
-Outcome = HoldEffect | GrantEffect | AccountEffect | LimitsEffect | RepriceAt | Refusal
+Outcome = HoldEffect | GrantEffect | AccountEffect | LimitsEffect | MembersEffect | RepriceAt | Refusal
 """Of any command."""
 ReserveOutcome = (
     HoldEffect
@@ -89,7 +98,9 @@ CommitOutcome = ReserveOutcome | HoldExceeded | NotRefundable
 """Of commit, charge and refund."""
 ReleaseOutcome = HoldEffect | HoldExpired | HoldNotOpen | IdempotencyConflict | NotFound | InvalidInput
 """Of release."""
-GrantOutcome = GrantEffect | IdempotencyConflict | NotFound | InvalidInput
-"""Of grantTokens and revokeGrant."""
+GrantOutcome = GrantEffect | InsufficientTokens | IdempotencyConflict | NotFound | InvalidInput
+"""Of grantTokens, revokeGrant and assignTokens."""
 LimitsOutcome = LimitsEffect | NotFound | InvalidInput
 """Of setLimit and setLimits."""
+MembersOutcome = MembersEffect | NotFound | InvalidInput
+"""Of whatever changes members."""

@@ -14,11 +14,12 @@ from rules.ledger.burn_down import in_burn_order
 from rules.ledger.captures import spender_of
 from rules.ledger.commands import Refund
 from rules.ledger.entries import append, next_version
-from rules.ledger.grants import add_grant, came_back, falls_due, pay_clawed_back
+from rules.ledger.grants import add_grant, falls_due, pay_clawed_back
 from rules.ledger.kinds import EntryKind, GrantEnd, GrantSource
 from rules.ledger.limits import count
 from rules.ledger.local_days import local_day
 from rules.ledger.refusals import NotFound, NotRefundable, Refusal
+from rules.ledger.returns import came_back
 from rules.ledger.state import AccountState, Allocation, CapturedLine, Grant, Hold, RefundedLine
 from rules.ledger.usage_counts import count_refund
 from rules.pricing.refusals import InvalidInput
@@ -107,9 +108,8 @@ def _refund_line(
             allocation.redirected += portion
             anew += portion
         else:
-            grant.remaining += portion
+            state.add_remaining(grant, portion)
             grant.spent -= portion
-            state.changed_grants.add(grant.grant_id)
             state.burn_order = None
             if grant.expires_at is not None and not grant.is_expired(now):
                 falls_due(state, grant.expires_at)

@@ -127,6 +127,11 @@ class Grant:
         """What no hold has set aside."""
         return self.remaining - self.held
 
+    @property
+    def is_assigned(self) -> bool:
+        """Whether it serves one member or project alone; what serves everyone is the pool."""
+        return self.member_id is not None or self.project is not None
+
     def is_expired(self, now: datetime) -> bool:
         """Whether its time has ended."""
         return self.expires_at is not None and self.expires_at <= now
@@ -308,6 +313,8 @@ class AccountState:
     """Of the members and projects that commands and loaded holds name, and the default for members."""
     changed_members: set[UUID] = field(default_factory=set)
     changed_scopes: set[Scope] = field(default_factory=set)
+    grown: dict[Scope, int] = field(default_factory=dict)
+    """What was consumed in the day before this step, of every scope in which it consumed more."""
     new_alerts: list[AlertEvent] = field(default_factory=list)
     rearmed_alerts: dict[int, datetime] = field(default_factory=dict)
     """When the threshold of an event was armed again, by the event's id."""
@@ -318,3 +325,10 @@ class AccountState:
     worked: dict[WorkKey, int] = field(default_factory=dict)
     """How many works ended, by how they ended."""
     outgoing: list[Outgoing] = field(default_factory=list)
+
+    def add_remaining(self, grant: Grant, amount: int) -> None:
+        """Changes what is left of a grant, and with it what is assigned in all; below 0 for what goes."""
+        grant.remaining += amount
+        if grant.member_id is not None or grant.project is not None:
+            self.account.assigned += amount
+        self.changed_grants.add(grant.grant_id)

@@ -12,9 +12,11 @@ import asyncpg
 
 from models.ledger import rows
 from rules.ledger.commands import (
+    AssignTokens,
     Commit,
     Extend,
     GrantTokens,
+    ManageMembers,
     OpenAccount,
     Refund,
     Release,
@@ -120,6 +122,11 @@ async def _load(connection: asyncpg.Connection, submissions: Sequence[Submission
                     if setting.scope is LimitScope.MEMBER and setting.member_id is not None:
                         wanted_members.add((account_id, setting.member_id))
                         wanted_scopes.add((account_id, *rows.scope_name(MEMBER_DEFAULT)))
+            case AssignTokens():
+                if command.member_id is not None:
+                    wanted_members.add((account_id, command.member_id))
+            case ManageMembers():
+                wanted_members |= {(account_id, change.member_id) for change in command.changes}
             case _:
                 pass
         once = getattr(command, "once", None)

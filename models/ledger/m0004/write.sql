@@ -51,7 +51,8 @@ BEGIN
         UPDATE token_grant g
            SET remaining = n.remaining, held = n.held, spent = n.spent, settled = n.settled, moved = n.moved,
                transferred = n.transferred, expired = n.expired,
-               revoked = n.revoked, open = n.remaining > 0, ended = n.ended, notice_at = n.notice_at
+               revoked = n.revoked, open = n.remaining > 0, ended = n.ended, notice_at = n.notice_at,
+               paid_minor_units = n.paid_minor_units
           FROM unnest(changed_grants) n WHERE g.account_id = n.account_id AND g.grant_id = n.grant_id;
     END IF;
     IF cardinality(new_holds) > 0 THEN

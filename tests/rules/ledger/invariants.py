@@ -12,7 +12,7 @@ from datetime import datetime
 
 from rules.ledger.journal import Entry, chained_hash, digest_of_text, epoch_micros
 from rules.ledger.kinds import EntryKind, GrantEnd, HoldState
-from rules.ledger.state import UNLIMITED, Hold
+from rules.ledger.state import UNLIMITED, Grant, Hold
 from tests.rules.ledger.shelf import Shelf
 
 
@@ -157,14 +157,46 @@ def _check_grants(shelf: Shelf) -> None:
     refs = [grant.source_ref for grant in shelf.grants.values()]
     assert len(refs) == len(set(refs)), "a source reference has two grants"
     for grant in shelf.grants.values():
-        used = grant.spent + grant.settled + grant.expired + grant.revoked
+        used = grant.spent + grant.settled + grant.moved + grant.transferred + grant.expired + grant.revoked
         assert grant.granted == grant.remaining + used > 0, grant
         assert min(grant.remaining, grant.spent, grant.settled, grant.expired, grant.revoked) >= 0, grant
         assert 0 <= grant.held == held[grant.grant_id] <= grant.remaining, grant
         assert grant.spent == spent[grant.grant_id], grant
         assert grant.ended is None or grant.unheld == 0, "a grant that was taken back has free tokens"
         assert grant.revoked == 0 or grant.ended in (GrantEnd.REVOKED, GrantEnd.CLAWED_BACK)
-        assert shelf.entries[grant.grant_id - 1].kind in (EntryKind.GRANT, EntryKind.REFUND), grant
+        made_by = shelf.entries[grant.grant_id - 1]
+        if grant.parent_id is None:
+            assert made_by.kind in (EntryKind.GRANT, EntryKind.REFUND), grant
+            assert not grant.is_assigned, "what is assigned was split off another grant"
+        else:
+            assert made_by.kind is EntryKind.ASSIGNMENT, grant
+            assert (made_by.grant_id, made_by.member_id, made_by.project) == (
+                grant.grant_id,
+                grant.member_id,
+                grant.project,
+            ), grant
+            _check_part(shelf, grant)
+        parts = [part for part in shelf.grants.values() if part.parent_id == grant.grant_id]
+        if grant.parent_id is None:
+            assert grant.moved == sum(part.granted - part.moved for part in parts), grant
+    owned = Counter[tuple[object, object]]()
+    for grant in shelf.grants.values():
+        owned[grant.member_id, grant.project] += grant.remaining
+    in_pool = owned.pop((None, None), 0)
+    assert shelf.account.assigned == sum(owned.values())
+    assert shelf.account.total == in_pool + sum(owned.values()), "the scopes do not add up to the total"
+
+
+def _check_part(shelf: Shelf, part: Grant) -> None:
+    """A part is as good as the grant that it was split off, serves one owner, and is never split itself."""
+    assert part.parent_id is not None
+    whole = shelf.grants[part.parent_id]
+    assert whole.parent_id is None, "a part of a part"
+    assert (part.member_id is None) is not (part.project is None), part
+    assert (part.priority, part.expires_at, part.grace) == (whole.priority, whole.expires_at, whole.grace), part
+    assert whole.ended is None or part.unheld == 0, "what was split off outlives its grant"
+    if part.member_id is not None and not shelf.members[part.member_id].active:
+        assert part.unheld == 0, "who was removed has tokens"
 
 
 def _check_due(shelf: Shelf, now: datetime) -> None:
@@ -203,6 +235,8 @@ def _check_signs(entry: Entry) -> None:
             holds = total in (0, owed) and owed < 0 and held == spent == 0
         case EntryKind.ADJUSTMENT:
             holds = total == held == owed == spent == 0 and entry.note is not None
-        case EntryKind.TRANSFER | EntryKind.ASSIGNMENT:
+        case EntryKind.ASSIGNMENT:
+            holds = total == held == owed == spent == 0 and entry.grant_id is not None
+        case EntryKind.TRANSFER:
             holds = False
     assert holds, f"the signs of {entry.kind} are wrong: {entry}"

@@ -45,15 +45,15 @@ MUTANTS: Final = (
     ),
     Mutant(
         "grace is given once",
-        "grants.py",
+        "returns.py",
         "if not grant.grace and state.account.grace_days > 0",
         "if state.account.grace_days > 0",
     ),
     Mutant(
         "a clawback also claims what the grant settled",
         "grants.py",
-        "grant.spent + grant.settled",
-        "grant.spent",
+        "return grant.spent + grant.settled",
+        "return grant.spent",
     ),
     Mutant(
         "only incoming tokens pay what was clawed back",
@@ -75,9 +75,9 @@ MUTANTS: Final = (
     ),
     Mutant(
         "a changed grant is written",
-        "captures.py",
-        "grant.spent += amount\n    state.changed_grants.add(grant.grant_id)",
-        "grant.spent += amount",
+        "state.py",
+        "self.account.assigned += amount\n        self.changed_grants.add(grant.grant_id)",
+        "self.account.assigned += amount",
     ),
     Mutant(
         "a hold spends its grants before the credit line",
@@ -232,8 +232,8 @@ MUTANTS: Final = (
     Mutant(
         "a notice that waited is given when tokens come back",
         "grants.py",
-        "            if grant.notice_at < at:",
-        "            if grant.notice_at < at and not grant.notice_at:",
+        "    if grant.notice_at < at:",
+        "    if grant.notice_at < at and not grant.notice_at:",
     ),
     Mutant(
         "a notice counts what holds gave back at its instant",
@@ -250,7 +250,79 @@ MUTANTS: Final = (
     Mutant(
         "what falls due is told of one by one",
         "due.py",
-        "        available, before = counted_available(account), account.version\n",
+        "        available, before = counted_available(state), account.version\n",
         "        available, before = account.available + 1, account.version\n",
+    ),
+    Mutant(
+        "who was removed starts no work",
+        "assignments.py",
+        "return member is not None and member.active",
+        "return member is not None",
+    ),
+    Mutant(
+        "what comes back to a removed member goes on to the pool",
+        "returns.py",
+        "        if _has_lost_its_owner(state, grant):\n",
+        "        if grant.project is not None:\n",
+    ),
+    Mutant(
+        "grace is given to the pool where the owner was removed",
+        "returns.py",
+        "if expired.is_assigned and not _has_lost_its_owner(state, expired):",
+        "if expired.is_assigned:",
+    ),
+    Mutant(
+        "what was assigned is taken back with its grant",
+        "grants.py",
+        "for part in parts:",
+        "for part in parts[:0]:",
+    ),
+    Mutant(
+        "a clawback claims what was spent of what was assigned",
+        "grants.py",
+        "and (part.remaining > 0 or part.spent > 0 or",
+        "and (part.remaining > 0 or part.spent > part.granted or",
+    ),
+    Mutant(
+        "no more is assigned than is available in the pool",
+        "assignments.py",
+        "min(sum(grant.unheld for grant in pool), available_to(state, Spender(), now))",
+        "sum(grant.unheld for grant in pool)",
+    ),
+    Mutant(
+        "tokens are taken back from what its owner would burn last",
+        "assignments.py",
+        "_shares(parts[::-1], amount)",
+        "_shares(parts, amount)",
+    ),
+    Mutant(
+        "a removed member's tokens go back to the pool",
+        "members.py",
+        "hand_back_all(state, Spender(member.member_id), now)",
+        "pass",
+    ),
+    Mutant(
+        "grace tokens that were assigned expire for good",
+        "assignments.py",
+        "grace=grant.grace",
+        "grace=False",
+    ),
+    Mutant(
+        "a balance leaves out what is held of others' tokens",
+        "balance.py",
+        "others_held += grant.held",
+        "others_held += 0",
+    ),
+    Mutant(
+        "a balance leaves out what others have",
+        "balance.py",
+        "others_left += grant.remaining",
+        "others_left += grant.held",
+    ),
+    Mutant(
+        "the mark is of what the pool has",
+        "grants.py",
+        "account.mark = available_in_pool(state)",
+        "account.mark = account.available",
     ),
 )

@@ -10,9 +10,11 @@ from uuid import UUID
 from rules.ledger.alerting import AlertEvent
 from rules.ledger.commands import (
     AnyCommand,
+    AssignTokens,
     Commit,
     Extend,
     GrantTokens,
+    ManageMembers,
     Refund,
     Release,
     Reserve,
@@ -71,6 +73,11 @@ class Shelf:
             state.captured_lines[command.hold_id] = [copy(line) for line in self.lines.get(command.hold_id, [])]
         if isinstance(command, RevokeGrant):
             grants.add(command.grant_id)
+            grants |= {
+                grant_id
+                for grant_id, grant in self.grants.items()
+                if grant.parent_id == command.grant_id and (grant.spent or grant.settled)
+            }
         if isinstance(command, GrantTokens):
             grants |= {grant_id for grant_id, grant in self.grants.items() if grant.source_ref == command.source_ref}
         members, scopes = _of_whom(command)
@@ -78,6 +85,15 @@ class Shelf:
             scopes |= _scopes_of(self.holds[hold_id].member_id, self.holds[hold_id].project)
             hold = state.holds[hold_id] = copy_of_hold(self.holds[hold_id])
             grants |= {part.grant_id for part in hold.allocations if part.grant_id is not None}
+        if self.account.assigned or isinstance(command, Refund | RevokeGrant):
+            parents = {self.grants[grant_id].parent_id for grant_id in grants & self.grants.keys()}
+            grants |= {parent for parent in parents if parent is not None}
+        members = {hold.member_id for hold in state.holds.values()}
+        if isinstance(command, Reserve | AssignTokens):
+            members.add(command.member_id)
+        if isinstance(command, ManageMembers):
+            members |= {change.member_id for change in command.changes}
+        state.members = {member_id: copy(member) for member_id, member in self.members.items() if member_id in members}
         for grant_id in sorted(grants & self.grants.keys()):
             grant = state.grants[grant_id] = copy(self.grants[grant_id])
             state.source_refs[grant.source_ref] = grant_id
@@ -96,6 +112,8 @@ class Shelf:
         for hold_id in state.changed_holds:
             assert (hold_id in self.holds) is (hold_id not in state.new_holds), f"hold {hold_id} is written twice"
             self.holds[hold_id] = copy_of_hold(state.holds[hold_id])
+        for member_id in state.changed_members:
+            self.members[member_id] = copy(state.members[member_id])
         for line in state.new_lines:
             self.lines.setdefault(line.hold_id, []).append(copy(line))
         for line in state.changed_lines.values():

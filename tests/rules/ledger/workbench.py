@@ -16,10 +16,14 @@ from decimal import Decimal
 from itertools import count
 from uuid import UUID
 
+from rules.identity import member_id_of
 from rules.ledger.balance import BalanceSnapshot, balance_of
+from rules.ledger.burn_down import Spender
 from rules.ledger.commands import (
+    AddMember,
     AdjustAccount,
     AnyCommand,
+    AssignTokens,
     Charge,
     ClawBack,
     Commit,
@@ -27,15 +31,19 @@ from rules.ledger.commands import (
     GrantTokens,
     LimitSetting,
     Line,
+    ManageMembers,
+    MemberChange,
     Once,
     OpenAccount,
     Refund,
     Release,
+    RemoveMember,
     Reserve,
     RevokeGrant,
     SetAlerts,
     SetLimits,
     Settle,
+    UpdateMember,
 )
 from rules.ledger.decide import decide
 from rules.ledger.due import settle_due
@@ -53,7 +61,7 @@ from rules.ledger.kinds import (
 )
 from rules.ledger.limit_status import LimitStatus
 from rules.ledger.line_codec import encode_lines
-from rules.ledger.outcomes import AccountEffect, GrantEffect, HoldEffect, LimitsEffect, Outcome
+from rules.ledger.outcomes import AccountEffect, GrantEffect, HoldEffect, LimitsEffect, MembersEffect, Outcome
 from rules.ledger.refusals import InputRefusal
 from rules.ledger.spending import NO_LIMIT
 from rules.ledger.state import Account, AccountState, Grant, Hold
@@ -74,7 +82,7 @@ from tests.rules.ledger.notation import (
 )
 from tests.rules.ledger.shelf import Shelf, copy_of_hold
 
-EFFECTS = HoldEffect | GrantEffect | AccountEffect | LimitsEffect
+EFFECTS = HoldEffect | GrantEffect | AccountEffect | LimitsEffect | MembersEffect
 """What comes of a command that was not refused."""
 
 LOADS_MAX = 10_000
@@ -146,6 +154,11 @@ class Workbench:
         assert isinstance(effect, AccountEffect)
         return effect.balance
 
+    def balance_for(self, *, member: str | None = None, project: str | None = None) -> BalanceSnapshot:
+        """The balance as this member or project sees it."""
+        spender = Spender(member_named(member), project)
+        return balance_of(self._settled(Settle(TENANT, ACCOUNT)), self.now, spender=spender)
+
     # Time
 
     def wait(self, seconds: int = 0, *, microseconds: int = 0, days: int = 0) -> None:
@@ -173,8 +186,9 @@ class Workbench:
             before.burn_order = state.burn_order
             assert state == before, f"{type(command).__name__} was refused and changed something"
         else:
-            member_id = outcome.hold.member_id if isinstance(outcome, HoldEffect) else None
-            assert outcome.balance == balance_of(state, self.now, command.daily_limit, member_id)
+            assert outcome.balance == balance_of(state, self.now, command.daily_limit, outcome.balance.spender)
+            if isinstance(outcome, HoldEffect):
+                assert outcome.balance.spender == (outcome.hold.member_id, outcome.hold.project)
         self.shelf.write(state)
         self.watch.check(self.shelf, self.now)
         self.last = outcome
@@ -216,12 +230,12 @@ class Workbench:
         period: LimitPeriod = LimitPeriod.DAY,
         scope: LimitScope = LimitScope.ACCOUNT,
         *,
-        member: UUID | None = None,
+        member: str | None = None,
         project: str | None = None,
     ) -> LimitStatus:
         """Sets one limit; None takes it away, -1 says that there is none."""
         micros = NO_LIMIT if limit == NO_LIMIT else tokens(limit) if limit is not None else None
-        return self.set_limits(LimitSetting(scope, period, member, project, micros))[0]
+        return self.set_limits(LimitSetting(scope, period, member_named(member), project, micros))[0]
 
     def set_limits(self, *settings: LimitSetting, refused: InvalidInput | None = None) -> tuple[LimitStatus, ...]:
         effect = self.submit(SetLimits(TENANT, ACCOUNT, settings, refusal=refused))
@@ -285,26 +299,17 @@ class Workbench:
         rounding_unit: Amount = 0,
         ttl_seconds: int = 900,
         key: str | None = None,
+        member: str | None = None,
         project: str | None = None,
-        member: UUID | None = None,
         not_after: datetime | None = None,
         quote_expires_at: datetime | None = None,
         refused: InputRefusal | None = None,
     ) -> int:
         """Sets tokens aside; gives the hold's id."""
-        once = self.once(Mutation.RESERVE, key, amount, lines, ttl_seconds, project)
+        once = self.once(Mutation.RESERVE, key, amount, lines, ttl_seconds, member, project)
+        whom = (member, project)
         command = self._work(
-            Reserve,
-            once,
-            amount,
-            lines,
-            rounding_unit,
-            ttl_seconds,
-            project,
-            member,
-            not_after,
-            refused,
-            quote_expires_at,
+            Reserve, once, amount, lines, rounding_unit, ttl_seconds, *whom, not_after, refused, quote_expires_at
         )
         return self._hold_effect(command).hold.hold_id
 
@@ -315,17 +320,16 @@ class Workbench:
         lines: Sequence[Line] = (),
         rounding_unit: Amount = 0,
         key: str | None = None,
+        member: str | None = None,
         project: str | None = None,
-        member: UUID | None = None,
         not_after: datetime | None = None,
         quote_expires_at: datetime | None = None,
         refused: InputRefusal | None = None,
     ) -> HoldEffect:
-        once = self.once(Mutation.CHARGE, key, amount, lines, project)
+        once = self.once(Mutation.CHARGE, key, amount, lines, member, project)
+        whom = (member, project)
         return self._hold_effect(
-            self._work(
-                Charge, once, amount, lines, rounding_unit, 900, project, member, not_after, refused, quote_expires_at
-            )
+            self._work(Charge, once, amount, lines, rounding_unit, 900, *whom, not_after, refused, quote_expires_at)
         )
 
     def commit(
@@ -423,20 +427,35 @@ class Workbench:
         assert isinstance(effect, GrantEffect)
         return effect
 
+    def assign(
+        self,
+        amount: Amount,
+        *,
+        project: str | None = None,
+        member: str | None = None,
+        key: str | None = None,
+        refused: InputRefusal | None = None,
+    ) -> int:
+        """Assigns tokens of the pool, or takes them back (below 0); gives the id of the first part concerned."""
+        once = self.once(Mutation.ASSIGN_TOKENS, key, amount, project, member)
+        micros = tokens(amount)
+        effect = self.submit(AssignTokens(TENANT, ACCOUNT, once, micros, member_named(member), project, refused))
+        assert isinstance(effect, GrantEffect)
+        return effect.grant.grant_id
+
+    def manage(self, *changes: MemberChange, listed: bool = True, refused: InvalidInput | None = None) -> MembersEffect:
+        effect = self.submit(ManageMembers(TENANT, ACCOUNT, changes, listed, refused))
+        assert isinstance(effect, MembersEffect)
+        return effect
+
+    def add_member(self, name: str, role: MemberRole = MemberRole.MEMBER) -> Member:
+        """A member whose external id and name are the same."""
+        return self.manage(adding(name, role), listed=False).members[0]
+
+    def remove_member(self, name: str) -> Member:
+        return self.manage(removing(name), listed=False).members[0]
+
     # What other parts of the product do to the rows
-
-    def add_member(self, number: int, *, active: bool = True) -> UUID:
-        """A member's row; gives the member's id."""
-        member_id = UUID(int=number)
-        removed_at = None if active else self.now
-        self.shelf.members[member_id] = Member(
-            member_id, f"member-{number}", "", MemberRole.MEMBER, self.now, active, removed_at
-        )
-        return member_id
-
-    def assign(self, grant_id: int, project: str | None) -> None:
-        """Gives a whole grant to a project."""
-        self.lot(grant_id).project = project
 
     def settle_credit(self, amount: Amount) -> None:
         """A paid invoice: the journal's SETTLEMENT without tokens."""
@@ -453,8 +472,8 @@ class Workbench:
         lines: Sequence[Line],
         rounding_unit: Amount,
         ttl_seconds: int,
+        member: str | None,
         project: str | None,
-        member: UUID | None,
         not_after: datetime | None,
         refused: InputRefusal | None,
         quote_expires_at: datetime | None,
@@ -472,7 +491,7 @@ class Workbench:
             PRICE_BOOK_VERSION,
             ttl_seconds,
             unit,
-            member,
+            member_named(member),
             project,
             not_after,
             refusal=refused,
@@ -503,6 +522,23 @@ def an_account(
     if frozen:
         bench.adjust(frozen=True)
     return bench
+
+
+def member_named(name: str | None) -> UUID | None:
+    """The id of the account's member of this external id."""
+    return member_id_of(ACCOUNT, name) if name is not None else None
+
+
+def adding(name: str, role: MemberRole = MemberRole.MEMBER, *, called: str | None = None) -> AddMember:
+    return AddMember(member_id_of(ACCOUNT, name), name, called if called is not None else name, role)
+
+
+def removing(name: str) -> RemoveMember:
+    return RemoveMember(member_id_of(ACCOUNT, name))
+
+
+def updating(name: str, *, called: str | None = None, role: MemberRole | None = None) -> UpdateMember:
+    return UpdateMember(member_id_of(ACCOUNT, name), called, role)
 
 
 def a_copy_of(bench: Workbench, hold_id: int) -> Hold:

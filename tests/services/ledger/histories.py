@@ -10,9 +10,25 @@ from uuid import UUID, uuid4
 from models.database import Database
 from models.statements import statement
 from models.tenant import Tenant, TenantMode
-from rules.ledger.commands import AdjustAccount, AnyCommand, Charge, ClawBack, Line, Refund, RevokeGrant
-from rules.ledger.kinds import GrantSource, Mutation
+from rules.identity import member_id_of
+from rules.ledger.commands import (
+    AddMember,
+    AdjustAccount,
+    AnyCommand,
+    AssignTokens,
+    Charge,
+    ClawBack,
+    Line,
+    ManageMembers,
+    MemberChange,
+    Refund,
+    RemoveMember,
+    RevokeGrant,
+    UpdateMember,
+)
+from rules.ledger.kinds import GrantSource, MemberRole, Mutation
 from rules.ledger.line_codec import encode_lines
+from rules.ledger.outcomes import MembersEffect
 from rules.ledger.state import UNLIMITED
 from services.ledger.due_accounts import settle_due_accounts
 from services.ledger.submission import InboxMessage, LedgerOutcome, Riders
@@ -39,6 +55,8 @@ class LivedIn:
     """A grant clawed back after it was spent, partly paid since."""
     fleet: UUID
     """Unlimited."""
+    team: UUID
+    """Members, one of them removed while it had a hold; tokens assigned, taken back, spent, and clawed back."""
     newcomer: UUID
     """Nothing happened yet."""
     stranger: UUID
@@ -97,6 +115,16 @@ class Chronicle:
         key = a_key(Mutation.CLAW_BACK)
         granted(await self.does(ClawBack(self.tenant_id, account_id, key, grant_id, "disputed", SALT)))
 
+    async def manage(self, account_id: UUID, *changes: MemberChange) -> None:
+        outcome = await self.does(ManageMembers(self.tenant_id, account_id, changes))
+        assert isinstance(outcome, MembersEffect), outcome
+
+    async def assign(self, account_id: UUID, tokens: int, **owner: Any) -> int:
+        """The first part concerned."""
+        key = a_key(Mutation.ASSIGN_TOKENS)
+        outcome = await self.does(AssignTokens(self.tenant_id, account_id, key, tokens * TOKEN, **owner))
+        return granted(outcome).grant.grant_id
+
     async def adjust(self, account_id: UUID, **settings: Any) -> None:
         await self.does(AdjustAccount(self.tenant_id, account_id, **settings))
 
@@ -128,6 +156,7 @@ async def live_in(database: Database) -> LivedIn:
             borrower=await home.cashier.open("borrower"),
             debtor=await home.cashier.open("debtor"),
             fleet=await home.cashier.open("fleet"),
+            team=await home.cashier.open("team"),
             newcomer=await home.cashier.open("newcomer"),
             stranger=await abroad.cashier.open("rider", trial=5 * TOKEN),
         )
@@ -136,6 +165,7 @@ async def live_in(database: Database) -> LivedIn:
         await fall_into_debt(home, lived_in.debtor)
         await home.adjust(lived_in.fleet, credit_limit=UNLIMITED)
         await home.commit(lived_in.fleet, await home.hold(lived_in.fleet, 1_000), 900)
+        await team_up(home, lived_in.team)
         await abroad.charge(lived_in.stranger, a_line(TOKEN))
     await erase_a_text(database, lived_in.rider)
     return lived_in
@@ -219,6 +249,33 @@ async def fall_into_debt(home: Chronicle, debtor: UUID) -> None:
     await home.grant(debtor, 30)
     await home.refund(debtor, spent, 10)
     await home.grant(debtor, 50)
+
+
+async def team_up(home: Chronicle, team: UUID) -> None:
+    """A team whose members and projects have tokens of their own."""
+    anna, ben = member_id_of(team, "anna"), member_id_of(team, "ben")
+    await home.manage(
+        team,
+        AddMember(anna, "anna", "Anna", MemberRole.ADMIN),
+        AddMember(ben, "ben", "Ben", MemberRole.MEMBER),
+        UpdateMember(ben, "Benjamin", MemberRole.VIEWER),
+    )
+    bought = {"source": GrantSource.PURCHASE, "paid_minor_units": 4_000, "paid_currency": "usd"}
+    await home.grant(team, 100, **bought)
+    await home.assign(team, 40, member_id=anna)
+    await home.assign(team, 30, project="film")
+    await home.assign(team, 10, member_id=ben)
+    mine_and_ours = await home.hold(team, 45, member_id=anna)
+    await home.commit(team, mine_and_ours, 25)
+    await home.assign(team, -5, member_id=anna)
+    await home.hold(team, 6, member_id=anna, ttl_seconds=DAY_SECONDS)
+    last_work = await home.hold(team, 8, member_id=ben)
+    await home.manage(team, RemoveMember(ben))
+    held(await home.cashier.release(team, last_work))
+    disputed = await home.grant(team, 20, priority=1)
+    await home.assign(team, 15, project="game")
+    await home.commit(team, await home.hold(team, 12, project="game"))
+    await home.claw_back(team, disputed)
 
 
 async def erase_a_text(database: Database, account_id: UUID) -> None:

@@ -81,6 +81,10 @@ class Vandal:
             )
         await self.changes("UPDATE ledger_account SET head_hash = $2 WHERE account_id = $1", account_id, head)
 
+    async def finding_names(self) -> set[str]:
+        """Which checks find anything."""
+        return {finding.check for finding in await audit(self._database)}
+
     async def is_caught(self, check: str, where: str) -> None:
         """The audit names this check and this row, and nothing else."""
         findings = await audit(self._database)
