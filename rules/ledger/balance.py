@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from rules.ledger.burn_down import Spender
 from rules.ledger.kinds import BalanceLevel
 from rules.ledger.limit_status import LimitStatus
 from rules.ledger.limits import today_of
@@ -13,6 +14,10 @@ from rules.ledger.state import Account, AccountState
 
 LOW_BALANCE_PERCENT = 20
 """Below this share of the mark an account is low on tokens, unless it is set otherwise."""
+
+
+POOL = Spender()
+"""For whom a balance is shown that is nobody's in particular: what everyone may spend."""
 
 
 class BalanceSnapshot(NamedTuple):

@@ -14,7 +14,7 @@ import asyncpg
 from models.database import Database
 from models.ledger import rows
 from models.statements import statement
-from rules.ledger.balance import BalanceSnapshot, snapshot_of
+from rules.ledger.balance import POOL, BalanceSnapshot, snapshot_of
 from rules.ledger.burn_down import Spender
 from rules.ledger.charges import EXPLAINED_ENTRIES_MAX, EXPLAINED_LINES_MAX, BurnedPart, ChargeFacts
 from rules.ledger.commands import Settle
@@ -25,6 +25,7 @@ from rules.ledger.limits import running, statuses_of, today_of
 from rules.ledger.records import CaptureView, EntryFilter, LineView, Page, Slice
 from rules.ledger.spending import Window
 from rules.ledger.state import Account, AccountState, Grant, Hold
+from rules.ledger.team import Member
 from rules.pricing.money import Paid
 from services.ledger.line_views import captured_views, reserved_views
 from services.ledger.writer import Writer
@@ -35,9 +36,6 @@ SETTLINGS_MAX: Final = 3
 """Tries to read an account with nothing due; one is enough unless something falls due at that very moment."""
 
 _TOP: Final = 2**63 - 1
-
-NOBODY: Final = Spender()
-"""Without a member or project in scope."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +80,10 @@ class LedgerReads:
         self._writer = writer
         self._price_books = price_books
 
-    async def read(self, tenant_id: UUID, account_id: UUID, spender: Spender = NOBODY) -> AccountReading | None:
+    async def read(self, tenant_id: UUID, account_id: UUID, spender: Spender = POOL) -> AccountReading | None:
         """The account's ledger row and balance now, and what the spender's member and project have consumed."""
         async with self._settled(tenant_id, account_id) as (connection, reading):
-            if reading is not None and spender != NOBODY:
+            if reading is not None and spender != POOL:
                 member = str(spender.member_id) if spender.member_id is not None else None
                 found = await connection.fetch(statement("list_scopes"), account_id, member, spender.project)
                 for row in found:
@@ -93,7 +91,13 @@ class LedgerReads:
                     reading.state.scopes[scope] = rows.read_spending(row["spending"])
             return reading
 
-    async def limits(self, tenant_id: UUID, account_id: UUID, spender: Spender = NOBODY) -> tuple[LimitStatus, ...]:
+    async def member(self, tenant_id: UUID, account_id: UUID, member_id: UUID) -> Member | None:
+        """One member, also one that was removed."""
+        async with self._database.reader(tenant_id) as connection:
+            row = await connection.fetchrow(statement("read_member"), account_id, member_id, tenant_id)
+        return rows.read_member(tuple(row)) if row is not None else None
+
+    async def limits(self, tenant_id: UUID, account_id: UUID, spender: Spender = POOL) -> tuple[LimitStatus, ...]:
         """Every limit of the account now, and of the spender's member and project; whether or not one is set."""
         reading = await self.read(tenant_id, account_id, spender)
         return () if reading is None else statuses_of(reading.state, spender, reading.now, reading.daily_limit)
