@@ -10,9 +10,20 @@ from uuid import UUID, uuid4
 from models.database import Database
 from models.statements import statement
 from models.tenant import Tenant, TenantMode
-from rules.ledger.commands import AdjustAccount, AnyCommand, Charge, ClawBack, Line, Refund, RevokeGrant
-from rules.ledger.kinds import GrantSource, Mutation
+from rules.ledger.commands import (
+    AdjustAccount,
+    AnyCommand,
+    Charge,
+    ClawBack,
+    LimitSetting,
+    Line,
+    Refund,
+    RevokeGrant,
+    SetLimits,
+)
+from rules.ledger.kinds import GrantSource, LimitPeriod, LimitScope, Mutation
 from rules.ledger.line_codec import encode_lines
+from rules.ledger.outcomes import LimitsEffect
 from rules.ledger.state import UNLIMITED
 from services.ledger.due_accounts import settle_due_accounts
 from services.ledger.submission import InboxMessage, LedgerOutcome, Riders
@@ -23,6 +34,7 @@ from tests.services.ledger.cashier import Cashier, a_key, granted, held
 TOKEN = 1_000_000
 DAY_SECONDS = 86_400
 SALT = b"salt of a test"
+A_MEMBER = UUID(int=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +51,8 @@ class LivedIn:
     """A grant clawed back after it was spent, partly paid since."""
     fleet: UUID
     """Unlimited."""
+    studio: UUID
+    """Limits, and work for a member and a project, today's and yesterday's, in a time zone that was changed."""
     newcomer: UUID
     """Nothing happened yet."""
     stranger: UUID
@@ -128,12 +142,14 @@ async def live_in(database: Database) -> LivedIn:
             borrower=await home.cashier.open("borrower"),
             debtor=await home.cashier.open("debtor"),
             fleet=await home.cashier.open("fleet"),
+            studio=await home.cashier.open("studio"),
             newcomer=await home.cashier.open("newcomer"),
             stranger=await abroad.cashier.open("rider", trial=5 * TOKEN),
         )
         await ride(home, lived_in.rider)
         await borrow(home, lived_in.borrower)
         await fall_into_debt(home, lived_in.debtor)
+        await keep_within_limits(home, lived_in.studio)
         await home.adjust(lived_in.fleet, credit_limit=UNLIMITED)
         await home.commit(lived_in.fleet, await home.hold(lived_in.fleet, 1_000), 900)
         await abroad.charge(lived_in.stranger, a_line(TOKEN))
@@ -219,6 +235,25 @@ async def fall_into_debt(home: Chronicle, debtor: UUID) -> None:
     await home.grant(debtor, 30)
     await home.refund(debtor, spent, 10)
     await home.grant(debtor, 50)
+
+
+async def keep_within_limits(home: Chronicle, studio: UUID) -> None:
+    """An account that counts in every window of every scope."""
+    await home.grant(studio, 500)
+    limits = (
+        LimitSetting(LimitScope.ACCOUNT, LimitPeriod.DAY, limit=200 * TOKEN),
+        LimitSetting(LimitScope.MEMBER, LimitPeriod.WEEK, limit=150 * TOKEN),
+        LimitSetting(LimitScope.PROJECT, LimitPeriod.TOTAL, project="film", limit=90 * TOKEN),
+    )
+    outcome = await home.does(SetLimits(home.tenant_id, studio, limits, SALT))
+    assert isinstance(outcome, LimitsEffect), outcome
+    yesterdays = await home.hold(studio, 30, member_id=A_MEMBER, project="film", ttl_seconds=DAY_SECONDS)
+    await home.adjust(studio, time_zone="Pacific/Auckland")
+    await home.advance(0.9 * DAY_SECONDS)
+    await home.hold(studio, 11, project="film", ttl_seconds=DAY_SECONDS)
+    await home.commit(studio, await home.hold(studio, 20, member_id=A_MEMBER), 12)
+    await home.commit(studio, yesterdays, 25)
+    await home.refund(studio, yesterdays, 5)
 
 
 async def erase_a_text(database: Database, account_id: UUID) -> None:
