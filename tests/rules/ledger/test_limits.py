@@ -80,7 +80,7 @@ class TestWhatCounts:
 
     def test_a_hold_counts_for_its_member_its_project_and_the_account(self) -> None:
         bench = an_account(tokens=100)
-        ada, film = Scope(MEMBER, UUID(int=7)), Scope(PROJECT, None, "film")
+        ada, film = Scope(MEMBER, bench.add_member(7)), Scope(PROJECT, None, "film")
         bench.reserve(1)
         hold = bench.reserve(10, member=ada.member_id, project="film")
         bench.commit(bench.reserve(20, member=ada.member_id), 5)
@@ -136,7 +136,7 @@ class TestWhatGoesBackReturnsToItsOwnWindow:
 
     def test_a_member_that_was_idle_over_midnight_begins_the_day_anew(self) -> None:
         bench = an_account(tokens=100)
-        ada, bob = UUID(int=7), UUID(int=8)
+        ada, bob = bench.add_member(7), bench.add_member(8)
         bench.reserve(10, member=ada, ttl_seconds=DAY_SECONDS)
         bench.at(MIDNIGHT)
         bench.reserve(1, member=bob)

@@ -29,7 +29,7 @@ from services.ledger.due_accounts import settle_due_accounts
 from services.ledger.submission import InboxMessage, LedgerOutcome, Riders
 from services.ledger.sweeper import ensure_journal_months
 from services.ledger.writer import Writer
-from tests.services.ledger.cashier import Cashier, a_key, granted, held
+from tests.services.ledger.cashier import Cashier, a_key, a_member, granted, held
 
 TOKEN = 1_000_000
 DAY_SECONDS = 86_400
@@ -113,6 +113,9 @@ class Chronicle:
 
     async def adjust(self, account_id: UUID, **settings: Any) -> None:
         await self.does(AdjustAccount(self.tenant_id, account_id, **settings))
+
+    async def enrol(self, account_id: UUID, member_id: UUID) -> None:
+        await a_member(self._database, self.tenant_id, account_id, member_id)
 
     async def does(self, command: AnyCommand) -> LedgerOutcome:
         return await self._writer.submit(command)
@@ -240,6 +243,7 @@ async def fall_into_debt(home: Chronicle, debtor: UUID) -> None:
 async def keep_within_limits(home: Chronicle, studio: UUID) -> None:
     """An account that counts in every window of every scope."""
     await home.grant(studio, 500)
+    await home.enrol(studio, A_MEMBER)
     limits = (
         LimitSetting(LimitScope.ACCOUNT, LimitPeriod.DAY, limit=200 * TOKEN),
         LimitSetting(LimitScope.MEMBER, LimitPeriod.WEEK, limit=150 * TOKEN),
