@@ -37,4 +37,6 @@ class ChargeQueries:
         published = await info.context.price_books.at_version(tenant_id, version)
         if published is None:
             raise LookupError(f"price book version {version} is gone")
-        return shown_charge(tenant_id, account_id, explained.facts, explained.check, explained.views, published)
+        return shown_charge(
+            tenant_id, account_id, explained.facts, explained.check, explained.views, published, explained.limits
+        )

@@ -19,6 +19,7 @@ from services.credentials import Credentials
 from services.fares import Fares
 from services.grants import Grants
 from services.ledger.reads import AccountReading
+from services.limits import Limits
 from services.live.hub import LiveHub
 from services.margin import Margins
 from services.principal import Principal
@@ -45,6 +46,10 @@ class Services(Protocol):
     @property
     def accounts(self) -> Accounts:
         """Accounts."""
+
+    @property
+    def limits(self) -> Limits:
+        """Limits."""
 
     @property
     def reads(self) -> LedgerReads:

@@ -11,6 +11,7 @@ from resolvers.charges import ChargeQueries
 from resolvers.direct_calls import call_directly
 from resolvers.grants import GrantMutations
 from resolvers.holds import HoldMutations, HoldQueries
+from resolvers.limits import LimitMutations
 from resolvers.live import LiveSubscriptions
 from resolvers.margin import MarginQueries
 from resolvers.offers import OfferQueries
@@ -38,7 +39,15 @@ class Query(
 
 
 @output
-class Mutation(PriceMutations, HoldMutations, AccountMutations, GrantMutations, PublishingMutations, TenantMutations):
+class Mutation(
+    PriceMutations,
+    HoldMutations,
+    AccountMutations,
+    LimitMutations,
+    GrantMutations,
+    PublishingMutations,
+    TenantMutations,
+):
     """What can be done. Every verb answers with one success or one problem."""
 
 

@@ -32,11 +32,12 @@ class IdKind(StrEnum):
     ENTRY = "entry"
     TENANT = "ten"
     API_KEY = "key"
+    LIMIT = "lim"
     MEMBER = "mem"
 
 
 _ROW_KINDS = frozenset({IdKind.GRANT, IdKind.HOLD, IdKind.ENTRY, IdKind.QUOTE})
-_PART_KINDS = frozenset({IdKind.MEMBER, IdKind.BALANCE})
+_PART_KINDS = frozenset({IdKind.MEMBER, IdKind.BALANCE, IdKind.LIMIT})
 """What may be a part of its owner that has a UUID of its own; a balance is also the whole account's."""
 
 

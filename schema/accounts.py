@@ -18,9 +18,11 @@ from schema.balances import Balance, Grant, shown_balance, shown_grant
 from schema.connections import FIRST_DEFAULT, Connection, connection, slice_of_numbers
 from schema.described import output
 from schema.holds import Entry, Hold, shown_entry, shown_hold
+from schema.limits import LimitStatus, shown_limit
 from schema.nodes import Node, shown_id
 from schema.reads import AccountRecord, Info
 from schema.scalars import TimeZone, Tokens, Version
+from schema.scopes import spender_seen
 from schema.words import AccountKind, EntryKind, HoldState
 
 UNLIMITED_SHOWN = Tokens(-MICROS)
@@ -53,6 +55,20 @@ class Account(Node):
         if snapshot is None:
             raise LookupError(f"account {self.account_id} has no row in the ledger")
         return shown_balance(snapshot)
+
+    @strawberry.field
+    async def limits(
+        self, info: Info, member_id: strawberry.ID | None = None, project: str | None = None
+    ) -> list[LimitStatus]:
+        """What it has consumed in the running day, week and month and in total, beside its limits, whether or not one
+        is set; then the same of a member and of a project.
+
+        member_id: also the limits of this member
+        project: also the limits of this project
+        """
+        reads = info.context.reads
+        spender = await spender_seen(reads, self.tenant_id, self.account_id, member_id, project)
+        return [shown_limit(status) for status in await reads.limits(self.tenant_id, self.account_id, spender)]
 
     @strawberry.field
     async def grants(

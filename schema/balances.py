@@ -11,6 +11,7 @@ from rules.identity import IdKind
 from rules.ledger.balance import BalanceSnapshot
 from rules.ledger.state import Grant as GrantRow
 from schema.described import output
+from schema.limits import LimitStatus, shown_limit
 from schema.nodes import Node, shown_id
 from schema.scalars import Tokens, Version
 from schema.words import BalanceLevel, GrantSource
@@ -53,10 +54,12 @@ class Balance:
     remaining_percent: int | None
     """`available` in percent (0 to 100) of the mark: what was available after tokens last came in, gifts under 5 % of
     it left aside. Null when unlimited or when the mark is 0."""
+    today: LimitStatus
+    """The running day of the member that it is seen for, else of the account."""
     expiring_next: ExpiringTokens | None
     """The tokens that expire soonest; null when none ever will."""
     as_of: datetime
-    """This version's instant; unchanged reads repeat it."""
+    """The later of this version's instant and the beginning of the day shown; unchanged reads repeat it."""
 
 
 @output
@@ -97,6 +100,7 @@ def shown_balance(snapshot: BalanceSnapshot) -> Balance:
         unlimited=snapshot.unlimited,
         level=snapshot.level,
         remaining_percent=snapshot.remaining_percent,
+        today=shown_limit(snapshot.today),
         expiring_next=expiring,
         as_of=snapshot.as_of,
     )

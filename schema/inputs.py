@@ -13,7 +13,16 @@ from strawberry import Maybe
 from rules.ledger.commands import HOLD_TTL_SECONDS_DEFAULT
 from schema.described import exactly_one_of, given
 from schema.scalars import Params, TimeZone, Tokens
-from schema.words import AccountKind, ApiKeyKind, GrantSource, OverrunPolicy, TenantMode, WorkOutcome
+from schema.words import (
+    AccountKind,
+    ApiKeyKind,
+    GrantSource,
+    LimitPeriod,
+    LimitScope,
+    OverrunPolicy,
+    TenantMode,
+    WorkOutcome,
+)
 
 PRIORITY_DEFAULT = 50
 
@@ -192,6 +201,41 @@ class RefundInput:
     """How many tokens; absent: all that was captured and not yet refunded."""
     reason: str | None
     """Anything that people should find in the journal."""
+
+
+@given
+class LimitSettingInput:
+    """One limit. `memberId` for MEMBER, `project` for PROJECT, neither for ACCOUNT."""
+
+    scope: LimitScope
+    """Whose limit."""
+    period: LimitPeriod
+    """For which time."""
+    member_id: strawberry.ID | None
+    """The member; MEMBER without it is the default for every member that has no limit of its own."""
+    project: str | None
+    """The project."""
+    limit: Tokens | None
+    """Tokens that may be consumed, 0 or more; -1: no limit, whatever the default; null takes it away, so that the
+    default holds where there is one."""
+
+
+@given
+class SetLimitInput(LimitSettingInput):
+    """Which limit to set, of which account. `memberId` for MEMBER, `project` for PROJECT, neither for ACCOUNT."""
+
+    account_id: strawberry.ID
+    """The account."""
+
+
+@given
+class SetLimitsInput:
+    """Which limits to set, all of them or none."""
+
+    account_id: strawberry.ID
+    """The account."""
+    limits: list[LimitSettingInput]
+    """The limits, 1 to 1,000, none of them twice."""
 
 
 @given

@@ -12,10 +12,13 @@ from uuid import UUID
 
 import strawberry
 
-from rules.ledger.balance import BalanceSnapshot
+from rules.ledger.balance import POOL, BalanceSnapshot
+from rules.ledger.burn_down import Spender
 from rules.ledger.journal import Entry
+from rules.ledger.limit_status import LimitStatus
 from rules.ledger.records import CaptureView, EntryFilter, LineView, Page, Slice
 from rules.ledger.state import Grant, Hold
+from rules.ledger.team import Member
 from rules.pricing.money import Paid
 from rules.pricing.price_book import PriceBook
 from schema.words import AccountKind, HoldState
@@ -106,6 +109,12 @@ class LedgerReads(Protocol):
 
     async def balance(self, tenant_id: UUID, account_id: UUID) -> BalanceSnapshot | None:
         """The balance now."""
+
+    async def limits(self, tenant_id: UUID, account_id: UUID, spender: Spender = POOL) -> tuple[LimitStatus, ...]:
+        """Every limit of the account now, and of the spender's member and project; whether or not one is set."""
+
+    async def member(self, tenant_id: UUID, account_id: UUID, member_id: UUID) -> Member | None:
+        """One member, also one that was removed."""
 
     async def hold(self, tenant_id: UUID, account_id: UUID, hold_id: int) -> Hold | None:
         """One hold, open or ended."""

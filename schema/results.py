@@ -11,6 +11,7 @@ from schema.accounts import Account
 from schema.balances import Balance, Grant
 from schema.described import output
 from schema.holds import Hold
+from schema.limits import LimitStatus
 from schema.margin import Margin
 from schema.prices import Affordable, Estimate, PriceBook, Quote
 from schema.problems import (
@@ -23,9 +24,11 @@ from schema.problems import (
     InvalidInput,
     InvalidParams,
     InvalidPriceBook,
+    LimitReached,
     NotFound,
     NotRefundable,
     QuoteExpired,
+    RateLimited,
     UnknownModel,
 )
 from schema.publishing import PriceBookChange, PriceChange
@@ -100,6 +103,22 @@ class AccountSuccess:
 
     account: Account
     """As it stands now."""
+
+
+@output
+class LimitSuccess:
+    """The limit is set, or taken away."""
+
+    limit: LimitStatus
+    """As it stands now."""
+
+
+@output
+class SetLimitsSuccess:
+    """All limits are set."""
+
+    limits: list[LimitStatus]
+    """As they stand now, in the order in which they were given."""
 
 
 @output
@@ -181,6 +200,8 @@ AffordableResult: TypeAlias = Annotated[
 ReserveResult: TypeAlias = Annotated[
     ReserveSuccess
     | InsufficientTokens
+    | LimitReached
+    | RateLimited
     | AccountFrozen
     | UnknownModel
     | InvalidParams
@@ -195,6 +216,8 @@ ReserveResult: TypeAlias = Annotated[
 CommitResult: TypeAlias = Annotated[
     CommitSuccess
     | InsufficientTokens
+    | LimitReached
+    | RateLimited
     | AccountFrozen
     | UnknownModel
     | InvalidParams
@@ -219,6 +242,14 @@ GrantResult: TypeAlias = Annotated[
 AccountResult: TypeAlias = Annotated[
     AccountSuccess | NotFound | InvalidInput,
     strawberry.union("AccountResult", description="The account, or why nothing was changed."),
+]
+LimitResult: TypeAlias = Annotated[
+    LimitSuccess | NotFound | InvalidInput,
+    strawberry.union("LimitResult", description="The limit, or why nothing was changed."),
+]
+SetLimitsResult: TypeAlias = Annotated[
+    SetLimitsSuccess | NotFound | InvalidInput,
+    strawberry.union("SetLimitsResult", description="The limits, or why none was changed."),
 ]
 CreateTenantResult: TypeAlias = Annotated[
     CreateTenantSuccess | InvalidInput,

@@ -23,6 +23,7 @@ from services.grants import Grants
 from services.ledger.reads import AccountReading, LedgerReads
 from services.ledger.sweeper import Sweeper
 from services.ledger.writer import Writer
+from services.limits import Limits
 from services.live.hub import LiveHub
 from services.live.postgres_bus import PostgresBus
 from services.margin import Margins
@@ -52,6 +53,7 @@ class Services:
     fares: Fares
     charges: Charges
     grants: Grants
+    limits: Limits
     accounts: Accounts
     reads: LedgerReads
     price_books: PriceBooks
@@ -114,6 +116,7 @@ async def open_services(dsn: str, *, root_key: str) -> AsyncIterator[Services]:
             fares=Fares(writer, price_books, reads, Quotes(database, price_books)),
             charges=Charges(reads, price_books),
             grants=Grants(writer, price_books),
+            limits=Limits(writer, price_books),
             accounts=Accounts(database, writer, price_books),
             reads=reads,
             price_books=price_books,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
+from rules.ledger.burn_down import Spender
 from rules.ledger.commands import HOLD_TTL_SECONDS_MAX, Charge, Commit, Extend, Refund, Release, Reserve
 from rules.ledger.kinds import Mutation
 from rules.ledger.outcomes import CommitOutcome, HoldEffect, ReleaseOutcome, RepriceAt, ReserveOutcome
@@ -17,9 +18,11 @@ from rules.ledger.refusals import (
     IdempotencyConflict,
     InputRefusal,
     InsufficientTokens,
+    LimitReached,
     NotFound,
     NotRefundable,
     QuoteExpired,
+    RateLimited,
 )
 from rules.ledger.requests import (
     AccountRequest,
@@ -68,14 +71,14 @@ class Fares:
         """Prices work without a lock; with an account also whether it would go through, and what stands in the way."""
         account = None
         if request.account_id is not None:
-            account = await self._reads.read(request.tenant_id, request.account_id)
+            account = await self._reads.read(request.tenant_id, request.account_id, Spender(None, request.project))
             if account is None:
                 return NotFound("account")
-        return estimate_work(await self._price_books.current(request.tenant_id), request.work, account)
+        return estimate_work(await self._price_books.current(request.tenant_id), request, account)
 
     async def affordable(self, request: AffordableRequest) -> Affordable | UnknownModel | InvalidParams | NotFound:
         """The most of one dimension that the account could reserve now: that goes through, the next is refused."""
-        account = await self._reads.read(request.tenant_id, request.account_id)
+        account = await self._reads.read(request.tenant_id, request.account_id, Spender(None, request.project))
         if account is None:
             return NotFound("account")
         published = await self._price_books.current(request.tenant_id)
@@ -104,6 +107,7 @@ class Fares:
         bad_key = fault_of_key(request.key)
         if bad_key is not None:
             return bad_key
+        policies = (await self._price_books.current(request.tenant_id)).book.policies
         offer = await self._offer(request, request.work, purpose)
         work = offer.work
         fault = first_fault(
@@ -127,6 +131,8 @@ class Fares:
             text_salt=new_salt() if mutation is Mutation.CHARGE else b"",
             refusal=_first_refusal(fault, work.refusal),
             quote_expires_at=offer.quote_expires_at,
+            daily_limit=policies.daily_limit_micros,
+            runs_per_minute=policies.runs_per_minute,
         )
         return _of_hold(await self._writer.submit(command))
 
@@ -171,6 +177,7 @@ class Fares:
                     priced_at=version if work is not None and not is_amount else None,
                     text_salt=new_salt(),
                     refusal=work.refusal if work is not None else None,
+                    daily_limit=current.book.policies.daily_limit_micros,
                 )
             )
             if not isinstance(outcome, RepriceAt):
@@ -184,6 +191,7 @@ class Fares:
         if bad_key is not None:
             return bad_key
         identity = once(Mutation.EXTEND, request.key, request)
+        daily_limit = await self._price_books.daily_limit(request.tenant_id)
         version: int | None = None
         fault: InvalidInput | None = None
         if request.ttl_seconds is None and request.work is None:
@@ -212,6 +220,7 @@ class Fares:
                     priced_at=offer.price_book_version if has_version else None,
                     refusal=_first_refusal(fault, work.refusal),
                     quote_expires_at=offer.quote_expires_at,
+                    daily_limit=daily_limit,
                 )
             )
             if not isinstance(outcome, RepriceAt):
@@ -237,6 +246,7 @@ class Fares:
                 note=request.note if fault is None else None,
                 text_salt=new_salt(),
                 refusal=fault,
+                daily_limit=await self._price_books.daily_limit(request.tenant_id),
             )
         )
         match outcome:
@@ -264,6 +274,7 @@ class Fares:
                     reason=request.reason if fault is None else None,
                     text_salt=new_salt(),
                     refusal=fault,
+                    daily_limit=await self._price_books.daily_limit(request.tenant_id),
                 )
             )
         )
@@ -293,6 +304,8 @@ def _of_hold(outcome: object) -> CommitOutcome:
         case (
             HoldEffect()
             | InsufficientTokens()
+            | LimitReached()
+            | RateLimited()
             | AccountFrozen()
             | UnknownModel()
             | InvalidParams()

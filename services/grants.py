@@ -60,6 +60,7 @@ class Grants:
                     note=request.note if fault is None else None,
                     text_salt=new_salt(),
                     refusal=fault,
+                    daily_limit=published.book.policies.daily_limit_micros,
                 )
             )
         )
@@ -80,6 +81,7 @@ class Grants:
                     note=request.note if fault is None else None,
                     text_salt=new_salt(),
                     refusal=fault,
+                    daily_limit=await self._price_books.daily_limit(request.tenant_id),
                 )
             )
         )

@@ -30,13 +30,13 @@ PERIODS = (LimitPeriod.DAY, LimitPeriod.WEEK, LimitPeriod.MONTH, LimitPeriod.TOT
 _NEVER_SPENT = Spending()
 
 
-def running(account: Account, period: LimitPeriod, kept: Window, now: datetime) -> Stretch:
-    """The window that contains `now`, for every scope of the account; `kept` is the account's own of that period."""
+def running(period: LimitPeriod, kept: Window, time_zone: str, now: datetime) -> Stretch:
+    """The window that contains `now`, for every scope of an account; `kept` is the account's own of that period."""
     if kept.starts_at is None or kept.ends_at is None:
-        return window_of(period, now, account.time_zone)
+        return window_of(period, now, time_zone)
     if now < kept.ends_at:
         return Stretch(kept.starts_at, kept.ends_at)
-    starts_at, ends_at = window_of(period, now, account.time_zone)
+    starts_at, ends_at = window_of(period, now, time_zone)
     # Windows never overlap, also where a newer calendar of time zones draws them differently.
     return Stretch(max(starts_at, kept.ends_at), ends_at)
 
@@ -57,12 +57,12 @@ def begin(state: AccountState, spender: Spender, now: datetime) -> None:
         spending = account.spending = Spending()
     day, week, month = spending.day, spending.week, spending.month
     if day.ends_at is None or now >= day.ends_at:
-        _renew(day, running(account, LimitPeriod.DAY, day, now))
+        _renew(day, running(LimitPeriod.DAY, day, account.time_zone, now))
         spending.day_warned = 0
     if week.ends_at is None or now >= week.ends_at:
-        _renew(week, running(account, LimitPeriod.WEEK, week, now))
+        _renew(week, running(LimitPeriod.WEEK, week, account.time_zone, now))
     if month.ends_at is None or now >= month.ends_at:
-        _renew(month, running(account, LimitPeriod.MONTH, month, now))
+        _renew(month, running(LimitPeriod.MONTH, month, account.time_zone, now))
     state.account_changed = True
     for scope in _scopes_of(spender):
         follower = state.scopes.get(scope)
@@ -99,7 +99,7 @@ def change_calendar(account: Account, time_zone: str, now: datetime) -> None:
     if spending is None:
         spending = account.spending = Spending()
     for period, kept in zip(PERIODS, (spending.day, spending.week, spending.month), strict=False):
-        stretch = running(account, period, kept, now)
+        stretch = running(period, kept, account.time_zone, now)
         if kept.starts_at != stretch.starts_at:
             _renew(kept, stretch)
             if period is LimitPeriod.DAY:
@@ -203,7 +203,7 @@ def _tighter(
             continue
         consumed = spending.total.consumed
         if period is not LimitPeriod.TOTAL:
-            starts_at = running(state.account, period, calendar.window(period), now).starts_at
+            starts_at = running(period, calendar.window(period), state.account.time_zone, now).starts_at
             if began_at < starts_at:
                 continue
             consumed = consumed_since(spending.window(period), starts_at)
@@ -252,7 +252,7 @@ def status_of(
     as_of, resets_at, consumed = written_at, None, spending.total.consumed
     if period is not LimitPeriod.TOTAL:
         calendar = account.spending or _NEVER_SPENT
-        starts_at, resets_at = running(account, period, calendar.window(period), now)
+        starts_at, resets_at = running(period, calendar.window(period), account.time_zone, now)
         consumed = consumed_since(spending.window(period), starts_at)
         as_of = max(written_at, starts_at)
     return LimitStatus(

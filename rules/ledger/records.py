@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from uuid import UUID
 
 from rules.ledger.kinds import EntryKind
-from rules.ledger.refusals import AccountFrozen, InsufficientTokens
+from rules.ledger.refusals import AccountFrozen, InsufficientTokens, LimitReached, RateLimited
 from rules.pricing.costs import CostStep
 from rules.pricing.formulas import PricingType
 
@@ -81,9 +81,10 @@ class EstimateWarning(StrEnum):
     """What a client should warn of although the work would go through."""
 
     LOW_BALANCE = "LOW_BALANCE"
+    NEAR_DAILY_LIMIT = "NEAR_DAILY_LIMIT"
 
 
-Blocker = AccountFrozen | InsufficientTokens
+Blocker = AccountFrozen | RateLimited | LimitReached | InsufficientTokens
 """What can stand in the way of work that has a price."""
 
 

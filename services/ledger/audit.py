@@ -67,6 +67,7 @@ CHECKS: Final[tuple[Check, ...]] = tuple(
             "account_head_hash",
             "account_due_at",
             "account_assigned",
+            "window_counts",
             "entry_versions",
             "entry_instants",
             "entry_signs",

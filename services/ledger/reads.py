@@ -14,13 +14,18 @@ import asyncpg
 from models.database import Database
 from models.ledger import rows
 from models.statements import statement
-from rules.ledger.balance import BalanceSnapshot, snapshot_of
+from rules.ledger.balance import POOL, BalanceSnapshot, snapshot_of
+from rules.ledger.burn_down import Spender
 from rules.ledger.charges import EXPLAINED_ENTRIES_MAX, EXPLAINED_LINES_MAX, BurnedPart, ChargeFacts
 from rules.ledger.commands import Settle
 from rules.ledger.journal import Entry
-from rules.ledger.kinds import GrantSource, HoldState
+from rules.ledger.kinds import GrantSource, HoldState, LimitPeriod
+from rules.ledger.limit_status import LimitStatus
+from rules.ledger.limits import running, statuses_of, today_of
 from rules.ledger.records import CaptureView, EntryFilter, LineView, Page, Slice
-from rules.ledger.state import Account, Grant, Hold
+from rules.ledger.spending import Window
+from rules.ledger.state import Account, AccountState, Grant, Hold
+from rules.ledger.team import Member
 from rules.pricing.money import Paid
 from services.ledger.line_views import captured_views, reserved_views
 from services.ledger.writer import Writer
@@ -35,13 +40,21 @@ _TOP: Final = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class AccountReading:
-    """An account's ledger row at one moment, with nothing due."""
+    """An account's ledger row at one moment, with nothing due, and the counts of the member and project asked for."""
 
-    account: Account
+    state: AccountState
+    """Without grants and holds."""
     balance: BalanceSnapshot
     now: datetime
     due_in_seconds: float | None
-    """Until something falls due next, by the tenant's clock."""
+    """Until something falls due next or the day ends, by the tenant's clock."""
+    daily_limit: int | None = None
+    """What the price book in force allows an account a day that has set no limit of its own."""
+
+    @property
+    def account(self) -> Account:
+        """The account's row."""
+        return self.state.account
 
     @property
     def version(self) -> int:
@@ -50,7 +63,7 @@ class AccountReading:
 
     @property
     def as_of(self) -> datetime:
-        """When that entry was made."""
+        """When that entry was made, or the day began that is shown, whichever is later."""
         return self.balance.as_of
 
     @property
@@ -67,10 +80,27 @@ class LedgerReads:
         self._writer = writer
         self._price_books = price_books
 
-    async def read(self, tenant_id: UUID, account_id: UUID) -> AccountReading | None:
-        """The account's ledger row and balance now."""
-        async with self._settled(tenant_id, account_id) as (_, reading):
+    async def read(self, tenant_id: UUID, account_id: UUID, spender: Spender = POOL) -> AccountReading | None:
+        """The account's ledger row and balance now, and what the spender's member and project have consumed."""
+        async with self._settled(tenant_id, account_id) as (connection, reading):
+            if reading is not None and spender != POOL:
+                member = str(spender.member_id) if spender.member_id is not None else None
+                found = await connection.fetch(statement("list_scopes"), account_id, member, spender.project)
+                for row in found:
+                    scope = rows.read_scope(row["scope"], row["subject"])
+                    reading.state.scopes[scope] = rows.read_spending(row["spending"])
             return reading
+
+    async def member(self, tenant_id: UUID, account_id: UUID, member_id: UUID) -> Member | None:
+        """One member, also one that was removed."""
+        async with self._database.reader(tenant_id) as connection:
+            row = await connection.fetchrow(statement("read_member"), account_id, member_id, tenant_id)
+        return rows.read_member(tuple(row)) if row is not None else None
+
+    async def limits(self, tenant_id: UUID, account_id: UUID, spender: Spender = POOL) -> tuple[LimitStatus, ...]:
+        """Every limit of the account now, and of the spender's member and project; whether or not one is set."""
+        reading = await self.read(tenant_id, account_id, spender)
+        return () if reading is None else statuses_of(reading.state, spender, reading.now, reading.daily_limit)
 
     async def balance(self, tenant_id: UUID, account_id: UUID) -> BalanceSnapshot | None:
         """The balance now."""
@@ -81,7 +111,7 @@ class LedgerReads:
         """Where these accounts stand, in one query that settles nothing; unknown ones are left out."""
         async with self._database.spanning_reader() as connection:
             found = await connection.fetch(statement("list_positions"), list(accounts))
-        return {row["account_id"]: Position(row["version"], row["due_in_seconds"]) for row in found}
+        return {row["account_id"]: Position(row["version"], _until_due_or_midnight(row)) for row in found}
 
     async def hold(self, tenant_id: UUID, account_id: UUID, hold_id: int) -> Hold | None:
         """One hold, open or ended."""
@@ -203,20 +233,37 @@ class LedgerReads:
         self, tenant_id: UUID, account_id: UUID
     ) -> AsyncIterator[tuple[asyncpg.Connection, AccountReading | None]]:
         """A snapshot in which nothing of the account is due, and its row; the row is None for an unknown account."""
+        daily_limit = await self._price_books.daily_limit(tenant_id)
         for attempt in range(SETTLINGS_MAX):
             async with self._database.reader(tenant_id) as connection:
                 row = await connection.fetchrow(statement("read_ledger_account"), account_id, tenant_id)
                 is_due = row is not None and row["due_in_seconds"] is not None and row["due_in_seconds"] <= 0
                 if not is_due or attempt == SETTLINGS_MAX - 1:
-                    yield connection, _reading(row) if row is not None else None
+                    yield connection, _reading(row, daily_limit) if row is not None else None
                     return
             await self._writer.submit(Settle(tenant_id, account_id))
 
 
-def _reading(row: asyncpg.Record) -> AccountReading:
-    account = rows.read_account(tuple(row)[:22])
-    balance = snapshot_of(account, row["expiring_amount"], row["expiring_at"])
-    return AccountReading(account, balance, row["observed_at"], row["due_in_seconds"])
+def _reading(row: asyncpg.Record, daily_limit: int | None) -> AccountReading:
+    state, now = AccountState(rows.read_account(tuple(row)[:22])), row["observed_at"]
+    today = today_of(state, None, now, daily_limit)
+    balance = snapshot_of(state.account, row["expiring_amount"], row["expiring_at"], today)
+    return AccountReading(
+        state, balance, now, _sooner(row["due_in_seconds"], now, balance.today.resets_at), daily_limit
+    )
+
+
+def _until_due_or_midnight(row: asyncpg.Record) -> float | None:
+    """As `AccountReading.due_in_seconds`, from list_positions.sql."""
+    day, now = Window(None, row["day_starts_at"], row["day_ends_at"]), row["observed_at"]
+    return _sooner(row["due_in_seconds"], now, running(LimitPeriod.DAY, day, row["time_zone"], now).ends_at)
+
+
+def _sooner(due_in_seconds: float | None, now: datetime, midnight: datetime | None) -> float | None:
+    if midnight is None:
+        return due_in_seconds
+    until_midnight = (midnight - now).total_seconds()
+    return until_midnight if due_in_seconds is None else min(due_in_seconds, until_midnight)
 
 
 def _burned(part: asyncpg.Record) -> BurnedPart:

@@ -17,6 +17,8 @@ from models.tenant import TenantMode
 from rules.credentials import CredentialKind
 from rules.identity import IdKind, account_id_of, public_id
 from rules.ledger.balance import BalanceSnapshot
+from rules.ledger.kinds import LimitPeriod, LimitScope
+from rules.ledger.limit_status import LimitStatus
 from rules.ledger.records import Page
 from rules.ledger.state import Hold
 from rules.pricing.formulas import Flat
@@ -59,6 +61,23 @@ class ABook:
     effective_at: datetime = NOON
 
 
+def a_limit(**changes: Any) -> LimitStatus:
+    facts: dict[str, Any] = {
+        "account_id": ACCOUNT,
+        "scope": LimitScope.ACCOUNT,
+        "period": LimitPeriod.DAY,
+        "member_id": None,
+        "project": None,
+        "limit": 50 * MICROS,
+        "consumed": 35 * MICROS,
+        "resets_at": NOON + timedelta(hours=12),
+        "near_percent": 80,
+        "version": 9,
+        "as_of": NOON,
+    }
+    return LimitStatus(**facts | changes)
+
+
 def a_balance(**changes: Any) -> BalanceSnapshot:
     facts: dict[str, Any] = {
         "account_id": ACCOUNT,
@@ -70,6 +89,7 @@ def a_balance(**changes: Any) -> BalanceSnapshot:
         "unlimited": False,
         "mark": 100 * MICROS,
         "as_of": NOON,
+        "today": a_limit(),
     }
     return BalanceSnapshot(**facts | changes)
 
@@ -181,6 +201,7 @@ class Stage:
         self.fares = Asked({})
         self.charges = Asked({})
         self.grants = Asked({})
+        self.limits = Asked({})
         self.accounts = Asked({"get": lambda tenant, account: AnAccount() if account == ACCOUNT else None})
         self.reads = Asked(
             defaultdict(
@@ -195,6 +216,8 @@ class Stage:
                 hold_lines=(),
                 hold_captures=(),
                 paid=(),
+                limits=(),
+                member=None,
             )
         )
         self.price_books = Asked({"current": book, "at_version": book})

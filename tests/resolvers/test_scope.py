@@ -64,6 +64,12 @@ DOCUMENTS = {
     "Mutation.revokeGrant": (
         f'mutation {{ revokeGrant(input: {{idempotencyKey: "k", grantId: "{GRANT_ID}"}}) {{ __typename }} }}'
     ),
+    "Mutation.setLimit": (
+        f'mutation {{ setLimit(input: {{accountId: "{ACCOUNT_ID}", scope: ACCOUNT, period: DAY}}) {{ __typename }} }}'
+    ),
+    "Mutation.setLimits": (
+        f'mutation {{ setLimits(input: {{accountId: "{ACCOUNT_ID}", limits: []}}) {{ __typename }} }}'
+    ),
     "Mutation.advanceClock": "mutation { advanceClock(input: {seconds: 1}) { __typename } }",
     "Subscription.balance": f'subscription {{ balance(accountId: "{ACCOUNT_ID}") {{ version }} }}',
 }
@@ -82,6 +88,7 @@ def stage() -> Stage:
         stage.fares,
         stage.charges,
         stage.grants,
+        stage.limits,
         stage.accounts,
         stage.reads,
         stage.price_books,

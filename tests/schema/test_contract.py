@@ -31,12 +31,20 @@ OUTPUTS = {
         "refund:CommitResult createTenant:CreateTenantResult createApiKey:CreateApiKeyResult "
         "revokeApiKey:RevokeApiKeyResult createAccount:AccountResult updateAccount:AccountResult "
         "grantTokens:GrantResult revokeGrant:GrantResult publishPriceBook:PublishPriceBookResult "
-        "advanceClock:AdvanceClockResult"
+        "advanceClock:AdvanceClockResult setLimit:LimitResult setLimits:SetLimitsResult"
     ),
     "Subscription": "balance:Balance",
     "Problem": "code:ProblemCode! message:String!",
     "Node": "id:ID!",
     "InsufficientTokens": "code:ProblemCode! message:String! required:Tokens! available:Tokens!",
+    "LimitReached": "code:ProblemCode! message:String! limit:LimitStatus! required:Tokens!",
+    "RateLimited": "code:ProblemCode! message:String! retryAfterSeconds:Int!",
+    "LimitStatus": (
+        "id:ID! accountId:ID! version:Version! asOf:DateTime! scope:LimitScope! period:LimitPeriod! memberId:ID "
+        "project:String limit:Tokens consumed:Tokens! remaining:Tokens level:LimitLevel! resetsAt:DateTime"
+    ),
+    "LimitSuccess": "limit:LimitStatus!",
+    "SetLimitsSuccess": "limits:[LimitStatus!]!",
     "AccountFrozen": "code:ProblemCode! message:String!",
     "UnknownModel": "code:ProblemCode! message:String! model:String! suggestions:[String!]!",
     "InvalidParams": "code:ProblemCode! message:String! model:String! param:String",
@@ -104,13 +112,15 @@ OUTPUTS = {
     "CostStep": "label:String! amount:Tokens!",
     "Account": (
         "id:ID! externalId:String! name:String! kind:AccountKind! timeZone:TimeZone! creditLimit:Tokens! "
-        "frozen:Boolean! balance:Balance! grants:GrantConnection! holds:HoldConnection! entries:EntryConnection!"
+        "frozen:Boolean! balance:Balance! limits:[LimitStatus!]! "
+        "grants:GrantConnection! holds:HoldConnection! entries:EntryConnection!"
     ),
     "AccountConnection": "edges:[AccountEdge!]! nodes:[Account!]! pageInfo:PageInfo! totalCount:Int!",
     "AccountEdge": "cursor:String! node:Account!",
     "Balance": (
         "id:ID! accountId:ID! version:Version! total:Tokens! held:Tokens! available:Tokens! owed:Tokens! "
-        "unlimited:Boolean! level:BalanceLevel! remainingPercent:Int expiringNext:ExpiringTokens asOf:DateTime!"
+        "unlimited:Boolean! level:BalanceLevel! remainingPercent:Int expiringNext:ExpiringTokens asOf:DateTime! "
+        "today:LimitStatus!"
     ),
     "ExpiringTokens": "amount:Tokens! expiresAt:DateTime!",
     "Grant": (
@@ -140,7 +150,8 @@ OUTPUTS = {
     ),
     "Affordable": "value:String unbounded:Boolean! cost:Tokens limitedBy:String",
     "ChargeExplanation": (
-        "hold:Hold! priceBook:PriceBook! lines:[EstimateLine!]! burned:[BurnedGrant!]! entries:[Entry!]! "
+        "hold:Hold! priceBook:PriceBook! lines:[EstimateLine!]! burned:[BurnedGrant!]! limits:[LimitStatus!]! "
+        "entries:[Entry!]! "
         "checks:[CapturedLineCheck!]! recomputed:Tokens matches:Boolean onCreditLine:Tokens! "
         "onCreditLineRefunded:Tokens! moreEntries:Boolean!"
     ),
@@ -193,6 +204,9 @@ ARGUMENTS = {
     "Mutation.revokeGrant": "input:RevokeGrantInput!",
     "Mutation.publishPriceBook": "input:PublishPriceBookInput!",
     "Mutation.advanceClock": "input:AdvanceClockInput!",
+    "Mutation.setLimit": "input:SetLimitInput!",
+    "Mutation.setLimits": "input:SetLimitsInput!",
+    "Account.limits": "memberId:ID project:String",
     "Subscription.balance": "accountId:ID sinceVersion:Version",
     "Account.balance": "",
     "Account.grants": "activeOnly:Boolean=true first:Int=50 after:String",
@@ -234,6 +248,9 @@ INPUTS = {
     ),
     "RevokeGrantInput": "idempotencyKey:String! grantId:ID! note:String",
     "AdvanceClockInput": "seconds:Int!",
+    "SetLimitInput": "accountId:ID! scope:LimitScope! period:LimitPeriod! memberId:ID project:String limit:Tokens",
+    "SetLimitsInput": "accountId:ID! limits:[LimitSettingInput!]!",
+    "LimitSettingInput": "scope:LimitScope! period:LimitPeriod! memberId:ID project:String limit:Tokens",
     "PublishPriceBookInput": "source:String! effectiveAt:DateTime dryRun:Boolean=false",
 }
 
@@ -241,15 +258,19 @@ UNIONS = {
     "EstimateResult": "EstimateSuccess UnknownModel InvalidParams NotFound InvalidInput",
     "AffordableResult": "Affordable UnknownModel InvalidParams NotFound InvalidInput",
     "ReserveResult": (
-        "ReserveSuccess InsufficientTokens AccountFrozen UnknownModel InvalidParams QuoteExpired HoldExpired "
+        "ReserveSuccess InsufficientTokens LimitReached RateLimited AccountFrozen "
+        "UnknownModel InvalidParams QuoteExpired HoldExpired "
         "HoldNotOpen IdempotencyConflict NotFound InvalidInput"
     ),
     "CommitResult": (
-        "CommitSuccess InsufficientTokens AccountFrozen UnknownModel InvalidParams QuoteExpired HoldExpired "
+        "CommitSuccess InsufficientTokens LimitReached RateLimited AccountFrozen "
+        "UnknownModel InvalidParams QuoteExpired HoldExpired "
         "HoldNotOpen HoldExceeded NotRefundable IdempotencyConflict NotFound InvalidInput"
     ),
     "ReleaseResult": "ReleaseSuccess HoldExpired HoldNotOpen IdempotencyConflict NotFound InvalidInput",
     "GrantResult": "GrantSuccess IdempotencyConflict NotFound InvalidInput",
+    "LimitResult": "LimitSuccess NotFound InvalidInput",
+    "SetLimitsResult": "SetLimitsSuccess NotFound InvalidInput",
     "AccountResult": "AccountSuccess NotFound InvalidInput",
     "CreateTenantResult": "CreateTenantSuccess InvalidInput",
     "CreateApiKeyResult": "CreateApiKeySuccess NotFound InvalidInput",
@@ -262,7 +283,10 @@ WORDS = {
     "PricingType": "FLAT MATRIX FORMULA",
     "PlanInterval": "MONTH YEAR ONE_TIME",
     "DimensionType": "INTEGER NUMBER CHOICE BOOLEAN",
-    "EstimateWarning": "LOW_BALANCE",
+    "EstimateWarning": "LOW_BALANCE NEAR_DAILY_LIMIT",
+    "LimitScope": "ACCOUNT MEMBER PROJECT",
+    "LimitPeriod": "DAY WEEK MONTH TOTAL",
+    "LimitLevel": "OK NEAR REACHED",
     "AccountKind": "PERSONAL TEAM",
     "BalanceLevel": "GREEN YELLOW RED",
     "GrantSource": ("PURCHASE PLAN TRIAL BONUS REFERRAL PROMO LOYALTY AUTO_TOP_UP ADJUSTMENT ASSIGNMENT TRANSFER"),

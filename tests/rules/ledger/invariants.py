@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from rules.ledger.journal import Entry, chained_hash, digest_of_text, epoch_micros
-from rules.ledger.kinds import EntryKind, GrantEnd, HoldState
+from rules.ledger.kinds import EntryKind, GrantEnd, HoldState, LimitPeriod, LimitScope
+from rules.ledger.spending import ACCOUNT_SCOPE, Scope, Spending
 from rules.ledger.state import UNLIMITED, Grant, Hold
 from tests.rules.ledger.shelf import Shelf
 
@@ -40,6 +41,7 @@ class Watch:
         self._check_account(shelf)
         for hold in shelf.holds.values():
             self._check_hold(shelf, hold)
+        _check_windows(shelf)
         _check_grants(shelf)
         _check_due(shelf, now)
 
@@ -144,6 +146,41 @@ def _newly_bound(entry: Entry) -> int:
     if entry.kind is EntryKind.HOLD:
         return entry.held_change
     return entry.spent + entry.held_change if entry.kind in (EntryKind.CAPTURE, EntryKind.ROUNDING) else 0
+
+
+def _check_windows(shelf: Shelf) -> None:
+    """Every window has counted the holds that began in it, and no others; nobody's window outlasts the account's."""
+    calendar = shelf.account.spending or Spending()
+    scopes = {ACCOUNT_SCOPE: calendar} | shelf.scopes
+    for scope, spending in scopes.items():
+        holds = [hold for hold in shelf.holds.values() if _counts_for(scope, hold)]
+        assert spending.total.consumed == sum(map(_consumed, holds)), f"{scope} has lost count of what it consumed"
+        for period in (LimitPeriod.DAY, LimitPeriod.WEEK, LimitPeriod.MONTH):
+            window, of_account = spending.window(period), calendar.window(period)
+            if window.starts_at is None or window.ends_at is None or of_account.starts_at is None:
+                assert window.starts_at is window.ends_at is None
+                assert window.consumed == 0
+                continue
+            assert window.starts_at < window.ends_at
+            begun = [hold for hold in holds if hold.created_at >= window.starts_at]
+            assert window.consumed == sum(map(_consumed, begun)) >= 0, f"the {period} of {scope} is miscounted"
+            assert window.starts_at <= of_account.starts_at
+            if window.starts_at < of_account.starts_at:
+                assert window.ends_at <= of_account.starts_at, f"the {period} of {scope} reaches into the next"
+
+
+def _counts_for(scope: Scope, hold: Hold) -> bool:
+    match scope.kind:
+        case LimitScope.ACCOUNT:
+            return True
+        case LimitScope.MEMBER:
+            return scope.member_id is not None and hold.member_id == scope.member_id
+        case LimitScope.PROJECT:
+            return hold.project == scope.project
+
+
+def _consumed(hold: Hold) -> int:
+    return hold.captured - hold.refunded + hold.remaining
 
 
 def _check_grants(shelf: Shelf) -> None:

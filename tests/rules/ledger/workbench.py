@@ -498,6 +498,11 @@ class Workbench:
             quote_expires_at=quote_expires_at,
         )
 
+    def a_reserve(self, *, member: UUID | None = None, project: str | None = None) -> Reserve:
+        """A command as yet unsaid, for what it loads."""
+        once = self.once(Mutation.RESERVE, None)
+        return self._work(Reserve, once, 1, (), 0, 900, project, member, None, None, None)
+
     def _hold_effect(self, command: AnyCommand) -> HoldEffect:
         effect = self.submit(command)
         assert isinstance(effect, HoldEffect)

@@ -114,6 +114,20 @@ class Cashier:
         return await self.writer.submit(Extend(self.tenant_id, account_id, a_key(Mutation.EXTEND), hold_id, **more))
 
 
+async def a_member(database: Database, tenant_id: UUID, account_id: UUID, member_id: UUID) -> UUID:
+    """Somebody who belongs to the account."""
+    async with database.owner() as connection:
+        await connection.execute(
+            "INSERT INTO member (account_id, member_id, tenant_id, external_id, name, role, active, created_at)"
+            " VALUES ($1, $2, $3, $4, 'Ada', 'MEMBER', true, now())",
+            account_id,
+            member_id,
+            tenant_id,
+            f"member-{member_id.int}",
+        )
+    return member_id
+
+
 async def move_clock(database: Database, tenant_id: UUID, seconds: float) -> None:
     """Moves a tenant's clock, also backwards, and settles nothing."""
     async with database.owner() as connection:

@@ -18,27 +18,30 @@ from rules.ledger.commands import (
     AssignTokens,
     Charge,
     ClawBack,
+    LimitSetting,
     Line,
     ManageMembers,
     MemberChange,
     Refund,
     RemoveMember,
     RevokeGrant,
+    SetLimits,
     UpdateMember,
 )
-from rules.ledger.kinds import GrantSource, MemberRole, Mutation
+from rules.ledger.kinds import GrantSource, LimitPeriod, LimitScope, MemberRole, Mutation
 from rules.ledger.line_codec import encode_lines
-from rules.ledger.outcomes import MembersEffect
+from rules.ledger.outcomes import LimitsEffect, MembersEffect
 from rules.ledger.state import UNLIMITED
 from services.ledger.due_accounts import settle_due_accounts
 from services.ledger.submission import InboxMessage, LedgerOutcome, Riders
 from services.ledger.sweeper import ensure_journal_months
 from services.ledger.writer import Writer
-from tests.services.ledger.cashier import Cashier, a_key, granted, held
+from tests.services.ledger.cashier import Cashier, a_key, a_member, granted, held
 
 TOKEN = 1_000_000
 DAY_SECONDS = 86_400
 SALT = b"salt of a test"
+A_MEMBER = UUID(int=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,8 @@ class LivedIn:
     """Unlimited."""
     team: UUID
     """Members, one of them removed while it had a hold; tokens assigned, taken back, spent, and clawed back."""
+    studio: UUID
+    """Limits, and work for a member and a project, today's and yesterday's, in a time zone that was changed."""
     newcomer: UUID
     """Nothing happened yet."""
     stranger: UUID
@@ -128,6 +133,9 @@ class Chronicle:
     async def adjust(self, account_id: UUID, **settings: Any) -> None:
         await self.does(AdjustAccount(self.tenant_id, account_id, **settings))
 
+    async def enrol(self, account_id: UUID, member_id: UUID) -> None:
+        await a_member(self._database, self.tenant_id, account_id, member_id)
+
     async def does(self, command: AnyCommand) -> LedgerOutcome:
         return await self._writer.submit(command)
 
@@ -157,12 +165,14 @@ async def live_in(database: Database) -> LivedIn:
             debtor=await home.cashier.open("debtor"),
             fleet=await home.cashier.open("fleet"),
             team=await home.cashier.open("team"),
+            studio=await home.cashier.open("studio"),
             newcomer=await home.cashier.open("newcomer"),
             stranger=await abroad.cashier.open("rider", trial=5 * TOKEN),
         )
         await ride(home, lived_in.rider)
         await borrow(home, lived_in.borrower)
         await fall_into_debt(home, lived_in.debtor)
+        await keep_within_limits(home, lived_in.studio)
         await home.adjust(lived_in.fleet, credit_limit=UNLIMITED)
         await home.commit(lived_in.fleet, await home.hold(lived_in.fleet, 1_000), 900)
         await team_up(home, lived_in.team)
@@ -276,6 +286,26 @@ async def team_up(home: Chronicle, team: UUID) -> None:
     await home.assign(team, 15, project="game")
     await home.commit(team, await home.hold(team, 12, project="game"))
     await home.claw_back(team, disputed)
+
+
+async def keep_within_limits(home: Chronicle, studio: UUID) -> None:
+    """An account that counts in every window of every scope."""
+    await home.grant(studio, 500)
+    await home.enrol(studio, A_MEMBER)
+    limits = (
+        LimitSetting(LimitScope.ACCOUNT, LimitPeriod.DAY, limit=200 * TOKEN),
+        LimitSetting(LimitScope.MEMBER, LimitPeriod.WEEK, limit=150 * TOKEN),
+        LimitSetting(LimitScope.PROJECT, LimitPeriod.TOTAL, project="film", limit=90 * TOKEN),
+    )
+    outcome = await home.does(SetLimits(home.tenant_id, studio, limits, SALT))
+    assert isinstance(outcome, LimitsEffect), outcome
+    yesterdays = await home.hold(studio, 30, member_id=A_MEMBER, project="film", ttl_seconds=DAY_SECONDS)
+    await home.adjust(studio, time_zone="Pacific/Auckland")
+    await home.advance(0.9 * DAY_SECONDS)
+    await home.hold(studio, 11, project="film", ttl_seconds=DAY_SECONDS)
+    await home.commit(studio, await home.hold(studio, 20, member_id=A_MEMBER), 12)
+    await home.commit(studio, yesterdays, 25)
+    await home.refund(studio, yesterdays, 5)
 
 
 async def erase_a_text(database: Database, account_id: UUID) -> None:
