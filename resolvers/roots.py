@@ -7,6 +7,7 @@ from graphql import GraphQLSchema, Undefined, is_input_object_type, is_interface
 from strawberry.schema.config import StrawberryConfig
 
 from resolvers.accounts import AccountMutations, AccountQueries
+from resolvers.alerts import AlertMutations, AlertQueries
 from resolvers.charges import ChargeQueries
 from resolvers.direct_calls import call_directly
 from resolvers.grants import GrantMutations
@@ -33,12 +34,21 @@ class Query(
     AccountQueries,
     HoldQueries,
     ChargeQueries,
+    AlertQueries,
 ):
     """What can be asked."""
 
 
 @output
-class Mutation(PriceMutations, HoldMutations, AccountMutations, GrantMutations, PublishingMutations, TenantMutations):
+class Mutation(
+    PriceMutations,
+    HoldMutations,
+    AccountMutations,
+    AlertMutations,
+    GrantMutations,
+    PublishingMutations,
+    TenantMutations,
+):
     """What can be done. Every verb answers with one success or one problem."""
 
 

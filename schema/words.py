@@ -12,7 +12,16 @@ from models.api_key import ApiKeyKind
 from models.tenant import TenantMode
 from rules.credentials import CredentialKind
 from rules.ledger.charges import ChargeBasis
-from rules.ledger.kinds import BalanceLevel, EntryKind, GrantSource, HoldState, OverrunPolicy, WorkOutcome
+from rules.ledger.kinds import (
+    AlertKind,
+    BalanceLevel,
+    EntryKind,
+    GrantSource,
+    HoldState,
+    LimitScope,
+    OverrunPolicy,
+    WorkOutcome,
+)
 from rules.ledger.records import EstimateWarning
 from rules.pricing.dimensions import DimensionType
 from rules.pricing.formulas import PricingType
@@ -21,6 +30,7 @@ from schema.described import word
 
 __all__ = [
     "AccountKind",
+    "AlertKind",
     "ApiKeyKind",
     "BalanceLevel",
     "ChargeBasis",
@@ -30,6 +40,7 @@ __all__ = [
     "EstimateWarning",
     "GrantSource",
     "HoldState",
+    "LimitScope",
     "OverrunPolicy",
     "PlanInterval",
     "PricingType",
@@ -182,6 +193,22 @@ word(
         ChargeBasis.SET_ASIDE: "The upper bound that was set aside for it: a commit took all that remained.",
         ChargeBasis.AMOUNT: "An amount that the caller named.",
         ChargeBasis.ROUNDING: "The rounding at the end of the hold, over its metered lines together.",
+    },
+)
+word(
+    AlertKind,
+    {
+        AlertKind.LOW_BALANCE: "What is available fell below a threshold, or nothing is left.",
+        AlertKind.DAY_LIMIT: "A day's consumption reached a percentage of its limit.",
+        AlertKind.GRANT_EXPIRING: "Tokens are about to expire.",
+    },
+)
+word(
+    LimitScope,
+    {
+        LimitScope.ACCOUNT: "The account as a whole.",
+        LimitScope.MEMBER: "One member.",
+        LimitScope.PROJECT: "One project.",
     },
 )
 word(EstimateWarning, {EstimateWarning.LOW_BALANCE: "The work would leave the account low on tokens."})

@@ -15,6 +15,7 @@ from models.migrations import is_current
 from models.statements import statement
 from models.unavailable import DatabaseUnavailable
 from services.accounts import Accounts
+from services.alerts import Alerts
 from services.charges import Charges
 from services.credentials import Credentials
 from services.fares import Fares
@@ -52,6 +53,7 @@ class Services:
     charges: Charges
     grants: Grants
     accounts: Accounts
+    alerts: Alerts
     reads: LedgerReads
     price_books: PriceBooks
     publishing: Publishing
@@ -106,13 +108,15 @@ async def open_services(dsn: str, *, root_key: str) -> AsyncIterator[Services]:
         writer = Writer(database, announce=lambda account_id, version: live.changed(account_id, version))
         reads = LedgerReads(database, writer, price_books)
         live: LiveHub[AccountReading] = LiveHub(reads, PostgresBus(dsn))
+        accounts = Accounts(database, writer, price_books)
         services = Services(
             database=database,
             credentials=credentials,
             fares=Fares(writer, price_books, reads, Quotes(database, price_books)),
             charges=Charges(reads, price_books),
             grants=Grants(writer, price_books),
-            accounts=Accounts(database, writer, price_books),
+            accounts=accounts,
+            alerts=Alerts(writer, accounts),
             reads=reads,
             price_books=price_books,
             publishing=Publishing(database, price_books),

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from models.database import Database
 from models.statements import statement
 from models.tenant import Tenant, TenantMode
-from rules.ledger.commands import AdjustAccount, AnyCommand, Charge, ClawBack, Line, Refund, RevokeGrant
+from rules.ledger.commands import AdjustAccount, AnyCommand, Charge, ClawBack, Line, Refund, RevokeGrant, SetAlerts
 from rules.ledger.kinds import GrantSource, Mutation
 from rules.ledger.line_codec import encode_lines
 from rules.ledger.state import UNLIMITED
@@ -41,6 +41,8 @@ class LivedIn:
     """Unlimited."""
     newcomer: UUID
     """Nothing happened yet."""
+    saver: UUID
+    """Thresholds crossed and armed again, some still crossed; the notice of a grant to come, and one given."""
     stranger: UUID
     """Another tenant's."""
 
@@ -129,8 +131,10 @@ async def live_in(database: Database) -> LivedIn:
             debtor=await home.cashier.open("debtor"),
             fleet=await home.cashier.open("fleet"),
             newcomer=await home.cashier.open("newcomer"),
+            saver=await home.cashier.open("saver"),
             stranger=await abroad.cashier.open("rider", trial=5 * TOKEN),
         )
+        await save(home, lived_in.saver)
         await ride(home, lived_in.rider)
         await borrow(home, lived_in.borrower)
         await fall_into_debt(home, lived_in.debtor)
@@ -219,6 +223,17 @@ async def fall_into_debt(home: Chronicle, debtor: UUID) -> None:
     await home.grant(debtor, 30)
     await home.refund(debtor, spent, 10)
     await home.grant(debtor, 50)
+
+
+async def save(home: Chronicle, saver: UUID) -> None:
+    """An account that is warned of its balance, up and down, and of tokens that are about to expire."""
+    await home.does(SetAlerts(home.tenant_id, saver, (50, 20), (5 * TOKEN,)))
+    now = await home.advance(1)
+    await home.grant(saver, 100, source=GrantSource.PURCHASE, expires_at=now + timedelta(days=9))
+    await home.commit(saver, await home.hold(saver, 85))
+    await home.advance(3 * DAY_SECONDS)
+    await home.grant(saver, 50, source=GrantSource.PURCHASE, expires_at=now + timedelta(days=300))
+    await home.commit(saver, await home.hold(saver, 63))
 
 
 async def erase_a_text(database: Database, account_id: UUID) -> None:
