@@ -12,7 +12,7 @@ from rules.identity import IdKind, PublicId, account_id_of, parse_public_id, pub
 
 steady = settings(deadline=None, derandomize=True, database=None)
 TENANT, OTHER_TENANT = UUID(int=1), UUID(int=2)
-ROWS = [IdKind.GRANT, IdKind.HOLD, IdKind.ENTRY, IdKind.QUOTE]
+ROWS = [IdKind.GRANT, IdKind.HOLD, IdKind.ENTRY, IdKind.QUOTE, IdKind.ALERT]
 WHOLES = [kind for kind in IdKind if kind not in ROWS]
 BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
