@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.services.ledger.audit.vandal import Vandal
+from tests.services.ledger.audit.vandal import NOTHING, Vandal
 from tests.services.ledger.histories import LivedIn
 
 STILL_CROSSED = (
@@ -33,12 +33,30 @@ async def test_an_event_that_is_missing(vandal: Vandal, lived_in: LivedIn) -> No
     await vandal.is_caught("alert_events", f"account {lived_in.saver} ledger_account")
 
 
-async def test_an_event_that_says_more_than_was_available(vandal: Vandal, lived_in: LivedIn) -> None:
+async def test_a_crossing_with_more_than_its_threshold_available(vandal: Vandal, lived_in: LivedIn) -> None:
     event = await vandal.finds(STILL_CROSSED, lived_in.saver)
     await vandal.changes(
-        "UPDATE alert_event SET available = available + 1 WHERE account_id = $1 AND event_id = $2",
+        "UPDATE alert_event SET available = threshold_tokens WHERE account_id = $1 AND event_id = $2",
         lived_in.saver,
         event,
+    )
+    await vandal.is_caught("alert_events", f"account {lived_in.saver} alert_event {event}")
+
+
+async def test_having_nothing_left_with_something_left(vandal: Vandal, lived_in: LivedIn) -> None:
+    event = await vandal.finds(
+        "SELECT max(event_id) FROM alert_event WHERE account_id = $1 AND threshold_percent = 0", lived_in.debtor
+    )
+    await vandal.changes(
+        "UPDATE alert_event SET available = 1 WHERE account_id = $1 AND event_id = $2", lived_in.debtor, event
+    )
+    await vandal.is_caught("alert_events", f"account {lived_in.debtor} alert_event {event}")
+
+
+async def test_an_event_of_an_entry_that_is_not_there(vandal: Vandal, lived_in: LivedIn) -> None:
+    event = await vandal.finds(STILL_CROSSED, lived_in.saver)
+    await vandal.changes(
+        "UPDATE alert_event SET version = $3 WHERE account_id = $1 AND event_id = $2", lived_in.saver, event, NOTHING
     )
     await vandal.is_caught("alert_events", f"account {lived_in.saver} alert_event {event}")
 
