@@ -14,6 +14,7 @@ import strawberry
 
 from schema.reads import LedgerReads, PriceBooks
 from services.accounts import Accounts
+from services.alerts import Alerts
 from services.charges import Charges
 from services.credentials import Credentials
 from services.fares import Fares
@@ -50,6 +51,10 @@ class Services(Protocol):
     @property
     def limits(self) -> Limits:
         """Limits."""
+
+    @property
+    def alerts(self) -> Alerts:
+        """What accounts are warned of."""
 
     @property
     def reads(self) -> LedgerReads:

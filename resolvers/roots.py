@@ -7,6 +7,7 @@ from graphql import GraphQLSchema, Undefined, is_input_object_type, is_interface
 from strawberry.schema.config import StrawberryConfig
 
 from resolvers.accounts import AccountMutations, AccountQueries
+from resolvers.alerts import AlertMutations, AlertQueries
 from resolvers.charges import ChargeQueries
 from resolvers.direct_calls import call_directly
 from resolvers.grants import GrantMutations
@@ -34,6 +35,7 @@ class Query(
     AccountQueries,
     HoldQueries,
     ChargeQueries,
+    AlertQueries,
 ):
     """What can be asked."""
 
@@ -44,6 +46,7 @@ class Mutation(
     HoldMutations,
     AccountMutations,
     LimitMutations,
+    AlertMutations,
     GrantMutations,
     PublishingMutations,
     TenantMutations,

@@ -12,6 +12,7 @@ from resolvers.scope import principal_of, tenant_with
 from rules.credentials import CredentialKind
 from rules.identity import IdKind, parse_public_id
 from schema.accounts import shown_account
+from schema.alerts import shown_alert_event
 from schema.balances import shown_grant
 from schema.described import output
 from schema.holds import shown_entry
@@ -40,7 +41,7 @@ class ViewerQueries:
 
     @strawberry.field
     async def node(self, info: Info, id: strawberry.ID) -> Node | None:
-        """An account, hold, grant or entry by its id; null when the credential's tenant has none of this id.
+        """An account, hold, grant, entry or alert event by its id; null when the credential's tenant has no such thing.
 
         id: the id
         """
@@ -61,6 +62,9 @@ class ViewerQueries:
             case IdKind.ENTRY:
                 entry = await reads.entry(tenant_id, account_id, local)
                 return None if entry is None else shown_entry(entry)
+            case IdKind.ALERT:
+                event = await reads.alert_event(tenant_id, account_id, local)
+                return None if event is None else shown_alert_event(account_id, event)
             case IdKind.BALANCE | IdKind.LIMIT | IdKind.QUOTE | IdKind.TENANT | IdKind.API_KEY | IdKind.MEMBER:
                 return None
             case _:

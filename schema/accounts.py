@@ -11,9 +11,10 @@ from uuid import UUID
 import strawberry
 
 from rules.identity import IdKind
-from rules.ledger.records import EntryFilter
+from rules.ledger.records import AlertFilter, EntryFilter
 from rules.ledger.state import UNLIMITED
 from rules.pricing.tokens import MICROS
+from schema.alerts import AlertEvent, AlertSettings, shown_alert_events, shown_alert_settings
 from schema.balances import Balance, Grant, shown_balance, shown_grant
 from schema.connections import FIRST_DEFAULT, Connection, connection, slice_of_numbers
 from schema.described import output
@@ -23,7 +24,7 @@ from schema.nodes import Node, shown_id
 from schema.reads import AccountRecord, Info
 from schema.scalars import TimeZone, Tokens, Version
 from schema.scopes import spender_seen
-from schema.words import AccountKind, EntryKind, HoldState
+from schema.words import AccountKind, AlertKind, EntryKind, HoldState
 
 UNLIMITED_SHOWN = Tokens(-MICROS)
 """-1 token on the wire: no limit."""
@@ -159,6 +160,34 @@ class Account(Node):
             partial(reads.count_entries, self.tenant_id, self.account_id, wanted),
             follows=after is not None,
         )
+
+    @strawberry.field
+    async def alerts(self, info: Info) -> AlertSettings:
+        """What it is warned of."""
+        settings = await info.context.reads.alert_settings(self.tenant_id, self.account_id)
+        if settings is None:
+            raise LookupError(f"account {self.account_id} has no row in the ledger")
+        return shown_alert_settings(settings)
+
+    @strawberry.field
+    async def alert_events(
+        self,
+        info: Info,
+        first: int | None = FIRST_DEFAULT,
+        after: str | None = None,
+        kinds: list[AlertKind] | None = None,
+        active_only: bool | None = False,
+    ) -> Connection[AlertEvent]:
+        """What it was warned of, newest first.
+
+        first: how many, 1 to 100
+        after: the cursor that the page follows
+        kinds: only events of these kinds
+        active_only: only what is still so: a threshold still crossed, free tokens still to be lost, a day not over
+        """
+        wanted = AlertFilter(None if kinds is None else frozenset(kinds), active_only is True)
+        part = slice_of_numbers(first, after)
+        return await shown_alert_events(info.context.reads, self.tenant_id, self.account_id, part, wanted)
 
 
 def shown_account(tenant_id: UUID, record: AccountRecord) -> Account:

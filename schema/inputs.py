@@ -305,6 +305,26 @@ class UpdateAccountInput:
 
 
 @given
+class SetAlertsInput:
+    """What to warn an account of. An absent list stays as it is; an empty one warns of nothing of its kind.
+
+    Having nothing left is always told of.
+    """
+
+    account_id: strawberry.ID | None
+    """The account; or `accountExternalId`."""
+    account_external_id: str | None
+    """The tenant's own name for it."""
+    low_balance_percents: Maybe[list[int] | None]
+    """Percentages of what was available after tokens last came in: at most 10 different ones, each 0 to 100. One that
+    the balance is below already is told of at once."""
+    low_balance_tokens: Maybe[list[Tokens] | None]
+    """Amounts of tokens: at most 10 different ones, each above 0."""
+    daily_limit_percents: Maybe[list[int] | None]
+    """Percentages of a day's limit: at most 10 different ones, each 1 to 100."""
+
+
+@given
 class GrantTokensInput:
     """A lot of tokens to add."""
 

@@ -12,11 +12,12 @@ from uuid import UUID
 
 import strawberry
 
+from rules.ledger.alerting import AlertEvent, Alerting
 from rules.ledger.balance import POOL, BalanceSnapshot
 from rules.ledger.burn_down import Spender
 from rules.ledger.journal import Entry
 from rules.ledger.limit_status import LimitStatus
-from rules.ledger.records import CaptureView, EntryFilter, LineView, Page, Slice
+from rules.ledger.records import AlertFilter, CaptureView, EntryFilter, LineView, Page, Slice
 from rules.ledger.state import Grant, Hold
 from rules.ledger.team import Member
 from rules.pricing.money import Paid
@@ -153,6 +154,20 @@ class LedgerReads(Protocol):
 
     async def count_entries(self, tenant_id: UUID, account_id: UUID, wanted: EntryFilter) -> int:
         """How many `entries` lists in all."""
+
+    async def alert_settings(self, tenant_id: UUID, account_id: UUID) -> Alerting | None:
+        """The thresholds of the account, as they are by default where it has set none."""
+
+    async def alert_event(self, tenant_id: UUID, account_id: UUID, event_id: int) -> AlertEvent | None:
+        """One event."""
+
+    async def alert_events(
+        self, tenant_id: UUID, account_id: UUID, part: Slice[int], wanted: AlertFilter
+    ) -> Page[AlertEvent]:
+        """Newest first, keyed by event id."""
+
+    async def count_alert_events(self, tenant_id: UUID, account_id: UUID, wanted: AlertFilter) -> int:
+        """How many `alert_events` lists in all."""
 
 
 class PriceBooks(Protocol):

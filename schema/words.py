@@ -13,6 +13,7 @@ from models.tenant import TenantMode
 from rules.credentials import CredentialKind
 from rules.ledger.charges import ChargeBasis
 from rules.ledger.kinds import (
+    AlertKind,
     BalanceLevel,
     EntryKind,
     GrantSource,
@@ -31,6 +32,7 @@ from schema.described import word
 
 __all__ = [
     "AccountKind",
+    "AlertKind",
     "ApiKeyKind",
     "BalanceLevel",
     "ChargeBasis",
@@ -224,6 +226,14 @@ word(
         ChargeBasis.SET_ASIDE: "The upper bound that was set aside for it: a commit took all that remained.",
         ChargeBasis.AMOUNT: "An amount that the caller named.",
         ChargeBasis.ROUNDING: "The rounding at the end of the hold, over its metered lines together.",
+    },
+)
+word(
+    AlertKind,
+    {
+        AlertKind.LOW_BALANCE: "What is available fell below a threshold, or nothing is left.",
+        AlertKind.DAY_LIMIT: "A day's consumption reached a percentage of its limit.",
+        AlertKind.GRANT_EXPIRING: "Tokens are about to expire.",
     },
 )
 word(

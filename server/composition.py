@@ -16,6 +16,7 @@ from models.statements import statement
 from models.unavailable import DatabaseUnavailable
 from server.parent_watch import parent_is_gone
 from services.accounts import Accounts
+from services.alerts import Alerts
 from services.charges import Charges
 from services.credentials import Credentials
 from services.fares import Fares
@@ -55,6 +56,7 @@ class Services:
     grants: Grants
     limits: Limits
     accounts: Accounts
+    alerts: Alerts
     reads: LedgerReads
     price_books: PriceBooks
     publishing: Publishing
@@ -110,6 +112,7 @@ async def open_services(dsn: str, *, root_key: str) -> AsyncIterator[Services]:
         writer = Writer(database, announce=lambda account_id, version: live.changed(account_id, version))
         reads = LedgerReads(database, writer, price_books)
         live: LiveHub[AccountReading] = LiveHub(reads, PostgresBus(dsn))
+        accounts = Accounts(database, writer, price_books)
         services = Services(
             database=database,
             credentials=credentials,
@@ -117,7 +120,8 @@ async def open_services(dsn: str, *, root_key: str) -> AsyncIterator[Services]:
             charges=Charges(reads, price_books),
             grants=Grants(writer, price_books),
             limits=Limits(writer, price_books),
-            accounts=Accounts(database, writer, price_books),
+            accounts=accounts,
+            alerts=Alerts(writer, accounts),
             reads=reads,
             price_books=price_books,
             publishing=Publishing(database, price_books),

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Generic, TypeVar
 from uuid import UUID
 
-from rules.ledger.kinds import EntryKind
+from rules.ledger.kinds import AlertKind, EntryKind
 from rules.ledger.refusals import AccountFrozen, InsufficientTokens, LimitReached, RateLimited
 from rules.pricing.costs import CostStep
 from rules.pricing.formulas import PricingType
@@ -46,6 +46,18 @@ class EntryFilter:
     model: str | None = None
     since: datetime | None = None
     before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFilter:
+    """Which events are meant; every part given must hold. `kinds` None: every kind.
+
+    Active: what they tell of is still so. A threshold is still crossed, a grant still has free tokens to lose, a day is
+    not over.
+    """
+
+    kinds: frozenset[AlertKind] | None = None
+    active_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

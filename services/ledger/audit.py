@@ -104,6 +104,8 @@ CHECKS: Final[tuple[Check, ...]] = tuple(
             "captured_line_calls",
             "operation_results",
             "operation_amounts",
+            "alert_events",
+            "alert_crossings",
         ),
     )
 )

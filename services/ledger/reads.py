@@ -14,6 +14,7 @@ import asyncpg
 from models.database import Database
 from models.ledger import rows
 from models.statements import statement
+from rules.ledger.alerting import AlertEvent, Alerting
 from rules.ledger.balance import POOL, BalanceSnapshot, snapshot_of
 from rules.ledger.burn_down import Spender
 from rules.ledger.charges import EXPLAINED_ENTRIES_MAX, EXPLAINED_LINES_MAX, BurnedPart, ChargeFacts
@@ -22,7 +23,7 @@ from rules.ledger.journal import Entry
 from rules.ledger.kinds import GrantSource, HoldState, LimitPeriod
 from rules.ledger.limit_status import LimitStatus
 from rules.ledger.limits import running, statuses_of, today_of
-from rules.ledger.records import CaptureView, EntryFilter, LineView, Page, Slice
+from rules.ledger.records import AlertFilter, CaptureView, EntryFilter, LineView, Page, Slice
 from rules.ledger.spending import Window
 from rules.ledger.state import Account, AccountState, Grant, Hold
 from rules.ledger.team import Member
@@ -228,6 +229,45 @@ class LedgerReads:
                 return 0
             return int(await connection.fetchval(statement("count_entries"), account_id, *_filters(wanted)))
 
+    async def alert_settings(self, tenant_id: UUID, account_id: UUID) -> Alerting | None:
+        """The thresholds of the account, as they are by default where it has set none."""
+        reading = await self.read(tenant_id, account_id)
+        return (reading.account.alerting or Alerting()) if reading is not None else None
+
+    async def alert_event(self, tenant_id: UUID, account_id: UUID, event_id: int) -> AlertEvent | None:
+        """One event."""
+        async with self._settled(tenant_id, account_id) as (connection, reading):
+            found = await _named_alerts(connection, account_id, (event_id,)) if reading is not None else ()
+        return found[0] if found else None
+
+    async def crossed_warnings(self, tenant_id: UUID, account_id: UUID) -> tuple[AlertEvent, ...]:
+        """The events of the thresholds that are crossed now, in the order in which they were told."""
+        async with self._settled(tenant_id, account_id) as (connection, reading):
+            if reading is None or reading.account.alerting is None:
+                return ()
+            return await _named_alerts(connection, account_id, tuple(reading.account.alerting.crossed.values()))
+
+    async def alert_events(
+        self, tenant_id: UUID, account_id: UUID, part: Slice[int], wanted: AlertFilter
+    ) -> Page[AlertEvent]:
+        """Newest first, keyed by event id."""
+        async with self._settled(tenant_id, account_id) as (connection, reading):
+            if reading is None:
+                return Page((), has_more=False)
+            found = await connection.fetch(
+                statement("list_alert_events"), account_id, _below(part), *_of(wanted, reading.now), part.first + 1
+            )
+        return Page(tuple(rows.read_alert(tuple(row)) for row in found[: part.first]), len(found) > part.first)
+
+    async def count_alert_events(self, tenant_id: UUID, account_id: UUID, wanted: AlertFilter) -> int:
+        """How many `alert_events` lists in all."""
+        async with self._settled(tenant_id, account_id) as (connection, reading):
+            if reading is None:
+                return 0
+            return int(
+                await connection.fetchval(statement("count_alert_events"), account_id, *_of(wanted, reading.now))
+            )
+
     @asynccontextmanager
     async def _settled(
         self, tenant_id: UUID, account_id: UUID
@@ -269,6 +309,17 @@ def _sooner(due_in_seconds: float | None, now: datetime, midnight: datetime | No
 def _burned(part: asyncpg.Record) -> BurnedPart:
     source = GrantSource(part["source"]) if part["source"] is not None else None
     return BurnedPart(part["grant_id"], source, part["captured"], part["refunded"])
+
+
+async def _named_alerts(
+    connection: asyncpg.Connection, account_id: UUID, event_ids: tuple[int, ...]
+) -> tuple[AlertEvent, ...]:
+    found = await connection.fetch(statement("list_named_alert_events"), account_id, event_ids)
+    return tuple(rows.read_alert(tuple(row)) for row in found)
+
+
+def _of(wanted: AlertFilter, now: datetime) -> tuple[object, ...]:
+    return sorted(wanted.kinds) if wanted.kinds is not None else None, wanted.active_only, now
 
 
 def _below(part: Slice[int]) -> int:

@@ -16,6 +16,7 @@ from models.account import AccountKind
 from models.tenant import TenantMode
 from rules.credentials import CredentialKind
 from rules.identity import IdKind, account_id_of, public_id
+from rules.ledger.alerting import Alerting
 from rules.ledger.balance import BalanceSnapshot
 from rules.ledger.kinds import LimitPeriod, LimitScope
 from rules.ledger.limit_status import LimitStatus
@@ -203,6 +204,7 @@ class Stage:
         self.grants = Asked({})
         self.limits = Asked({})
         self.accounts = Asked({"get": lambda tenant, account: AnAccount() if account == ACCOUNT else None})
+        self.alerts = Asked({})
         self.reads = Asked(
             defaultdict(
                 lambda: Page((), False),
@@ -210,6 +212,9 @@ class Stage:
                 hold=None,
                 grant=None,
                 entry=None,
+                alert_settings=Alerting(),
+                alert_event=None,
+                count_alert_events=0,
                 count_entries=0,
                 count_grants=0,
                 count_holds=0,

@@ -33,6 +33,7 @@ DOCUMENTS = {
     "Query.accounts": "{ accounts { totalCount } }",
     "Query.hold": f'{{ hold(id: "{HOLD_ID}") {{ id }} }}',
     "Query.explainCharge": f'{{ explainCharge(holdId: "{HOLD_ID}") {{ hold {{ id }} }} }}',
+    "Query.alertEvents": f'{{ alertEvents(accountId: "{ACCOUNT_ID}") {{ totalCount }} }}',
     "Query.node": f'{{ node(id: "{HOLD_ID}") {{ id }} }}',
     "Mutation.estimate": "mutation { estimate(input: {amount: 1}) { __typename } }",
     "Mutation.reserve": (
@@ -57,6 +58,7 @@ DOCUMENTS = {
     ),
     "Mutation.createAccount": 'mutation { createAccount(input: {externalId: "a", name: "A"}) { __typename } }',
     "Mutation.updateAccount": f'mutation {{ updateAccount(input: {{accountId: "{ACCOUNT_ID}"}}) {{ __typename }} }}',
+    "Mutation.setAlerts": f'mutation {{ setAlerts(input: {{accountId: "{ACCOUNT_ID}"}}) {{ __typename }} }}',
     "Mutation.grantTokens": (
         f'mutation {{ grantTokens(input: {{idempotencyKey: "k", accountId: "{ACCOUNT_ID}", amount: 1}}) '
         "{ __typename } }"
@@ -90,6 +92,7 @@ def stage() -> Stage:
         stage.grants,
         stage.limits,
         stage.accounts,
+        stage.alerts,
         stage.reads,
         stage.price_books,
         stage.publishing,

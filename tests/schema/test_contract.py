@@ -23,7 +23,7 @@ OUTPUTS = {
         "viewer:Viewer prices:PriceConnection price:Price estimate:EstimateResult packages:[Package!] plans:[Plan!] "
         "affordable:AffordableResult priceBooks:PriceBookVersionConnection priceBook:PublishedPriceBook "
         "margin:MarginResult account:Account accounts:AccountConnection hold:Hold "
-        "explainCharge:ChargeExplanation node:Node"
+        "explainCharge:ChargeExplanation alertEvents:AlertEventConnection node:Node"
     ),
     "Mutation": (
         "estimate:EstimateResult "
@@ -31,7 +31,7 @@ OUTPUTS = {
         "refund:CommitResult createTenant:CreateTenantResult createApiKey:CreateApiKeyResult "
         "revokeApiKey:RevokeApiKeyResult createAccount:AccountResult updateAccount:AccountResult "
         "grantTokens:GrantResult revokeGrant:GrantResult publishPriceBook:PublishPriceBookResult "
-        "advanceClock:AdvanceClockResult setLimit:LimitResult setLimits:SetLimitsResult"
+        "advanceClock:AdvanceClockResult setLimit:LimitResult setLimits:SetLimitsResult setAlerts:AccountResult"
     ),
     "Subscription": "balance:Balance",
     "Problem": "code:ProblemCode! message:String!",
@@ -113,8 +113,17 @@ OUTPUTS = {
     "Account": (
         "id:ID! externalId:String! name:String! kind:AccountKind! timeZone:TimeZone! creditLimit:Tokens! "
         "frozen:Boolean! balance:Balance! limits:[LimitStatus!]! "
-        "grants:GrantConnection! holds:HoldConnection! entries:EntryConnection!"
+        "grants:GrantConnection! holds:HoldConnection! entries:EntryConnection! "
+        "alerts:AlertSettings! alertEvents:AlertEventConnection!"
     ),
+    "AlertSettings": "lowBalancePercents:[Int!]! lowBalanceTokens:[Tokens!]! dailyLimitPercents:[Int!]!",
+    "AlertEvent": (
+        "id:ID! accountId:ID! kind:AlertKind! at:DateTime! version:Version! available:Tokens! thresholdPercent:Int "
+        "thresholdTokens:Tokens rearmedAt:DateTime scope:LimitScope project:String consumed:Tokens limit:Tokens "
+        "grantId:ID amount:Tokens expiresAt:DateTime"
+    ),
+    "AlertEventConnection": "edges:[AlertEventEdge!]! nodes:[AlertEvent!]! pageInfo:PageInfo! totalCount:Int!",
+    "AlertEventEdge": "cursor:String! node:AlertEvent!",
     "AccountConnection": "edges:[AccountEdge!]! nodes:[Account!]! pageInfo:PageInfo! totalCount:Int!",
     "AccountEdge": "cursor:String! node:Account!",
     "Balance": (
@@ -219,6 +228,10 @@ ARGUMENTS = {
 
 INPUTS = {
     "PriceFilter": "category:String provider:String tier:String search:String models:[String!] premium:Boolean",
+    "SetAlertsInput": (
+        "accountId:ID accountExternalId:String lowBalancePercents:[Int!] lowBalanceTokens:[Tokens!] "
+        "dailyLimitPercents:[Int!]"
+    ),
     "LineInput": "ref:String model:String! params:Params count:Int=1",
     "EstimateInput": "lines:[LineInput!] amount:Tokens accountId:ID accountExternalId:String project:String",
     "AffordableInput": (

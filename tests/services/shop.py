@@ -22,6 +22,7 @@ from rules.ledger.requests import (
 from rules.pricing.rating import LineRequest
 from rules.pricing.tokens import MICROS
 from services.accounts import AccountRecord, Accounts
+from services.alerts import Alerts
 from services.charges import Charges
 from services.fares import Fares
 from services.grants import Grants
@@ -80,6 +81,7 @@ class Shop:
     publishing: Publishing
     reads: LedgerReads
     accounts: Accounts
+    alerts: Alerts
     fares: Fares
     charges: Charges
     grants: Grants
@@ -134,6 +136,7 @@ async def open_shop(database: Database, tenant_id: UUID) -> AsyncIterator[Shop]:
     price_books = PriceBooks(database)
     async with Writer(database) as writer:
         reads = LedgerReads(database, writer, price_books)
+        accounts = Accounts(database, writer, price_books)
         shop = Shop(
             tenant_id,
             database,
@@ -141,7 +144,8 @@ async def open_shop(database: Database, tenant_id: UUID) -> AsyncIterator[Shop]:
             price_books,
             Publishing(database, price_books),
             reads,
-            Accounts(database, writer, price_books),
+            accounts,
+            Alerts(writer, accounts),
             Fares(writer, price_books, reads, Quotes(database, price_books)),
             Charges(reads, price_books),
             Grants(writer, price_books),

@@ -10,8 +10,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from rules.ledger.alerting import Alerting, Threshold
 from rules.ledger.journal import Entry, chained_hash, digest_of_text, epoch_micros
-from rules.ledger.kinds import EntryKind, GrantEnd, HoldState, LimitPeriod, LimitScope
+from rules.ledger.kinds import AlertKind, EntryKind, GrantEnd, HoldState, LimitPeriod, LimitScope
 from rules.ledger.spending import ACCOUNT_SCOPE, Scope, Spending
 from rules.ledger.state import UNLIMITED, Grant, Hold
 from tests.rules.ledger.shelf import Shelf
@@ -44,6 +45,7 @@ class Watch:
         _check_windows(shelf)
         _check_grants(shelf)
         _check_due(shelf, now)
+        _check_alerts(shelf)
 
     def _read(self, shelf: Shelf, entry: Entry, now: datetime) -> None:
         self.version += 1
@@ -248,6 +250,26 @@ def _check_due(shelf: Shelf, now: datetime) -> None:
         assert min(instants) > now, "something is overdue"
         assert shelf.account.due_at is not None
         assert shelf.account.due_at <= min(instants), "the account would wake up too late"
+
+
+def _check_alerts(shelf: Shelf) -> None:
+    """What is crossed is what was told of and not armed again, and a notice that is to come wakes the account."""
+    alerting = shelf.account.alerting or Alerting()
+    assert sorted(shelf.alerts) == list(range(1, alerting.events + 1))
+    still = {
+        Threshold(event.threshold_percent, event.threshold_tokens).key: event_id
+        for event_id, event in shelf.alerts.items()
+        if event.kind is AlertKind.LOW_BALANCE and event.rearmed_at is None
+    }
+    assert alerting.crossed == still
+    assert still.keys() <= {threshold.key for threshold in alerting.thresholds}
+    for event in shelf.alerts.values():
+        assert shelf.entries[event.version - 1].available_after == event.available, event
+        assert shelf.entries[event.version - 1].at <= event.at, event
+    for grant in shelf.grants.values():
+        if grant.notice_at is not None and grant.ended is None and grant.unheld > 0:
+            assert shelf.account.due_at is not None
+            assert shelf.account.due_at <= grant.notice_at, "the notice would come too late"
 
 
 def _check_signs(entry: Entry) -> None:

@@ -236,12 +236,6 @@ MUTANTS: Final = (
         "    if grant.notice_at < at and not grant.notice_at:",
     ),
     Mutant(
-        "a notice counts what holds gave back at its instant",
-        "due.py",
-        " and notice_at != state.next_due_at:",
-        ":",
-    ),
-    Mutant(
         "a notice wakes the account",
         "due.py",
         "grant.notice_at > horizon and grant.remaining > 0 and",

@@ -25,6 +25,7 @@ from rules.ledger.commands import (
     Refund,
     RemoveMember,
     RevokeGrant,
+    SetAlerts,
     SetLimits,
     UpdateMember,
 )
@@ -64,6 +65,8 @@ class LivedIn:
     """Limits, and work for a member and a project, today's and yesterday's, in a time zone that was changed."""
     newcomer: UUID
     """Nothing happened yet."""
+    saver: UUID
+    """Thresholds crossed and armed again, some still crossed; the notice of a grant to come, and one given."""
     stranger: UUID
     """Another tenant's."""
 
@@ -167,8 +170,10 @@ async def live_in(database: Database) -> LivedIn:
             team=await home.cashier.open("team"),
             studio=await home.cashier.open("studio"),
             newcomer=await home.cashier.open("newcomer"),
+            saver=await home.cashier.open("saver"),
             stranger=await abroad.cashier.open("rider", trial=5 * TOKEN),
         )
+        await save(home, lived_in.saver)
         await ride(home, lived_in.rider)
         await borrow(home, lived_in.borrower)
         await fall_into_debt(home, lived_in.debtor)
@@ -306,6 +311,17 @@ async def keep_within_limits(home: Chronicle, studio: UUID) -> None:
     await home.commit(studio, await home.hold(studio, 20, member_id=A_MEMBER), 12)
     await home.commit(studio, yesterdays, 25)
     await home.refund(studio, yesterdays, 5)
+
+
+async def save(home: Chronicle, saver: UUID) -> None:
+    """An account that is warned of its balance, up and down, and of tokens that are about to expire."""
+    await home.does(SetAlerts(home.tenant_id, saver, (50, 20), (5 * TOKEN,)))
+    now = await home.advance(1)
+    await home.grant(saver, 100, source=GrantSource.PURCHASE, expires_at=now + timedelta(days=9))
+    await home.commit(saver, await home.hold(saver, 85))
+    await home.advance(3 * DAY_SECONDS)
+    await home.grant(saver, 50, source=GrantSource.PURCHASE, expires_at=now + timedelta(days=300))
+    await home.commit(saver, await home.hold(saver, 63))
 
 
 async def erase_a_text(database: Database, account_id: UUID) -> None:
