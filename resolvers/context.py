@@ -21,6 +21,7 @@ from services.grants import Grants
 from services.ledger.reads import AccountReading
 from services.live.hub import LiveHub
 from services.margin import Margins
+from services.members import Members
 from services.principal import Principal
 from services.publishing import Publishing
 from services.tenant_clock import TenantClock
@@ -45,6 +46,10 @@ class Services(Protocol):
     @property
     def accounts(self) -> Accounts:
         """Accounts."""
+
+    @property
+    def members(self) -> Members:
+        """Members of accounts."""
 
     @property
     def reads(self) -> LedgerReads:

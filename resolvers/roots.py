@@ -13,6 +13,7 @@ from resolvers.grants import GrantMutations
 from resolvers.holds import HoldMutations, HoldQueries
 from resolvers.live import LiveSubscriptions
 from resolvers.margin import MarginQueries
+from resolvers.members import MemberMutations
 from resolvers.offers import OfferQueries
 from resolvers.prices import PriceMutations, PriceQueries
 from resolvers.publishing import PublishingMutations, PublishingQueries
@@ -38,7 +39,15 @@ class Query(
 
 
 @output
-class Mutation(PriceMutations, HoldMutations, AccountMutations, GrantMutations, PublishingMutations, TenantMutations):
+class Mutation(
+    PriceMutations,
+    HoldMutations,
+    AccountMutations,
+    MemberMutations,
+    GrantMutations,
+    PublishingMutations,
+    TenantMutations,
+):
     """What can be done. Every verb answers with one success or one problem."""
 
 

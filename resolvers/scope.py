@@ -11,7 +11,7 @@ from uuid import UUID
 from models.account import EXTERNAL_ID_LENGTH_MAX
 from resolvers.context import Asking
 from resolvers.errors import ErrorCode, coded
-from rules.identity import IdKind, PublicId, account_id_of, parse_public_id
+from rules.identity import IdKind, PublicId, account_id_of, member_id_of, parse_public_id
 from rules.ledger.refusals import NotFound
 from rules.pricing.refusals import InvalidInput
 from services.principal import Principal, Scope
@@ -74,6 +74,30 @@ def required_account(
     """The account that an input must name."""
     account = named_account(tenant_id, account_id, external_id)
     return InvalidInput("accountId", "give the account's id, or its externalId") if account is None else account
+
+
+def named_member(
+    account_id: UUID, member_id: str | None, external_id: str | None
+) -> UUID | NotFound | InvalidInput | None:
+    """The member of the account that an input names, by one of two names; None where it names none."""
+    if member_id is not None and external_id is not None:
+        return InvalidInput("memberId", "give the member's id or its externalId, not both")
+    if member_id is not None:
+        return member_in(account_id, member_id) or NotFound("member")
+    if external_id is not None:
+        if not 0 < len(external_id) <= EXTERNAL_ID_LENGTH_MAX:
+            return NotFound("member")
+        try:
+            return member_id_of(account_id, external_id)
+        except UnicodeEncodeError:
+            return NotFound("member")
+    return None
+
+
+def member_in(account_id: UUID, member_id: str) -> UUID | None:
+    """The member of this account that a public id names; None for anything else."""
+    named = parsed(member_id, IdKind.MEMBER)
+    return named.part if named is not None and named.owner == account_id else None
 
 
 def own_or_named_account(info: Asking, tenant_id: UUID, external_id: str | None) -> UUID | NotFound | InvalidInput:

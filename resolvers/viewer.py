@@ -15,6 +15,7 @@ from schema.accounts import shown_account
 from schema.balances import shown_grant
 from schema.described import output
 from schema.holds import shown_entry
+from schema.members import shown_member
 from schema.nodes import Node, shown_id
 from schema.viewer import Viewer
 from services.principal import Scope
@@ -40,7 +41,7 @@ class ViewerQueries:
 
     @strawberry.field
     async def node(self, info: Info, id: strawberry.ID) -> Node | None:
-        """An account, hold, grant or entry by its id; null when the credential's tenant has none of this id.
+        """An account, member, hold, grant or entry by its id; null when the credential's tenant has none of this id.
 
         id: the id
         """
@@ -61,6 +62,11 @@ class ViewerQueries:
             case IdKind.ENTRY:
                 entry = await reads.entry(tenant_id, account_id, local)
                 return None if entry is None else shown_entry(entry)
+            case IdKind.MEMBER:
+                member = None
+                if named.part is not None:
+                    member = await reads.member(tenant_id, account_id, named.part)
+                return None if member is None else shown_member(tenant_id, account_id, member)
             case IdKind.BALANCE | IdKind.QUOTE | IdKind.TENANT | IdKind.API_KEY:
                 return None
             case _:

@@ -12,10 +12,12 @@ from uuid import UUID
 
 import strawberry
 
-from rules.ledger.balance import BalanceSnapshot
+from rules.ledger.balance import POOL, BalanceSnapshot
+from rules.ledger.burn_down import Spender
 from rules.ledger.journal import Entry
 from rules.ledger.records import CaptureView, EntryFilter, LineView, Page, Slice
 from rules.ledger.state import Grant, Hold
+from rules.ledger.team import Member
 from rules.pricing.money import Paid
 from rules.pricing.price_book import PriceBook
 from schema.words import AccountKind, HoldState
@@ -104,8 +106,17 @@ class PriceBookRecord(Protocol):
 class LedgerReads(Protocol):
     """Reads of one account. Whatever is due is settled first. None, or an empty page: the tenant has no such thing."""
 
-    async def balance(self, tenant_id: UUID, account_id: UUID) -> BalanceSnapshot | None:
-        """The balance now."""
+    async def balance(self, tenant_id: UUID, account_id: UUID, spender: Spender = POOL) -> BalanceSnapshot | None:
+        """The balance now, as it is for this spender."""
+
+    async def member(self, tenant_id: UUID, account_id: UUID, member_id: UUID) -> Member | None:
+        """One member, also one that was removed."""
+
+    async def members(self, tenant_id: UUID, account_id: UUID, part: Slice[str], *, active_only: bool) -> Page[Member]:
+        """By external id, which is also the key."""
+
+    async def count_members(self, tenant_id: UUID, account_id: UUID, *, active_only: bool) -> int:
+        """How many `members` lists in all."""
 
     async def hold(self, tenant_id: UUID, account_id: UUID, hold_id: int) -> Hold | None:
         """One hold, open or ended."""

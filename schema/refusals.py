@@ -136,6 +136,7 @@ _REMEDIES: Final = {
     "quote": "Give the id that the mutation `estimate` answers with; a quote for another account is not found, nor is "
     "one that expired days ago.",
     "grant": "Check the id: `grantTokens` answers with it, and `account.grants` lists them.",
+    "member": "Add it with `addMember`, or check the id: one that was removed takes no new work.",
     "tenant": "Check the id: `createTenant` answers with it.",
     "key": "Give the id that `createApiKey` answers with, not the key itself.",
 }

@@ -12,7 +12,7 @@ from models.api_key import ApiKeyKind
 from models.tenant import TenantMode
 from rules.credentials import CredentialKind
 from rules.ledger.charges import ChargeBasis
-from rules.ledger.kinds import BalanceLevel, EntryKind, GrantSource, HoldState, OverrunPolicy, WorkOutcome
+from rules.ledger.kinds import BalanceLevel, EntryKind, GrantSource, HoldState, MemberRole, OverrunPolicy, WorkOutcome
 from rules.ledger.records import EstimateWarning
 from rules.pricing.dimensions import DimensionType
 from rules.pricing.formulas import PricingType
@@ -30,6 +30,7 @@ __all__ = [
     "EstimateWarning",
     "GrantSource",
     "HoldState",
+    "MemberRole",
     "OverrunPolicy",
     "PlanInterval",
     "PricingType",
@@ -100,6 +101,14 @@ word(
         DimensionType.NUMBER: "A number, with a fraction or without.",
         DimensionType.CHOICE: "One of the dimension's values.",
         DimensionType.BOOLEAN: "true or false.",
+    },
+)
+word(
+    MemberRole,
+    {
+        MemberRole.ADMIN: "Administers the account: members, limits, assigned tokens, purchases.",
+        MemberRole.MEMBER: "Spends, and sees the pool and itself.",
+        MemberRole.VIEWER: "Only looks.",
     },
 )
 word(

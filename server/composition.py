@@ -25,6 +25,7 @@ from services.ledger.writer import Writer
 from services.live.hub import LiveHub
 from services.live.postgres_bus import PostgresBus
 from services.margin import Margins
+from services.members import Members
 from services.price_books import PriceBooks
 from services.publishing import Publishing
 from services.quotes import Quotes
@@ -52,6 +53,7 @@ class Services:
     charges: Charges
     grants: Grants
     accounts: Accounts
+    members: Members
     reads: LedgerReads
     price_books: PriceBooks
     publishing: Publishing
@@ -113,6 +115,7 @@ async def open_services(dsn: str, *, root_key: str) -> AsyncIterator[Services]:
             charges=Charges(reads, price_books),
             grants=Grants(writer, price_books),
             accounts=Accounts(database, writer, price_books),
+            members=Members(writer),
             reads=reads,
             price_books=price_books,
             publishing=Publishing(database, price_books),

@@ -14,13 +14,15 @@ import asyncpg
 from models.database import Database
 from models.ledger import rows
 from models.statements import statement
-from rules.ledger.balance import BalanceSnapshot, snapshot_of
+from rules.ledger.balance import POOL, BalanceSnapshot, Parts, snapshot_of
+from rules.ledger.burn_down import Spender
 from rules.ledger.charges import EXPLAINED_ENTRIES_MAX, EXPLAINED_LINES_MAX, BurnedPart, ChargeFacts
 from rules.ledger.commands import Settle
 from rules.ledger.journal import Entry
 from rules.ledger.kinds import GrantSource, HoldState
 from rules.ledger.records import CaptureView, EntryFilter, LineView, Page, Slice
 from rules.ledger.state import Account, Grant, Hold
+from rules.ledger.team import Member
 from rules.pricing.money import Paid
 from services.ledger.line_views import captured_views, reserved_views
 from services.ledger.writer import Writer
@@ -67,15 +69,34 @@ class LedgerReads:
         self._writer = writer
         self._price_books = price_books
 
-    async def read(self, tenant_id: UUID, account_id: UUID) -> AccountReading | None:
-        """The account's ledger row and balance now."""
-        async with self._settled(tenant_id, account_id) as (_, reading):
+    async def read(self, tenant_id: UUID, account_id: UUID, spender: Spender = POOL) -> AccountReading | None:
+        """The account's ledger row and balance now, as they are for this spender."""
+        async with self._settled(tenant_id, account_id, spender) as (_, reading):
             return reading
 
-    async def balance(self, tenant_id: UUID, account_id: UUID) -> BalanceSnapshot | None:
-        """The balance now."""
-        reading = await self.read(tenant_id, account_id)
+    async def balance(self, tenant_id: UUID, account_id: UUID, spender: Spender = POOL) -> BalanceSnapshot | None:
+        """The balance now, as it is for this spender."""
+        reading = await self.read(tenant_id, account_id, spender)
         return reading.balance if reading is not None else None
+
+    async def member(self, tenant_id: UUID, account_id: UUID, member_id: UUID) -> Member | None:
+        """One member, also one that was removed."""
+        async with self._database.reader(tenant_id) as connection:
+            row = await connection.fetchrow(statement("read_member"), account_id, member_id, tenant_id)
+        return rows.read_member(tuple(row)) if row is not None else None
+
+    async def members(self, tenant_id: UUID, account_id: UUID, part: Slice[str], *, active_only: bool) -> Page[Member]:
+        """By external id, which is also the key."""
+        async with self._database.reader(tenant_id) as connection:
+            found = await connection.fetch(
+                statement("list_members"), account_id, tenant_id, part.after, active_only, part.first + 1
+            )
+        return Page(tuple(rows.read_member(tuple(row)) for row in found[: part.first]), len(found) > part.first)
+
+    async def count_members(self, tenant_id: UUID, account_id: UUID, *, active_only: bool) -> int:
+        """How many `members` lists in all."""
+        async with self._database.reader(tenant_id) as connection:
+            return int(await connection.fetchval(statement("count_members"), account_id, tenant_id, active_only))
 
     async def positions(self, accounts: Sequence[UUID]) -> Mapping[UUID, Position]:
         """Where these accounts stand, in one query that settles nothing; unknown ones are left out."""
@@ -187,7 +208,12 @@ class LedgerReads:
             if reading is None:
                 return Page((), has_more=False)
             found = await connection.fetch(
-                statement("list_entries"), account_id, _below(part), *_filters(wanted), part.first + 1
+                statement("list_entries"),
+                account_id,
+                _below(part),
+                *_filters(wanted),
+                part.first + 1,
+                wanted.member_id,
             )
         return Page(tuple(rows.read_entry(tuple(row)) for row in found[: part.first]), len(found) > part.first)
 
@@ -196,26 +222,28 @@ class LedgerReads:
         async with self._settled(tenant_id, account_id) as (connection, reading):
             if reading is None:
                 return 0
-            return int(await connection.fetchval(statement("count_entries"), account_id, *_filters(wanted)))
+            filters = (*_filters(wanted), wanted.member_id)
+            return int(await connection.fetchval(statement("count_entries"), account_id, *filters))
 
     @asynccontextmanager
     async def _settled(
-        self, tenant_id: UUID, account_id: UUID
+        self, tenant_id: UUID, account_id: UUID, spender: Spender = POOL
     ) -> AsyncIterator[tuple[asyncpg.Connection, AccountReading | None]]:
         """A snapshot in which nothing of the account is due, and its row; the row is None for an unknown account."""
         for attempt in range(SETTLINGS_MAX):
             async with self._database.reader(tenant_id) as connection:
-                row = await connection.fetchrow(statement("read_ledger_account"), account_id, tenant_id)
+                row = await connection.fetchrow(statement("read_ledger_account"), account_id, tenant_id, *spender)
                 is_due = row is not None and row["due_in_seconds"] is not None and row["due_in_seconds"] <= 0
                 if not is_due or attempt == SETTLINGS_MAX - 1:
-                    yield connection, _reading(row) if row is not None else None
+                    yield connection, _reading(row, spender) if row is not None else None
                     return
             await self._writer.submit(Settle(tenant_id, account_id))
 
 
-def _reading(row: asyncpg.Record) -> AccountReading:
+def _reading(row: asyncpg.Record, spender: Spender) -> AccountReading:
     account = rows.read_account(tuple(row)[:22])
-    balance = snapshot_of(account, row["expiring_amount"], row["expiring_at"])
+    parts = Parts(row["others_left"], row["others_held"], row["own_left"])
+    balance = snapshot_of(account, row["expiring_amount"], row["expiring_at"], spender, parts)
     return AccountReading(account, balance, row["observed_at"], row["due_in_seconds"])
 
 

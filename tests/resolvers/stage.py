@@ -16,7 +16,7 @@ from models.account import AccountKind
 from models.tenant import TenantMode
 from rules.credentials import CredentialKind
 from rules.identity import IdKind, account_id_of, public_id
-from rules.ledger.balance import BalanceSnapshot
+from rules.ledger.balance import POOL, BalanceSnapshot
 from rules.ledger.records import Page
 from rules.ledger.state import Hold
 from rules.pricing.formulas import Flat
@@ -181,17 +181,20 @@ class Stage:
         self.fares = Asked({})
         self.charges = Asked({})
         self.grants = Asked({})
+        self.members = Asked({})
         self.accounts = Asked({"get": lambda tenant, account: AnAccount() if account == ACCOUNT else None})
         self.reads = Asked(
             defaultdict(
                 lambda: Page((), False),
-                balance=lambda tenant, account: a_balance() if account == ACCOUNT else None,
+                balance=lambda tenant, account, spender=POOL: a_balance(spender=spender) if account == ACCOUNT else None,
                 hold=None,
                 grant=None,
                 entry=None,
                 count_entries=0,
                 count_grants=0,
                 count_holds=0,
+                count_members=0,
+                member=None,
                 hold_lines=(),
                 hold_captures=(),
                 paid=(),
