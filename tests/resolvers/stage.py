@@ -15,10 +15,12 @@ from uuid import UUID
 from models.account import AccountKind
 from models.tenant import TenantMode
 from rules.credentials import CredentialKind
-from rules.identity import IdKind, account_id_of, public_id
+from rules.identity import IdKind, account_id_of, member_id_of, public_id
 from rules.ledger.balance import POOL, BalanceSnapshot
+from rules.ledger.kinds import MemberRole
 from rules.ledger.records import Page
 from rules.ledger.state import Hold
+from rules.ledger.team import Member
 from rules.pricing.formulas import Flat
 from rules.pricing.policies import Policies
 from rules.pricing.price_book import Dimension, DimensionType, Price, PriceBook, PriceBounds
@@ -31,6 +33,8 @@ ACCOUNT = account_id_of(TENANT, "alice")
 ACCOUNT_ID = public_id(IdKind.ACCOUNT, ACCOUNT)
 HOLD_ID = public_id(IdKind.HOLD, ACCOUNT, 7)
 GRANT_ID = public_id(IdKind.GRANT, ACCOUNT, 1)
+MEMBER = member_id_of(ACCOUNT, "anna")
+MEMBER_ID = public_id(IdKind.MEMBER, ACCOUNT, part=MEMBER)
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 SECRET_KEY = "the tenant's key"
@@ -84,6 +88,17 @@ def a_hold(**changes: Any) -> Hold:
         "price_book_version": 3,
     }
     return Hold(**facts | changes)
+
+
+def a_member(**changes: Any) -> Member:
+    facts: dict[str, Any] = {
+        "member_id": MEMBER,
+        "external_id": "anna",
+        "name": "Anna",
+        "role": MemberRole.MEMBER,
+        "created_at": NOON,
+    }
+    return Member(**facts | changes)
 
 
 def a_price(model: str, tokens: int, category: str = "image") -> Price:
@@ -186,7 +201,9 @@ class Stage:
         self.reads = Asked(
             defaultdict(
                 lambda: Page((), False),
-                balance=lambda tenant, account, spender=POOL: a_balance(spender=spender) if account == ACCOUNT else None,
+                balance=lambda tenant, account, spender=POOL: (
+                    a_balance(spender=spender) if account == ACCOUNT else None
+                ),
                 hold=None,
                 grant=None,
                 entry=None,
