@@ -23,6 +23,7 @@ from services.ledger.reads import AccountReading
 from services.limits import Limits
 from services.live.hub import LiveHub
 from services.margin import Margins
+from services.members import Members
 from services.principal import Principal
 from services.publishing import Publishing
 from services.tenant_clock import TenantClock
@@ -55,6 +56,10 @@ class Services(Protocol):
     @property
     def alerts(self) -> Alerts:
         """What accounts are warned of."""
+
+    @property
+    def members(self) -> Members:
+        """Members of accounts."""
 
     @property
     def reads(self) -> LedgerReads:

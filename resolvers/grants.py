@@ -7,15 +7,16 @@ from uuid import UUID
 import strawberry
 
 from resolvers.context import Info
-from resolvers.scope import required_account, row_of, tenant_with
+from resolvers.scope import named_member, parsed, required_account, row_of, tenant_with
 from rules.identity import IdKind
 from rules.ledger.kinds import GrantSource
 from rules.ledger.outcomes import GrantEffect, GrantOutcome
 from rules.ledger.refusals import NotFound
-from rules.ledger.requests import GrantRequest, RevokeGrantRequest
+from rules.ledger.requests import AssignRequest, GrantRequest, RevokeGrantRequest
+from rules.pricing.refusals import InvalidInput
 from schema.balances import shown_balance, shown_grant
 from schema.described import output
-from schema.inputs import PRIORITY_DEFAULT, GrantTokensInput, RevokeGrantInput
+from schema.inputs import PRIORITY_DEFAULT, AssignTokensInput, GrantTokensInput, RevokeGrantInput
 from schema.refusals import problem_of
 from schema.results import GrantResult, GrantSuccess
 from services.principal import Scope
@@ -47,6 +48,33 @@ class GrantMutations:
             note=input.note,
         )
         return _result(await info.context.services.grants.grant_tokens(request))
+
+    @strawberry.mutation
+    async def assign_tokens(self, info: Info, input: AssignTokensInput) -> GrantResult | None:
+        """Moves tokens between the pool and a member or project; a negative amount takes them back.
+
+        The grant that is shown is the first part that was split off, or taken from.
+
+        input: how many, and for whom
+        """
+        tenant_id = tenant_with(info, Scope.MANAGE)
+        account = parsed(input.account_id, IdKind.ACCOUNT)
+        if account is None:
+            return problem_of(NotFound("account"))
+        member_id = named_member(account.owner, input.member_id, None)
+        if isinstance(member_id, NotFound | InvalidInput):
+            if await info.context.services.accounts.get(tenant_id, account.owner) is None:
+                return problem_of(NotFound("account"))
+            return problem_of(member_id)
+        request = AssignRequest(
+            tenant_id,
+            account.owner,
+            key=input.idempotency_key,
+            amount=input.amount,
+            member_id=member_id,
+            project=input.project,
+        )
+        return _result(await info.context.services.grants.assign_tokens(request))
 
     @strawberry.mutation
     async def revoke_grant(self, info: Info, input: RevokeGrantInput) -> GrantResult | None:

@@ -7,7 +7,7 @@ from uuid import UUID
 import strawberry
 
 from resolvers.context import Info
-from resolvers.scope import required_account, row_of, tenant_with
+from resolvers.scope import named_member, required_account, row_of, tenant_with
 from resolvers.work import payable_work_of, work_of
 from rules.identity import IdKind
 from rules.ledger.commands import HOLD_TTL_SECONDS_DEFAULT
@@ -177,6 +177,9 @@ def _reserve_request(tenant_id: UUID, given: ReserveInput) -> ReserveRequest | N
     account_id = required_account(tenant_id, given.account_id, given.account_external_id)
     if not isinstance(account_id, UUID):
         return account_id
+    member_id = named_member(account_id, given.member_id, given.member_external_id)
+    if isinstance(member_id, NotFound | InvalidInput):
+        return member_id
     return ReserveRequest(
         tenant_id,
         account_id,
@@ -186,6 +189,7 @@ def _reserve_request(tenant_id: UUID, given: ReserveInput) -> ReserveRequest | N
         project=given.project,
         not_after=given.not_after,
         description=given.description,
+        member_id=member_id,
     )
 
 

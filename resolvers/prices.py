@@ -10,7 +10,7 @@ import strawberry
 
 from resolvers.context import Info
 from resolvers.errors import ErrorCode, coded
-from resolvers.scope import named_account, required_account, tenant_with
+from resolvers.scope import named_account, named_member, required_account, tenant_with
 from resolvers.work import lines_of
 from rules.ledger.records import Estimated, Page, Quote
 from rules.ledger.refusals import NotFound
@@ -95,6 +95,9 @@ class PriceQueries:
         account_id = required_account(tenant_id, input.account_id, input.account_external_id)
         if not isinstance(account_id, UUID):
             return problem_of(account_id)
+        member_id = named_member(account_id, input.member_id, input.member_external_id)
+        if isinstance(member_id, NotFound | InvalidInput):
+            return problem_of(member_id)
         request = AffordableRequest(
             tenant_id,
             account_id,
@@ -102,6 +105,7 @@ class PriceQueries:
             input.dimension,
             params={} if input.params is None else input.params,
             project=input.project,
+            member_id=member_id,
         )
         outcome = await info.context.services.fares.affordable(request)
         return shown_affordable(outcome) if isinstance(outcome, Affordable) else problem_of(outcome)
@@ -134,13 +138,24 @@ async def _estimate_request(
     account_id = named_account(tenant_id, given.account_id, given.account_external_id)
     if isinstance(account_id, NotFound | InvalidInput):
         return account_id
+    member_id = _member(account_id, given)
+    if isinstance(member_id, NotFound | InvalidInput):
+        return member_id
     work = _work(given)
     if isinstance(work, InvalidInput):
         # An account that is not there is told of first, whatever else is wrong.
         if account_id is not None and await info.context.services.accounts.get(tenant_id, account_id) is None:
             return NotFound("account")
         return work
-    return EstimateRequest(tenant_id, work, account_id=account_id, project=given.project)
+    return EstimateRequest(tenant_id, work, account_id=account_id, project=given.project, member_id=member_id)
+
+
+def _member(account_id: UUID | None, given: EstimateInput) -> UUID | NotFound | InvalidInput | None:
+    if account_id is not None:
+        return named_member(account_id, given.member_id, given.member_external_id)
+    if given.member_id is not None or given.member_external_id is not None:
+        return InvalidInput("memberId", "name the member's account, too")
+    return None
 
 
 async def _estimate(info: Info, request: EstimateRequest, estimated: Estimated) -> Estimate:

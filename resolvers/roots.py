@@ -15,6 +15,7 @@ from resolvers.holds import HoldMutations, HoldQueries
 from resolvers.limits import LimitMutations
 from resolvers.live import LiveSubscriptions
 from resolvers.margin import MarginQueries
+from resolvers.members import MemberMutations
 from resolvers.offers import OfferQueries
 from resolvers.prices import PriceMutations, PriceQueries
 from resolvers.publishing import PublishingMutations, PublishingQueries
@@ -47,6 +48,7 @@ class Mutation(
     AccountMutations,
     LimitMutations,
     AlertMutations,
+    MemberMutations,
     GrantMutations,
     PublishingMutations,
     TenantMutations,

@@ -16,6 +16,7 @@ from schema.alerts import shown_alert_event
 from schema.balances import shown_grant
 from schema.described import output
 from schema.holds import shown_entry
+from schema.members import shown_member
 from schema.nodes import Node, shown_id
 from schema.viewer import Viewer
 from services.principal import Scope
@@ -41,7 +42,7 @@ class ViewerQueries:
 
     @strawberry.field
     async def node(self, info: Info, id: strawberry.ID) -> Node | None:
-        """An account, hold, grant, entry or alert event by its id; null when the credential's tenant has no such thing.
+        """An account, member, hold, grant, entry or alert event by its id; null when the tenant has none of this id.
 
         id: the id
         """
@@ -65,7 +66,12 @@ class ViewerQueries:
             case IdKind.ALERT:
                 event = await reads.alert_event(tenant_id, account_id, local)
                 return None if event is None else shown_alert_event(account_id, event)
-            case IdKind.BALANCE | IdKind.LIMIT | IdKind.QUOTE | IdKind.TENANT | IdKind.API_KEY | IdKind.MEMBER:
+            case IdKind.MEMBER:
+                member = None
+                if named.part is not None:
+                    member = await reads.member(tenant_id, account_id, named.part)
+                return None if member is None else shown_member(tenant_id, account_id, member)
+            case IdKind.BALANCE | IdKind.LIMIT | IdKind.QUOTE | IdKind.TENANT | IdKind.API_KEY:
                 return None
             case _:
                 assert_never(named.kind)

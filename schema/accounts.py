@@ -16,14 +16,15 @@ from rules.ledger.state import UNLIMITED
 from rules.pricing.tokens import MICROS
 from schema.alerts import AlertEvent, AlertSettings, shown_alert_events, shown_alert_settings
 from schema.balances import Balance, Grant, shown_balance, shown_grant
-from schema.connections import FIRST_DEFAULT, Connection, connection, slice_of_numbers
+from schema.connections import FIRST_DEFAULT, Connection, connection, slice_of_names, slice_of_numbers
 from schema.described import output
 from schema.holds import Entry, Hold, shown_entry, shown_hold
 from schema.limits import LimitStatus, shown_limit
+from schema.members import Member, shown_member
 from schema.nodes import Node, shown_id
 from schema.reads import AccountRecord, Info
 from schema.scalars import TimeZone, Tokens, Version
-from schema.scopes import spender_seen
+from schema.scopes import member_of, spender_seen
 from schema.words import AccountKind, AlertKind, EntryKind, HoldState
 
 UNLIMITED_SHOWN = Tokens(-MICROS)
@@ -50,9 +51,14 @@ class Account(Node):
     account_id: strawberry.Private[UUID]
 
     @strawberry.field
-    async def balance(self, info: Info) -> Balance:
-        """What it has now. Whatever is due has happened."""
-        snapshot = await info.context.reads.balance(self.tenant_id, self.account_id)
+    async def balance(self, info: Info, member_id: strawberry.ID | None = None, project: str | None = None) -> Balance:
+        """What it has now, for everyone, or with what is assigned to a member or project. Whatever is due has happened.
+
+        member_id: as this member sees it
+        project: as it is for work on this project
+        """
+        spender = await spender_seen(info.context.reads, self.tenant_id, self.account_id, member_id, project)
+        snapshot = await info.context.reads.balance(self.tenant_id, self.account_id, spender)
         if snapshot is None:
             raise LookupError(f"account {self.account_id} has no row in the ledger")
         return shown_balance(snapshot)
@@ -70,6 +76,30 @@ class Account(Node):
         reads = info.context.reads
         spender = await spender_seen(reads, self.tenant_id, self.account_id, member_id, project)
         return [shown_limit(status) for status in await reads.limits(self.tenant_id, self.account_id, spender)]
+
+    @strawberry.field
+    async def members(
+        self,
+        info: Info,
+        first: int | None = FIRST_DEFAULT,
+        after: str | None = None,
+        active_only: bool | None = True,
+    ) -> Connection[Member]:
+        """Its members, by external id.
+
+        first: how many, 1 to 100
+        after: the cursor that the page follows
+        active_only: only those who belong to it now; false: those who were removed too
+        """
+        reads, active = info.context.reads, active_only is not False
+        page = await reads.members(self.tenant_id, self.account_id, slice_of_names(first, after), active_only=active)
+        return connection(
+            page,
+            partial(shown_member, self.tenant_id, self.account_id),
+            attrgetter("external_id"),
+            partial(reads.count_members, self.tenant_id, self.account_id, active_only=active),
+            follows=after is not None,
+        )
 
     @strawberry.field
     async def grants(
@@ -131,6 +161,7 @@ class Account(Node):
         model: str | None = None,
         since: Annotated[datetime | None, strawberry.argument(name="from")] = None,
         before: Annotated[datetime | None, strawberry.argument(name="to")] = None,
+        member_id: strawberry.ID | None = None,
     ) -> Connection[Entry]:
         """The journal, newest first. Every part of the filter that is given must hold.
 
@@ -142,6 +173,7 @@ class Account(Node):
         model: only entries of this model
         since: only entries at this instant or later
         before: only entries before this instant
+        member_id: only entries of this member
         """
         wanted = EntryFilter(
             after_version=after_version,
@@ -150,6 +182,7 @@ class Account(Node):
             model=model,
             since=since,
             before=before,
+            member_id=None if member_id is None else member_of(self.account_id, member_id),
         )
         reads = info.context.reads
         page = await reads.entries(self.tenant_id, self.account_id, slice_of_numbers(first, after), wanted)

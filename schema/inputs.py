@@ -19,6 +19,7 @@ from schema.words import (
     GrantSource,
     LimitPeriod,
     LimitScope,
+    MemberRole,
     OverrunPolicy,
     TenantMode,
     WorkOutcome,
@@ -73,6 +74,10 @@ class EstimateInput:
     """Whose balance is asked; or `accountExternalId`. Neither: prices alone."""
     account_external_id: str | None
     """The tenant's own name for the account."""
+    member_id: strawberry.ID | None
+    """The member that the work is for; or `memberExternalId`."""
+    member_external_id: str | None
+    """The tenant's own name for the member."""
     project: str | None
     """The project that the work is for."""
 
@@ -91,6 +96,10 @@ class AffordableInput:
     """Who is to pay; or `accountExternalId`."""
     account_external_id: str | None
     """The tenant's own name for the account."""
+    member_id: strawberry.ID | None
+    """The member that the work is for; or `memberExternalId`."""
+    member_external_id: str | None
+    """The tenant's own name for the member."""
     project: str | None
     """The project that the work is for."""
 
@@ -133,6 +142,10 @@ class ReserveInput:
     """Whose tokens; or `accountExternalId`."""
     account_external_id: str | None
     """The tenant's own name for the account."""
+    member_id: strawberry.ID | None
+    """The member that the work is for; or `memberExternalId`."""
+    member_external_id: str | None
+    """The tenant's own name for the member."""
     project: str | None
     """The project that the work is for."""
     work: WorkInput
@@ -356,6 +369,90 @@ class RevokeGrantInput:
     """The grant."""
     note: str | None
     """Anything that people should find in the journal."""
+
+
+@given
+class AssignTokensInput:
+    """Tokens to move between the pool and one member or one project."""
+
+    idempotency_key: str
+    """As in `ReserveInput`."""
+    account_id: strawberry.ID
+    """Whose tokens."""
+    member_id: strawberry.ID | None
+    """The member that they are for; or `project`."""
+    project: str | None
+    """The project that they are for."""
+    amount: Tokens
+    """How many tokens: above 0 from the pool, in burn order; below 0 back to it, what would be spent last first."""
+
+
+@given
+class AddMemberInput:
+    """A new member, or the one who already has this external id, who stays as it is unless it had been removed."""
+
+    account_id: strawberry.ID
+    """The account."""
+    external_id: str
+    """The tenant's own name for the member, 1 to 255 characters; unique per account, never changed."""
+    name: str
+    """What people call it, at most 200 characters."""
+    role: MemberRole | None = MemberRole.MEMBER
+    """What it may do in its account."""
+
+
+@given
+class UpdateMemberInput:
+    """What to change of a member. An absent field stays as it is."""
+
+    member_id: strawberry.ID
+    """The member."""
+    name: Maybe[str | None]
+    """What people call it, at most 200 characters."""
+    role: Maybe[MemberRole | None]
+    """What it may do in its account."""
+
+
+@given
+class RemoveMemberInput:
+    """Whom to remove."""
+
+    member_id: strawberry.ID
+    """The member."""
+
+
+@given
+class NewMemberInput:
+    """A member to add, as in `AddMemberInput`."""
+
+    external_id: str
+    """The tenant's own name for the member, 1 to 255 characters."""
+    name: str
+    """What people call it, at most 200 characters."""
+    role: MemberRole | None = MemberRole.MEMBER
+    """What it may do in its account."""
+
+
+@exactly_one_of
+class MemberChangeInput:
+    """One change. Exactly one member; leave the others out."""
+
+    add: NewMemberInput | None
+    """Whom to add."""
+    update: UpdateMemberInput | None
+    """What to change of whom."""
+    remove: strawberry.ID | None
+    """Whom to remove, by id."""
+
+
+@given
+class ManageMembersInput:
+    """Changes of an account's members, made one after the other, all or none."""
+
+    account_id: strawberry.ID
+    """The account."""
+    members: list[MemberChangeInput]
+    """The changes, at most 1,000; what is wrong is named by its place: `members[3].name`."""
 
 
 @given

@@ -108,14 +108,20 @@ class PriceBookRecord(Protocol):
 class LedgerReads(Protocol):
     """Reads of one account. Whatever is due is settled first. None, or an empty page: the tenant has no such thing."""
 
-    async def balance(self, tenant_id: UUID, account_id: UUID) -> BalanceSnapshot | None:
-        """The balance now."""
-
-    async def limits(self, tenant_id: UUID, account_id: UUID, spender: Spender = POOL) -> tuple[LimitStatus, ...]:
-        """Every limit of the account now, and of the spender's member and project; whether or not one is set."""
+    async def balance(self, tenant_id: UUID, account_id: UUID, spender: Spender = POOL) -> BalanceSnapshot | None:
+        """The balance now, as it is for this spender."""
 
     async def member(self, tenant_id: UUID, account_id: UUID, member_id: UUID) -> Member | None:
         """One member, also one that was removed."""
+
+    async def members(self, tenant_id: UUID, account_id: UUID, part: Slice[str], *, active_only: bool) -> Page[Member]:
+        """By external id, which is also the key."""
+
+    async def count_members(self, tenant_id: UUID, account_id: UUID, *, active_only: bool) -> int:
+        """How many `members` lists in all."""
+
+    async def limits(self, tenant_id: UUID, account_id: UUID, spender: Spender = POOL) -> tuple[LimitStatus, ...]:
+        """Every limit of the account now, and of the spender's member and project; whether or not one is set."""
 
     async def hold(self, tenant_id: UUID, account_id: UUID, hold_id: int) -> Hold | None:
         """One hold, open or ended."""

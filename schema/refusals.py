@@ -153,11 +153,11 @@ def problem_of(refusal: refusals.Refusal | publication.InvalidPriceBook) -> prob
 
 _REMEDIES: Final = {
     "account": "Make it with `createAccount`, or check the id: another tenant's account is not found either.",
-    "member": "Add it with `addMember`, or check the id: one that was removed takes no new work.",
     "hold": "Check the id: `reserve` answers with it, and `account.holds` lists them.",
     "quote": "Give the id that the mutation `estimate` answers with; a quote for another account is not found, nor is "
     "one that expired days ago.",
     "grant": "Check the id: `grantTokens` answers with it, and `account.grants` lists them.",
+    "member": "Add it with `addMember`, or check the id: one that was removed takes no new work.",
     "tenant": "Check the id: `createTenant` answers with it.",
     "key": "Give the id that `createApiKey` answers with, not the key itself.",
 }

@@ -13,6 +13,7 @@ from schema.described import output
 from schema.holds import Hold
 from schema.limits import LimitStatus
 from schema.margin import Margin
+from schema.members import Member
 from schema.prices import Affordable, Estimate, PriceBook, Quote
 from schema.problems import (
     AccountFrozen,
@@ -52,7 +53,7 @@ class ReserveSuccess:
     hold: Hold
     """The hold as it stands now."""
     balance: Balance
-    """What the account has now."""
+    """What the hold's member or project has now, else the account."""
     replayed: bool
     """Whether an earlier request with the same key did it."""
 
@@ -64,7 +65,7 @@ class CommitSuccess:
     hold: Hold
     """The hold as it stands now."""
     balance: Balance
-    """What the account has now."""
+    """What the hold's member or project has now, else the account."""
     amount: Tokens
     """Tokens that this call captured, rounding included; of a refund what it gave back."""
     uncovered: Tokens
@@ -80,19 +81,19 @@ class ReleaseSuccess:
     hold: Hold
     """The hold as it stands now."""
     balance: Balance
-    """What the account has now."""
+    """What the hold's member or project has now, else the account."""
     replayed: bool
     """Whether an earlier request with the same key did it."""
 
 
 @output
 class GrantSuccess:
-    """Tokens came in, or were taken back."""
+    """Tokens came in, were taken back, or were assigned."""
 
     grant: Grant
     """The grant as it stands now."""
     balance: Balance
-    """What the account has now."""
+    """What the account has now; after `assignTokens` what the member or project has."""
     replayed: bool
     """Whether an earlier request with the same key did it."""
 
@@ -114,11 +115,27 @@ class LimitSuccess:
 
 
 @output
+class MemberSuccess:
+    """The member was added, found, changed or removed."""
+
+    member: Member
+    """As it stands now."""
+
+
+@output
 class SetLimitsSuccess:
     """All limits are set."""
 
     limits: list[LimitStatus]
     """As they stand now, in the order in which they were given."""
+
+
+@output
+class ManageMembersSuccess:
+    """All changes of members were made."""
+
+    members: list[Member]
+    """The members as they stand now, in the order of the changes."""
 
 
 @output
@@ -236,7 +253,7 @@ ReleaseResult: TypeAlias = Annotated[
     strawberry.union("ReleaseResult", description="The released hold, or why it was not released."),
 ]
 GrantResult: TypeAlias = Annotated[
-    GrantSuccess | IdempotencyConflict | NotFound | InvalidInput,
+    GrantSuccess | InsufficientTokens | IdempotencyConflict | NotFound | InvalidInput,
     strawberry.union("GrantResult", description="The grant, or why nothing was changed."),
 ]
 AccountResult: TypeAlias = Annotated[
@@ -250,6 +267,14 @@ LimitResult: TypeAlias = Annotated[
 SetLimitsResult: TypeAlias = Annotated[
     SetLimitsSuccess | NotFound | InvalidInput,
     strawberry.union("SetLimitsResult", description="The limits, or why none was changed."),
+]
+MemberResult: TypeAlias = Annotated[
+    MemberSuccess | NotFound | InvalidInput,
+    strawberry.union("MemberResult", description="The member, or why nothing was changed."),
+]
+ManageMembersResult: TypeAlias = Annotated[
+    ManageMembersSuccess | NotFound | InvalidInput,
+    strawberry.union("ManageMembersResult", description="The members, or why nothing was changed."),
 ]
 CreateTenantResult: TypeAlias = Annotated[
     CreateTenantSuccess | InvalidInput,

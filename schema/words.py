@@ -21,6 +21,7 @@ from rules.ledger.kinds import (
     LimitLevel,
     LimitPeriod,
     LimitScope,
+    MemberRole,
     OverrunPolicy,
     WorkOutcome,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "LimitLevel",
     "LimitPeriod",
     "LimitScope",
+    "MemberRole",
     "OverrunPolicy",
     "PlanInterval",
     "PricingType",
@@ -119,6 +121,14 @@ word(
         DimensionType.NUMBER: "A number, with a fraction or without.",
         DimensionType.CHOICE: "One of the dimension's values.",
         DimensionType.BOOLEAN: "true or false.",
+    },
+)
+word(
+    MemberRole,
+    {
+        MemberRole.ADMIN: "Administers the account: members, limits, assigned tokens, purchases.",
+        MemberRole.MEMBER: "Spends, and sees the pool and itself.",
+        MemberRole.VIEWER: "Only looks.",
     },
 )
 word(

@@ -28,6 +28,7 @@ from services.limits import Limits
 from services.live.hub import LiveHub
 from services.live.postgres_bus import PostgresBus
 from services.margin import Margins
+from services.members import Members
 from services.price_books import PriceBooks
 from services.publishing import Publishing
 from services.quotes import Quotes
@@ -57,6 +58,7 @@ class Services:
     limits: Limits
     accounts: Accounts
     alerts: Alerts
+    members: Members
     reads: LedgerReads
     price_books: PriceBooks
     publishing: Publishing
@@ -122,6 +124,7 @@ async def open_services(dsn: str, *, root_key: str) -> AsyncIterator[Services]:
             limits=Limits(writer, price_books),
             accounts=accounts,
             alerts=Alerts(writer, accounts),
+            members=Members(writer),
             reads=reads,
             price_books=price_books,
             publishing=Publishing(database, price_books),

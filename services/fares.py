@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from typing import Final
+from uuid import UUID
 
+from rules.ledger.balance import POOL
 from rules.ledger.burn_down import Spender
 from rules.ledger.commands import HOLD_TTL_SECONDS_MAX, Charge, Commit, Extend, Refund, Release, Reserve
 from rules.ledger.kinds import Mutation
@@ -41,7 +43,7 @@ from rules.pricing.rating import Purpose
 from rules.pricing.refusals import InvalidInput, InvalidParams, UnknownModel
 from services.estimates import affordable, estimate_work
 from services.fingerprints import once
-from services.ledger.reads import LedgerReads
+from services.ledger.reads import AccountReading, LedgerReads
 from services.ledger.writer import Writer
 from services.price_books import PriceBooks
 from services.quotes import Offer, Quotes
@@ -69,21 +71,40 @@ class Fares:
         self, request: EstimateRequest
     ) -> Estimated | UnknownModel | InvalidParams | NotFound | InvalidInput:
         """Prices work without a lock; with an account also whether it would go through, and what stands in the way."""
-        account = None
-        if request.account_id is not None:
-            account = await self._reads.read(request.tenant_id, request.account_id, Spender(None, request.project))
-            if account is None:
-                return NotFound("account")
-        return estimate_work(await self._price_books.current(request.tenant_id), request, account)
+        published = await self._price_books.current(request.tenant_id)
+        if request.account_id is None:
+            return estimate_work(published, request, None)
+        spender = Spender(request.member_id, request.project)
+        account = await self._seen_by(request.tenant_id, request.account_id, spender)
+        if not isinstance(account, AccountReading):
+            return account
+        return estimate_work(published, request, account)
 
-    async def affordable(self, request: AffordableRequest) -> Affordable | UnknownModel | InvalidParams | NotFound:
+    async def affordable(
+        self, request: AffordableRequest
+    ) -> Affordable | UnknownModel | InvalidParams | NotFound | InvalidInput:
         """The most of one dimension that the account could reserve now: that goes through, the next is refused."""
-        account = await self._reads.read(request.tenant_id, request.account_id, Spender(None, request.project))
-        if account is None:
-            return NotFound("account")
+        spender = Spender(request.member_id, request.project)
+        account = await self._seen_by(request.tenant_id, request.account_id, spender)
+        if not isinstance(account, AccountReading):
+            return account
         published = await self._price_books.current(request.tenant_id)
         # A search over many combinations of choices takes long enough to keep everybody else waiting.
         return await asyncio.to_thread(affordable, published, request, account)
+
+    async def _seen_by(
+        self, tenant_id: UUID, account_id: UUID, spender: Spender
+    ) -> AccountReading | NotFound | InvalidInput:
+        """The account as it is for this spender, who must belong to it."""
+        fault = fault_of_label("project", spender.project)
+        account = await self._reads.read(tenant_id, account_id, POOL if fault is not None else spender)
+        if account is None:
+            return NotFound("account")
+        if spender.member_id is not None:
+            member = await self._reads.member(tenant_id, account_id, spender.member_id)
+            if member is None or not member.active:
+                return NotFound("member")
+        return account if fault is None else fault
 
     async def quote(self, request: EstimateRequest) -> Quote | UnknownModel | InvalidParams | NotFound | InvalidInput:
         """Estimates work and locks its price, whether or not anything stands in its way now."""
@@ -125,6 +146,7 @@ class Fares:
             price_book_version=offer.price_book_version,
             ttl_seconds=request.ttl_seconds,
             rounding_unit=work.rounding_unit,
+            member_id=request.member_id,
             project=request.project if fault is None else None,
             not_after=request.not_after,
             description=request.description if fault is None else None,

@@ -6,3 +6,4 @@ SELECT count(*) FROM entry e
    AND ($5::text IS NULL OR e.model = $5)
    AND ($6::timestamptz IS NULL OR e.at >= $6)
    AND ($7::timestamptz IS NULL OR e.at < $7)
+   AND ($8::uuid IS NULL OR e.member_id = $8)

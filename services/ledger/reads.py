@@ -15,7 +15,7 @@ from models.database import Database
 from models.ledger import rows
 from models.statements import statement
 from rules.ledger.alerting import AlertEvent, Alerting
-from rules.ledger.balance import POOL, BalanceSnapshot, snapshot_of
+from rules.ledger.balance import POOL, BalanceSnapshot, Parts, snapshot_of
 from rules.ledger.burn_down import Spender
 from rules.ledger.charges import EXPLAINED_ENTRIES_MAX, EXPLAINED_LINES_MAX, BurnedPart, ChargeFacts
 from rules.ledger.commands import Settle
@@ -24,7 +24,7 @@ from rules.ledger.kinds import GrantSource, HoldState, LimitPeriod
 from rules.ledger.limit_status import LimitStatus
 from rules.ledger.limits import running, statuses_of, today_of
 from rules.ledger.records import AlertFilter, CaptureView, EntryFilter, LineView, Page, Slice
-from rules.ledger.spending import Window
+from rules.ledger.spending import Scope, Spending, Window
 from rules.ledger.state import Account, AccountState, Grant, Hold
 from rules.ledger.team import Member
 from rules.pricing.money import Paid
@@ -83,14 +83,18 @@ class LedgerReads:
 
     async def read(self, tenant_id: UUID, account_id: UUID, spender: Spender = POOL) -> AccountReading | None:
         """The account's ledger row and balance now, and what the spender's member and project have consumed."""
-        async with self._settled(tenant_id, account_id) as (connection, reading):
-            if reading is not None and spender != POOL:
-                member = str(spender.member_id) if spender.member_id is not None else None
-                found = await connection.fetch(statement("list_scopes"), account_id, member, spender.project)
-                for row in found:
-                    scope = rows.read_scope(row["scope"], row["subject"])
-                    reading.state.scopes[scope] = rows.read_spending(row["spending"])
+        async with self._settled(tenant_id, account_id, spender) as (_, reading):
             return reading
+
+    async def limits(self, tenant_id: UUID, account_id: UUID, spender: Spender = POOL) -> tuple[LimitStatus, ...]:
+        """Every limit of the account now, and of the spender's member and project; whether or not one is set."""
+        reading = await self.read(tenant_id, account_id, spender)
+        return () if reading is None else statuses_of(reading.state, spender, reading.now, reading.daily_limit)
+
+    async def balance(self, tenant_id: UUID, account_id: UUID, spender: Spender = POOL) -> BalanceSnapshot | None:
+        """The balance now, as it is for this spender."""
+        reading = await self.read(tenant_id, account_id, spender)
+        return reading.balance if reading is not None else None
 
     async def member(self, tenant_id: UUID, account_id: UUID, member_id: UUID) -> Member | None:
         """One member, also one that was removed."""
@@ -98,15 +102,18 @@ class LedgerReads:
             row = await connection.fetchrow(statement("read_member"), account_id, member_id, tenant_id)
         return rows.read_member(tuple(row)) if row is not None else None
 
-    async def limits(self, tenant_id: UUID, account_id: UUID, spender: Spender = POOL) -> tuple[LimitStatus, ...]:
-        """Every limit of the account now, and of the spender's member and project; whether or not one is set."""
-        reading = await self.read(tenant_id, account_id, spender)
-        return () if reading is None else statuses_of(reading.state, spender, reading.now, reading.daily_limit)
+    async def members(self, tenant_id: UUID, account_id: UUID, part: Slice[str], *, active_only: bool) -> Page[Member]:
+        """By external id, which is also the key."""
+        async with self._database.reader(tenant_id) as connection:
+            found = await connection.fetch(
+                statement("list_members"), account_id, tenant_id, part.after, active_only, part.first + 1
+            )
+        return Page(tuple(rows.read_member(tuple(row)) for row in found[: part.first]), len(found) > part.first)
 
-    async def balance(self, tenant_id: UUID, account_id: UUID) -> BalanceSnapshot | None:
-        """The balance now."""
-        reading = await self.read(tenant_id, account_id)
-        return reading.balance if reading is not None else None
+    async def count_members(self, tenant_id: UUID, account_id: UUID, *, active_only: bool) -> int:
+        """How many `members` lists in all."""
+        async with self._database.reader(tenant_id) as connection:
+            return int(await connection.fetchval(statement("count_members"), account_id, tenant_id, active_only))
 
     async def positions(self, accounts: Sequence[UUID]) -> Mapping[UUID, Position]:
         """Where these accounts stand, in one query that settles nothing; unknown ones are left out."""
@@ -218,7 +225,12 @@ class LedgerReads:
             if reading is None:
                 return Page((), has_more=False)
             found = await connection.fetch(
-                statement("list_entries"), account_id, _below(part), *_filters(wanted), part.first + 1
+                statement("list_entries"),
+                account_id,
+                _below(part),
+                *_filters(wanted),
+                part.first + 1,
+                wanted.member_id,
             )
         return Page(tuple(rows.read_entry(tuple(row)) for row in found[: part.first]), len(found) > part.first)
 
@@ -227,7 +239,8 @@ class LedgerReads:
         async with self._settled(tenant_id, account_id) as (connection, reading):
             if reading is None:
                 return 0
-            return int(await connection.fetchval(statement("count_entries"), account_id, *_filters(wanted)))
+            filters = (*_filters(wanted), wanted.member_id)
+            return int(await connection.fetchval(statement("count_entries"), account_id, *filters))
 
     async def alert_settings(self, tenant_id: UUID, account_id: UUID) -> Alerting | None:
         """The thresholds of the account, as they are by default where it has set none."""
@@ -270,27 +283,42 @@ class LedgerReads:
 
     @asynccontextmanager
     async def _settled(
-        self, tenant_id: UUID, account_id: UUID
+        self, tenant_id: UUID, account_id: UUID, spender: Spender = POOL
     ) -> AsyncIterator[tuple[asyncpg.Connection, AccountReading | None]]:
         """A snapshot in which nothing of the account is due, and its row; the row is None for an unknown account."""
         daily_limit = await self._price_books.daily_limit(tenant_id)
         for attempt in range(SETTLINGS_MAX):
             async with self._database.reader(tenant_id) as connection:
-                row = await connection.fetchrow(statement("read_ledger_account"), account_id, tenant_id)
+                row = await connection.fetchrow(statement("read_ledger_account"), account_id, tenant_id, *spender)
                 is_due = row is not None and row["due_in_seconds"] is not None and row["due_in_seconds"] <= 0
                 if not is_due or attempt == SETTLINGS_MAX - 1:
-                    yield connection, _reading(row, daily_limit) if row is not None else None
+                    reading = None
+                    if row is not None:
+                        scopes = await _scopes_of(connection, account_id, spender)
+                        reading = _reading(row, scopes, spender, daily_limit)
+                    yield connection, reading
                     return
             await self._writer.submit(Settle(tenant_id, account_id))
 
 
-def _reading(row: asyncpg.Record, daily_limit: int | None) -> AccountReading:
-    state, now = AccountState(rows.read_account(tuple(row)[:22])), row["observed_at"]
-    today = today_of(state, None, now, daily_limit)
-    balance = snapshot_of(state.account, row["expiring_amount"], row["expiring_at"], today)
-    return AccountReading(
-        state, balance, now, _sooner(row["due_in_seconds"], now, balance.today.resets_at), daily_limit
-    )
+async def _scopes_of(connection: asyncpg.Connection, account_id: UUID, spender: Spender) -> dict[Scope, Spending]:
+    """What the spender's member and project have consumed, with the default limits of members."""
+    if spender == POOL:
+        return {}
+    member = str(spender.member_id) if spender.member_id is not None else None
+    found = await connection.fetch(statement("list_scopes"), account_id, member, spender.project)
+    return {rows.read_scope(row["scope"], row["subject"]): rows.read_spending(row["spending"]) for row in found}
+
+
+def _reading(
+    row: asyncpg.Record, scopes: dict[Scope, Spending], spender: Spender, daily_limit: int | None
+) -> AccountReading:
+    state, now = AccountState(rows.read_account(tuple(row)[:22]), scopes=scopes), row["observed_at"]
+    parts = Parts(row["others_left"], row["others_held"], row["own_left"])
+    today = today_of(state, spender.member_id, now, daily_limit)
+    balance = snapshot_of(state.account, row["expiring_amount"], row["expiring_at"], today, spender, parts)
+    until = _sooner(row["due_in_seconds"], now, balance.today.resets_at)
+    return AccountReading(state, balance, now, until, daily_limit)
 
 
 def _until_due_or_midnight(row: asyncpg.Record) -> float | None:

@@ -12,7 +12,7 @@ from resolvers.context import Context
 from rules.identity import IdKind, public_id
 from services.principal import Principal
 from tests.resolvers.conftest import Ask
-from tests.resolvers.stage import ACCOUNT_ID, GRANT_ID, HOLD_ID, ROOT, SECRET, TENANT, Stage
+from tests.resolvers.stage import ACCOUNT_ID, GRANT_ID, HOLD_ID, MEMBER_ID, ROOT, SECRET, TENANT, Stage
 
 KEYED = f'idempotencyKey: "k", holdId: "{HOLD_ID}"'
 
@@ -63,6 +63,18 @@ DOCUMENTS = {
         f'mutation {{ grantTokens(input: {{idempotencyKey: "k", accountId: "{ACCOUNT_ID}", amount: 1}}) '
         "{ __typename } }"
     ),
+    "Mutation.assignTokens": (
+        f'mutation {{ assignTokens(input: {{idempotencyKey: "k", accountId: "{ACCOUNT_ID}", amount: 1}}) '
+        "{ __typename } }"
+    ),
+    "Mutation.addMember": (
+        f'mutation {{ addMember(input: {{accountId: "{ACCOUNT_ID}", externalId: "a", name: "A"}}) {{ __typename }} }}'
+    ),
+    "Mutation.updateMember": f'mutation {{ updateMember(input: {{memberId: "{MEMBER_ID}"}}) {{ __typename }} }}',
+    "Mutation.removeMember": f'mutation {{ removeMember(input: {{memberId: "{MEMBER_ID}"}}) {{ __typename }} }}',
+    "Mutation.manageMembers": (
+        f'mutation {{ manageMembers(input: {{accountId: "{ACCOUNT_ID}", members: []}}) {{ __typename }} }}'
+    ),
     "Mutation.revokeGrant": (
         f'mutation {{ revokeGrant(input: {{idempotencyKey: "k", grantId: "{GRANT_ID}"}}) {{ __typename }} }}'
     ),
@@ -91,6 +103,7 @@ def stage() -> Stage:
         stage.charges,
         stage.grants,
         stage.limits,
+        stage.members,
         stage.accounts,
         stage.alerts,
         stage.reads,
