@@ -24,7 +24,7 @@ from schema.described import output
 from schema.inputs import CreateAccountInput, UpdateAccountInput
 from schema.refusals import problem_of
 from schema.results import AccountResult, AccountSuccess
-from services.accounts import AccountRecord
+from services.accounts import UNCHANGED, AccountRecord
 from services.principal import Scope
 
 T = TypeVar("T")
@@ -99,6 +99,7 @@ class AccountMutations:
             name=input.name,
             kind=input.kind or AccountKind.PERSONAL,
             time_zone=input.time_zone or "UTC",
+            plan_id=input.plan_id,
         )
         return _result(tenant_id, outcome)
 
@@ -131,6 +132,7 @@ class AccountMutations:
             time_zone=_given(input.time_zone),
             frozen=_given(input.frozen),
             credit_limit=_credit_limit(_given(input.credit_limit)),
+            plan_id=UNCHANGED if input.plan_id is None else input.plan_id.value,
         )
         return _result(tenant_id, outcome)
 

@@ -242,6 +242,8 @@ class CreateAccountInput:
     """Whether it is one person's or a team's."""
     time_zone: TimeZone | None = TimeZone("UTC")
     """Where its days begin and end."""
+    plan_id: str | None
+    """The plan that it is put on without payment. The tokens of a one-time plan come with it."""
 
 
 @given
@@ -254,6 +256,9 @@ class UpdateAccountInput:
     """What people call it, at most 200 characters."""
     time_zone: Maybe[TimeZone | None]
     """Where its days begin and end."""
+    plan_id: Maybe[str | None]
+    """The plan that it is put on without payment; null: none. The tokens of a one-time plan come with its first
+    assignment, once per account, ever."""
     frozen: Maybe[bool | None]
     """Whether it takes no new work."""
     credit_limit: Maybe[Tokens | None]

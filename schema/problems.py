@@ -33,6 +33,19 @@ class InsufficientTokens(Problem):
 class AccountFrozen(Problem):
     """The account takes no new work; what is open may still be finished."""
 
+    closed: bool
+    """Whether it is so for good: the account was closed."""
+
+
+@output
+class TierRequired(Problem):
+    """The model needs a plan of at least this tier, and the account is on none such."""
+
+    model: str
+    """The model."""
+    tier: str
+    """The lowest plan tier that may use it; `plans` lists who has it."""
+
 
 @output
 class UnknownModel(Problem):
@@ -134,6 +147,7 @@ class InvalidPriceBook(Problem):
 PROBLEMS: tuple[type[Problem], ...] = (
     InsufficientTokens,
     AccountFrozen,
+    TierRequired,
     UnknownModel,
     InvalidParams,
     QuoteExpired,

@@ -26,6 +26,7 @@ from schema.problems import (
     NotFound,
     NotRefundable,
     QuoteExpired,
+    TierRequired,
     UnknownModel,
 )
 from schema.publishing import PriceBookChange, PriceChange
@@ -182,6 +183,7 @@ ReserveResult: TypeAlias = Annotated[
     ReserveSuccess
     | InsufficientTokens
     | AccountFrozen
+    | TierRequired
     | UnknownModel
     | InvalidParams
     | QuoteExpired
@@ -196,6 +198,7 @@ CommitResult: TypeAlias = Annotated[
     CommitSuccess
     | InsufficientTokens
     | AccountFrozen
+    | TierRequired
     | UnknownModel
     | InvalidParams
     | QuoteExpired

@@ -44,6 +44,7 @@ class ProblemCode(StrEnum):
 
     INSUFFICIENT_TOKENS = "INSUFFICIENT_TOKENS"
     ACCOUNT_FROZEN = "ACCOUNT_FROZEN"
+    TIER_REQUIRED = "TIER_REQUIRED"
     UNKNOWN_MODEL = "UNKNOWN_MODEL"
     INVALID_PARAMS = "INVALID_PARAMS"
     QUOTE_EXPIRED = "QUOTE_EXPIRED"
@@ -62,6 +63,7 @@ word(
     {
         ProblemCode.INSUFFICIENT_TOKENS: "More tokens are required than are available.",
         ProblemCode.ACCOUNT_FROZEN: "The account takes no new work.",
+        ProblemCode.TIER_REQUIRED: "The model needs a plan of a higher tier.",
         ProblemCode.UNKNOWN_MODEL: "No price of the price book has this model.",
         ProblemCode.INVALID_PARAMS: "A param is unknown, missing or out of bounds.",
         ProblemCode.QUOTE_EXPIRED: "The quote's price is no longer promised.",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from rules.ledger.records import Estimated, EstimateWarning
+from rules.ledger.gates import first_closed
+from rules.ledger.records import Blocker, Estimated, EstimateWarning
 from rules.ledger.refusals import AccountFrozen, InsufficientTokens
 from rules.ledger.requests import AffordableRequest, Work
 from rules.pricing.affordable import Affordable, largest_affordable
@@ -12,13 +13,18 @@ from rules.pricing.dimensions import printable
 from rules.pricing.rating import MAX_COUNT, Priced, PricingRefusal, Purpose, price_lines
 from rules.pricing.refusals import InvalidInput, InvalidParams, UnknownModel
 from rules.pricing.suggestions import suggest_models
+from rules.pricing.tiers import may_use
 from rules.pricing.tokens import MAX_MICROS, MAX_TOKENS
 from services.ledger.line_views import line_view
 from services.ledger.reads import AccountReading
 from services.price_books import PublishedBook
+from services.work_pricing import gates_of
 
 FROZEN: Final = "frozen"
-"""What limits whoever may start no work at all."""
+CLOSED: Final = "closed"
+"""What limits whoever may start no work at all, for now or for good."""
+TIER: Final = "tier"
+"""What limits whoever is on no plan that opens the model."""
 
 
 def estimate_work(published: PublishedBook, work: Work, account: AccountReading | None) -> Estimated | PricingRefusal:
@@ -34,9 +40,13 @@ def estimate_work(published: PublishedBook, work: Work, account: AccountReading 
     if not isinstance(bound, Priced):
         return bound
     balance = account.balance
-    blockers: list[AccountFrozen | InsufficientTokens] = []
-    if account.frozen:
-        blockers.append(AccountFrozen())
+    row = account.account
+    blockers: list[Blocker] = []
+    if row.takes_no_work:
+        blockers.append(AccountFrozen(closed=row.closed_at is not None))
+    for gate in gates_of(priced.lines, published, published):
+        shut = first_closed(row.plan_id, (gate,))
+        blockers += [] if shut is None else [shut]
     if not balance.unlimited and bound.total > balance.available:
         blockers.append(InsufficientTokens(bound.total, balance.available))
     after = max(0, balance.available - priced.total)
@@ -49,14 +59,19 @@ def estimate_work(published: PublishedBook, work: Work, account: AccountReading 
 def affordable(
     published: PublishedBook, request: AffordableRequest, account: AccountReading
 ) -> Affordable | UnknownModel | InvalidParams:
-    """The largest value that a reservation would go through with now; none where the account is frozen."""
+    """The largest value that a reservation would go through with now; none where nothing would go through."""
     price = published.book.price(request.model)
     if price is None:
         return UnknownModel(printable(request.model), suggest_models(published.book, request.model))
     budget = None if account.balance.unlimited else account.balance.available
     largest = largest_affordable(price, request.params, request.dimension, budget, count_max=MAX_COUNT)
-    if isinstance(largest, Affordable) and account.frozen:
-        return Affordable(None, False, None, FROZEN)
+    if not isinstance(largest, Affordable):
+        return largest
+    row = account.account
+    if row.takes_no_work:
+        return Affordable(None, False, None, CLOSED if row.closed_at is not None else FROZEN)
+    if not may_use(published.book, price.tier, row.plan_id):
+        return Affordable(None, False, None, TIER)
     return largest
 
 

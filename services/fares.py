@@ -20,6 +20,7 @@ from rules.ledger.refusals import (
     NotFound,
     NotRefundable,
     QuoteExpired,
+    TierRequired,
 )
 from rules.ledger.requests import (
     AccountRequest,
@@ -127,6 +128,7 @@ class Fares:
             text_salt=new_salt() if mutation is Mutation.CHARGE else b"",
             refusal=_first_refusal(fault, work.refusal),
             quote_expires_at=offer.quote_expires_at,
+            gates=work.gates,
         )
         return _of_hold(await self._writer.submit(command))
 
@@ -136,12 +138,9 @@ class Fares:
         """The work with its price: a quote's, or that of the version, by default the one in force."""
         if isinstance(work, Quoted):
             return await self._quotes.offer(request.tenant_id, request.account_id, work, purpose)
-        published = await (
-            self._price_books.current(request.tenant_id)
-            if version is None
-            else self._price_books.version(request.tenant_id, version)
-        )
-        return Offer(published.version, price_work(published, work, purpose, field=WORK))
+        in_force = await self._price_books.current(request.tenant_id)
+        published = in_force if version is None else await self._price_books.version(request.tenant_id, version)
+        return Offer(published.version, price_work(published, work, purpose, field=WORK, in_force=in_force))
 
     async def commit(self, request: CommitRequest) -> CommitOutcome:
         """Captures what was used, at the price book version of the hold."""
@@ -212,6 +211,7 @@ class Fares:
                     priced_at=offer.price_book_version if has_version else None,
                     refusal=_first_refusal(fault, work.refusal),
                     quote_expires_at=offer.quote_expires_at,
+                    gates=work.gates,
                 )
             )
             if not isinstance(outcome, RepriceAt):
@@ -294,6 +294,7 @@ def _of_hold(outcome: object) -> CommitOutcome:
             HoldEffect()
             | InsufficientTokens()
             | AccountFrozen()
+            | TierRequired()
             | UnknownModel()
             | InvalidParams()
             | QuoteExpired()

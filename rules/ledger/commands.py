@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from rules.ledger.gates import Gate
 from rules.ledger.kinds import GrantSource, Mutation, OverrunPolicy, WorkOutcome
 from rules.ledger.refusals import InputRefusal
 
@@ -58,6 +59,23 @@ class Settle(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class PlanAssignment:
+    """The plan that an account is to be on; None: none. `tokens` come with it the first time, and never again.
+
+    They expire so many months after they came; None: never.
+    """
+
+    plan_id: str | None
+    tokens: int = 0
+    expires_after_months: int | None = None
+
+    @property
+    def source_ref(self) -> str:
+        """What its tokens are granted for: once per account, ever."""
+        return f"plan:{self.plan_id}"
+
+
+@dataclass(frozen=True, slots=True)
 class OpenAccount(Command):
     """Opens the account, once; a later one does nothing. `trial_expires_after_months` counts from now."""
 
@@ -66,6 +84,7 @@ class OpenAccount(Command):
     trial_expires_after_months: int | None = None
     """None: the trial tokens never expire."""
     grace_days: int = 7
+    plan: PlanAssignment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +94,16 @@ class AdjustAccount(Command):
     time_zone: str | None = None
     frozen: bool | None = None
     credit_limit: int | None = None
+    plan: PlanAssignment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CloseAccount(Command):
+    """Closes the account for good, once; a later one does nothing."""
+
+    note: str | None = None
+    text_salt: bytes = b""
+    refusal: InputRefusal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +125,8 @@ class Reserve(Command):
     refusal: InputRefusal | None = None
     quote_expires_at: datetime | None = None
     """Where the work was priced by a quote: from this instant on the price is no longer promised."""
+    gates: tuple[Gate, ...] = ()
+    """The lines' models that not every plan opens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +183,7 @@ class Extend(Command):
     refusal: InputRefusal | None = None
     quote_expires_at: datetime | None = None
     """As in `Reserve`."""
+    gates: tuple[Gate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,10 +233,54 @@ class ClawBack(RevokeGrant):
     """Takes a whole grant back: what was spent of it is owed from now on."""
 
 
+@dataclass(frozen=True, slots=True)
+class SettleOwed(Command):
+    """Records that so much of what is owed was paid elsewhere."""
+
+    once: Once
+    amount: int
+    note: str | None = None
+    text_salt: bytes = b""
+    refusal: InputRefusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SendTokens(Command):
+    """Takes tokens off for another account of the tenant; they are on their way until `ReceiveTransfer` brings them."""
+
+    once: Once
+    amount: int
+    target_id: UUID
+    note: str | None = None
+    text_salt: bytes = b""
+    refusal: InputRefusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TransferPart:
+    """What was taken off one grant: `version` is that of its TRANSFER entry, by which it is known."""
+
+    version: int
+    amount: int
+    priority: int
+    expires_at: datetime | None
+    paid_minor_units: int = 0
+    paid_currency: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiveTransfer(Command):
+    """Brings what an account sent, once: to its target, or back to itself where the target was closed meanwhile."""
+
+    source_id: UUID
+    parts: tuple[TransferPart, ...]
+
+
 AnyCommand = (
     Settle
     | OpenAccount
     | AdjustAccount
+    | CloseAccount
     | Reserve
     | Charge
     | Commit
@@ -214,4 +290,7 @@ AnyCommand = (
     | GrantTokens
     | RevokeGrant
     | ClawBack
+    | SettleOwed
+    | SendTokens
+    | ReceiveTransfer
 )

@@ -12,29 +12,36 @@ from typing import assert_never
 
 from rules.ledger.accounts import adjust_account, open_account
 from rules.ledger.balance import balance_of
+from rules.ledger.closing import close_account
 from rules.ledger.commands import (
     AdjustAccount,
     AnyCommand,
     Charge,
     ClawBack,
+    CloseAccount,
     Commit,
     Extend,
     GrantTokens,
     Once,
     OpenAccount,
+    ReceiveTransfer,
     Refund,
     Release,
     Reserve,
     RevokeGrant,
+    SendTokens,
     Settle,
+    SettleOwed,
 )
 from rules.ledger.grants import grant_tokens, revoke_grant
 from rules.ledger.holds import Captured, charge, commit, extend, release, reserve
+from rules.ledger.kinds import Mutation
 from rules.ledger.outcomes import AccountEffect, GrantEffect, HoldEffect, Outcome
 from rules.ledger.refunds import refund
-from rules.ledger.refusals import IdempotencyConflict, NotFound
+from rules.ledger.refusals import IdempotencyConflict, NotFound, Refusal
+from rules.ledger.settling import settle_owed
 from rules.ledger.state import AccountState, Grant, Hold, Operation
-from rules.pricing.refusals import InvalidInput
+from rules.ledger.transfers import receive_transfer, send_tokens
 
 
 def decide(state: AccountState, command: AnyCommand, now: datetime) -> Outcome:
@@ -49,7 +56,7 @@ def decide(state: AccountState, command: AnyCommand, now: datetime) -> Outcome:
     if not account.opened and not isinstance(command, OpenAccount):
         # Its row is there because a later command of this batch opens it.
         return NotFound("account")
-    if isinstance(command, Settle | OpenAccount | AdjustAccount):
+    if isinstance(command, Settle | OpenAccount | AdjustAccount | CloseAccount | ReceiveTransfer):
         return _decide_unkeyed(state, command, now) or AccountEffect(account.snapshot(), balance_of(state))
     once = command.once
     known = state.operations.get((once.mutation, once.key))
@@ -73,13 +80,17 @@ def decide(state: AccountState, command: AnyCommand, now: datetime) -> Outcome:
             return _of_grant(state, once, grant_tokens(state, command, now), now)
         case RevokeGrant() | ClawBack():
             return _of_grant(state, once, revoke_grant(state, command, now), now)
+        case SendTokens():
+            return _of_grant(state, once, send_tokens(state, command, now), now)
+        case SettleOwed():
+            return _of_account(state, once, settle_owed(state, command, now), command.amount, now)
         case _:
             assert_never(command)
 
 
 def _decide_unkeyed(
-    state: AccountState, command: Settle | OpenAccount | AdjustAccount, now: datetime
-) -> InvalidInput | None:
+    state: AccountState, command: Settle | OpenAccount | AdjustAccount | CloseAccount | ReceiveTransfer, now: datetime
+) -> Refusal | None:
     match command:
         case Settle():
             return None
@@ -88,6 +99,10 @@ def _decide_unkeyed(
             return None
         case AdjustAccount():
             return adjust_account(state, command, now)
+        case CloseAccount():
+            return close_account(state, command, now)
+        case ReceiveTransfer():
+            return receive_transfer(state, command, now)
         case _:
             assert_never(command)
 
@@ -102,6 +117,8 @@ def _replay(state: AccountState, once: Once, known: Operation) -> Outcome:
         return HoldEffect(hold, balance, known.amount, known.uncovered, replayed=True)
     if known.grant_id is not None:
         return GrantEffect(copy(state.grants[known.grant_id]), balance, replayed=True)
+    if known.mutation == Mutation.SETTLE_OWED:
+        return AccountEffect(state.account.snapshot(), balance)
     raise AssertionError(f"operation {known.mutation} {known.key!r} recorded no effect")
 
 
@@ -121,6 +138,14 @@ def _of_grant(state: AccountState, once: Once, result: Grant | Outcome, now: dat
         return result
     _remember(state, Operation(once.mutation, once.key, once.fingerprint, now, None, result.grant_id))
     return GrantEffect(copy(result), balance_of(state))
+
+
+def _of_account(state: AccountState, once: Once, refused: Refusal | None, amount: int, now: datetime) -> Outcome:
+    """What took effect on no hold and no grant is remembered by its amount alone."""
+    if refused is not None:
+        return refused
+    _remember(state, Operation(once.mutation, once.key, once.fingerprint, now, amount=amount))
+    return AccountEffect(state.account.snapshot(), balance_of(state))
 
 
 def _remember(state: AccountState, operation: Operation) -> None:

@@ -14,6 +14,9 @@ from rules.ledger.state import AccountState, Grant
 from rules.pricing.refusals import InvalidInput
 from rules.pricing.tokens import MAX_MICROS
 
+CLOSED = "the account was closed, for good"
+"""Said of a closed account to whoever wants to put something on it, or to change it."""
+
 _GIFT_MOVES_MARK_PERCENT = 5
 """A gift smaller than this share of the mark leaves the mark where it is."""
 
@@ -54,6 +57,8 @@ def grant_tokens(state: AccountState, command: GrantTokens, now: datetime) -> Gr
     expires_at = command.expires_at
     if expires_at is not None and expires_at <= now:
         return InvalidInput("expiresAt", f"must lie in the future; it is {now.isoformat()} for this tenant")
+    if state.account.closed_at is not None:
+        return InvalidInput("accountId", CLOSED)
     if command.amount > state.account.room:
         return InvalidInput("amount", "the account would hold more tokens than can be counted")
     if expires_at is None and command.expires_after_months is not None:
@@ -122,8 +127,10 @@ def came_back(state: AccountState, grant: Grant, amount: int, at: datetime) -> G
 
     A revoked or clawed-back grant loses them. An expired one too, but they live on for the grace time in a new
     ADJUSTMENT grant, which is returned; once: not when the expired grant was itself such a one, nor when the policy has
-    no grace. A grant that is still good just keeps them.
+    no grace. A grant that is still good just keeps them, unless the account was closed.
     """
+    if amount > 0 and grant.ended is None and state.account.closed_at is not None:
+        grant.ended = GrantEnd.REVOKED
     if amount <= 0 or (grant.ended is None and not grant.is_expired(at)):
         return None
     grant.remaining -= amount
@@ -139,6 +146,25 @@ def came_back(state: AccountState, grant: Grant, amount: int, at: datetime) -> G
     grant.expired += amount
     append(state, EntryKind.EXPIRY, at, total=-amount, grant_id=grant.grant_id)
     return live_on(state, grant, amount, at) if not grant.grace and state.account.grace_days > 0 else None
+
+
+def revoke_rest(state: AccountState, grant: Grant, now: datetime) -> None:
+    """Takes back what no hold has of a grant; what one has goes the same way when it comes back."""
+    amount = grant.unheld
+    grant.remaining -= amount
+    grant.revoked += amount
+    grant.ended = GrantEnd.REVOKED
+    state.changed_grants.add(grant.grant_id)
+    state.burn_order = None
+    append(
+        state,
+        EntryKind.REVOCATION,
+        now,
+        total=-amount,
+        grant_id=grant.grant_id,
+        member_id=grant.member_id,
+        project=grant.project,
+    )
 
 
 def live_on(state: AccountState, expired: Grant, amount: int, at: datetime) -> Grant:

@@ -9,6 +9,7 @@ from rules.ledger.burn_down import Spender, available_to
 from rules.ledger.captures import capture, give_back_rest, hold_entry, soon_owed, spender_of
 from rules.ledger.commands import HOLD_LIFE_DAYS_MAX, HOLD_LINES_MAX, Charge, Commit, Extend, Line, Release, Reserve
 from rules.ledger.entries import next_version
+from rules.ledger.gates import Gate, first_closed
 from rules.ledger.grants import falls_due
 from rules.ledger.kinds import EntryKind, HoldState, OverrunPolicy
 from rules.ledger.line_codec import decode_lines, join_lines
@@ -49,7 +50,7 @@ def reserve(state: AccountState, command: Reserve, now: datetime) -> Hold | Refu
         refusal
         or _uncountable(state, command.amount)
         or _outlived(command.quote_expires_at, now)
-        or _more_work(state, Spender(command.member_id, command.project), command.amount, now)
+        or _more_work(state, Spender(command.member_id, command.project), command.amount, now, command.gates)
     )
     if blocked is not None:
         return blocked
@@ -103,7 +104,7 @@ def extend(state: AccountState, command: Extend, now: datetime) -> Hold | Repric
     if blocked is not None:
         return blocked
     if command.adds_work:
-        refused = _more_work(state, spender_of(hold), command.amount, now)
+        refused = _more_work(state, spender_of(hold), command.amount, now, command.gates)
         if refused is not None:
             return refused
     # From here on it succeeds.
@@ -128,7 +129,7 @@ def commit(state: AccountState, command: Commit, now: datetime) -> Captured | Re
     cost = sum(line.cost for line in lines)
     if cost > hold.remaining and command.overrun is OverrunPolicy.REFUSE:
         return HoldExceeded(held=hold.remaining, required=cost)
-    # From here on it succeeds; a frozen account finishes its work like any other.
+    # From here on it succeeds; a frozen account finishes its work from what its hold has.
     hold.rounding_unit = max(hold.rounding_unit, command.rounding_unit)
     before = hold.captured
     left = hold.remaining + _allowed_beyond(state, hold, command, now)
@@ -167,18 +168,26 @@ def release(state: AccountState, command: Release, now: datetime) -> Hold | Refu
     return hold
 
 
-def _more_work(state: AccountState, spender: Spender, amount: int, now: datetime) -> Refusal | None:
+def _more_work(
+    state: AccountState, spender: Spender, amount: int, now: datetime, gates: tuple[Gate, ...]
+) -> Refusal | None:
     """What stands in the way of setting `amount` aside."""
-    if state.account.frozen:
-        return AccountFrozen()
+    if state.account.takes_no_work:
+        return AccountFrozen(closed=state.account.closed_at is not None)
+    closed_gate = first_closed(state.account.plan_id, gates) if gates else None
+    if closed_gate is not None:
+        return closed_gate
     available = available_to(state, spender, now)
     return InsufficientTokens(required=amount, available=available) if amount > available else None
 
 
 def _allowed_beyond(state: AccountState, hold: Hold, command: Commit, now: datetime) -> int:
-    """What a commit may charge beyond its hold: nothing unless it says so, and nothing where it takes what remains."""
+    """What a commit may charge beyond its hold: nothing unless it says so, and nothing where it takes what remains.
+
+    Nor where nothing more may be set aside: an account that is frozen pays for what runs from what is on hold.
+    """
     takes_what_remains = command.lines is None and command.amount is None
-    if command.overrun is not OverrunPolicy.CHARGE_AVAILABLE or takes_what_remains:
+    if command.overrun is not OverrunPolicy.CHARGE_AVAILABLE or takes_what_remains or state.account.takes_no_work:
         return 0
     available = available_to(state, spender_of(hold), now, soon_owed=soon_owed(state, hold))
     return min(available, _countable(state), MAX_MICROS - hold.amount - hold.overrun)

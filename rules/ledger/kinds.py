@@ -105,6 +105,8 @@ class Mutation(StrEnum):
     GRANT_TOKENS = "grantTokens"
     REVOKE_GRANT = "revokeGrant"
     CLAW_BACK = "clawBack"
+    SETTLE_OWED = "settleOwed"
+    TRANSFER_TOKENS = "transferTokens"
 
 
 class LimitScope(StrEnum):

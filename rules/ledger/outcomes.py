@@ -17,6 +17,7 @@ from rules.ledger.refusals import (
     NotRefundable,
     QuoteExpired,
     Refusal,
+    TierRequired,
 )
 from rules.ledger.state import Account, Grant, Hold
 from rules.pricing.refusals import InvalidInput, InvalidParams, UnknownModel
@@ -62,6 +63,7 @@ ReserveOutcome = (
     HoldEffect
     | InsufficientTokens
     | AccountFrozen
+    | TierRequired
     | UnknownModel
     | InvalidParams
     | QuoteExpired
@@ -78,3 +80,7 @@ ReleaseOutcome = HoldEffect | HoldExpired | HoldNotOpen | IdempotencyConflict | 
 """Of release."""
 GrantOutcome = GrantEffect | IdempotencyConflict | NotFound | InvalidInput
 """Of grantTokens and revokeGrant."""
+TransferOutcome = GrantOutcome | InsufficientTokens
+"""Of transferTokens."""
+SettlementOutcome = AccountEffect | IdempotencyConflict | NotFound | InvalidInput
+"""Of settleOwed."""

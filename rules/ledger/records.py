@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from uuid import UUID
 
 from rules.ledger.kinds import EntryKind
-from rules.ledger.refusals import AccountFrozen, InsufficientTokens
+from rules.ledger.refusals import AccountFrozen, InsufficientTokens, TierRequired
 from rules.pricing.costs import CostStep
 from rules.pricing.formulas import PricingType
 
@@ -83,7 +83,7 @@ class EstimateWarning(StrEnum):
     LOW_BALANCE = "LOW_BALANCE"
 
 
-Blocker = AccountFrozen | InsufficientTokens
+Blocker = AccountFrozen | TierRequired | InsufficientTokens
 """What can stand in the way of work that has a price."""
 
 

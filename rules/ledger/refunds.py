@@ -14,7 +14,7 @@ from rules.ledger.burn_down import in_burn_order
 from rules.ledger.captures import spender_of
 from rules.ledger.commands import Refund
 from rules.ledger.entries import append, next_version
-from rules.ledger.grants import add_grant, came_back, falls_due, pay_clawed_back
+from rules.ledger.grants import add_grant, came_back, falls_due, pay_clawed_back, revoke_rest
 from rules.ledger.kinds import EntryKind, GrantEnd, GrantSource
 from rules.ledger.refusals import NotFound, NotRefundable, Refusal
 from rules.ledger.state import AccountState, Allocation, CapturedLine, Grant, Hold
@@ -139,6 +139,8 @@ def _refund_line(
         add_grant(state, successor)
         incoming.append((successor, anew))
     pay_clawed_back(state, incoming, now)
+    if successor is not None and state.account.closed_at is not None:
+        revoke_rest(state, successor, now)
 
 
 def _new_grant(state: AccountState, amount: int, now: datetime) -> Grant:

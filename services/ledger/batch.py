@@ -11,7 +11,19 @@ from uuid import UUID
 import asyncpg
 
 from models.ledger import rows
-from rules.ledger.commands import Commit, Extend, GrantTokens, OpenAccount, Refund, Release, Reserve, RevokeGrant
+from rules.ledger.commands import (
+    AdjustAccount,
+    Commit,
+    Extend,
+    GrantTokens,
+    OpenAccount,
+    PlanAssignment,
+    ReceiveTransfer,
+    Refund,
+    Release,
+    Reserve,
+    RevokeGrant,
+)
 from rules.ledger.decide import decide
 from rules.ledger.due import settle_due
 from rules.ledger.kinds import LimitScope
@@ -19,6 +31,7 @@ from rules.ledger.outcomes import AccountEffect, RepriceAt
 from rules.ledger.refusals import NotFound, Refusal
 from rules.ledger.spending import MEMBER_DEFAULT, Scope
 from rules.ledger.state import AccountState
+from rules.ledger.transfers import source_ref
 from services.ledger.submission import AlreadyApplied, InboxMessage, LedgerOutcome, Submission
 
 DUE_HOLDS_MAX: Final = 500
@@ -92,6 +105,10 @@ async def _load(connection: asyncpg.Connection, submissions: Sequence[Submission
                 wanted_grants.add((account_id, command.grant_id))
             case GrantTokens():
                 wanted_refs.add((account_id, command.source_ref))
+            case AdjustAccount(plan=PlanAssignment() as plan):
+                wanted_refs.add((account_id, plan.source_ref))
+            case ReceiveTransfer():
+                wanted_refs |= {(account_id, source_ref(command.source_id, part.version)) for part in command.parts}
             case OpenAccount():
                 openings[account_id] = command.tenant_id
             case Reserve():

@@ -49,6 +49,8 @@ class AnAccount:
     time_zone: str = "UTC"
     credit_limit: int = 0
     frozen: bool = False
+    plan_id: str | None = None
+    closed_at: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from rules.ledger.refusals import (
     NotRefundable,
     QuoteExpired,
     Refusal,
+    TierRequired,
 )
 from rules.pricing.publication import InvalidPriceBook
 from rules.pricing.refusals import InvalidInput, InvalidParams, UnknownModel
@@ -32,6 +33,8 @@ AnyRefusal = Refusal | InvalidPriceBook
 EXAMPLES: list[tuple[AnyRefusal, str, list[str]]] = [
     (InsufficientTokens(35_000_000, 4_500_000), "INSUFFICIENT_TOKENS", ["35 tokens", "4.5 are available"]),
     (AccountFrozen(), "ACCOUNT_FROZEN", ["`updateAccount` with `frozen: false`"]),
+    (AccountFrozen(closed=True), "ACCOUNT_FROZEN", ["closed, for good", "another account"]),
+    (TierRequired("veo-3", "pro"), "TIER_REQUIRED", ["veo-3", "'pro'", "`plans`"]),
     (UnknownModel("flx", ("flux",)), "UNKNOWN_MODEL", ["flx", "flux"]),
     (UnknownModel("zzz", ()), "UNKNOWN_MODEL", ["zzz", "`prices`"]),
     (InvalidParams("flux", "width", "width must be at most 2048."), "INVALID_PARAMS", ["flux", "width", "2048"]),

@@ -19,6 +19,7 @@ from rules.ledger.requests import (
     ReleaseRequest,
     ReserveRequest,
 )
+from rules.pricing.price_book import PriceBook
 from rules.pricing.rating import LineRequest
 from rules.pricing.tokens import MICROS
 from services.accounts import AccountRecord, Accounts
@@ -102,6 +103,13 @@ class Shop:
         )
         assert isinstance(created, AccountRecord), created
         return created
+
+    async def lift(self, account_id: UUID, book: PriceBook) -> None:
+        """Puts the account on a plan that opens every price of the book, if the book has tiers."""
+        top = next((plan.id for plan in book.plans if plan.tier is not None and plan.tier == book.tiers[-1]), None)
+        if top is not None:
+            lifted = await self.accounts.update(self.tenant_id, account_id, plan_id=top)
+            assert isinstance(lifted, AccountRecord), lifted
 
     def grant_request(self, account_id: UUID, key: str, tokens: int = 1, **more: Any) -> GrantRequest:
         return GrantRequest(self.tenant_id, account_id, key, tokens * MICROS, **more)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from rules.ledger.journal import Entry, chained_hash, digest_of_text, epoch_micros
-from rules.ledger.kinds import EntryKind, GrantEnd, HoldState
+from rules.ledger.kinds import EntryKind, GrantEnd, GrantSource, HoldState
 from rules.ledger.state import UNLIMITED, Hold
 from tests.rules.ledger.shelf import Shelf
 
@@ -58,8 +58,11 @@ class Watch:
         self.total += entry.total_change
         self.held += entry.held_change
         self.owed += entry.owed_change
-        is_clawed = entry.kind is EntryKind.CLAWBACK or (entry.kind is EntryKind.SETTLEMENT and entry.total_change)
-        assert entry.clawed_change == (entry.owed_change if is_clawed else 0)
+        if entry.kind is EntryKind.SETTLEMENT and entry.total_change == 0:
+            assert entry.owed_change <= entry.clawed_change <= 0
+        else:
+            is_clawed = entry.kind in (EntryKind.CLAWBACK, EntryKind.SETTLEMENT)
+            assert entry.clawed_change == (entry.owed_change if is_clawed else 0)
         self.clawed += entry.clawed_change
         self.drawn += entry.owed_change - entry.clawed_change
         formula = max(0, self.total - self.held - self.owed + max(0, entry.credit_limit))
@@ -143,6 +146,8 @@ def _newly_bound(entry: Entry) -> int:
     """What the entry takes out of what is available: set aside anew, or spent beyond its hold."""
     if entry.kind is EntryKind.HOLD:
         return entry.held_change
+    if entry.kind is EntryKind.TRANSFER:
+        return max(0, -entry.total_change)
     return entry.spent + entry.held_change if entry.kind in (EntryKind.CAPTURE, EntryKind.ROUNDING) else 0
 
 
@@ -154,17 +159,27 @@ def _check_grants(shelf: Shelf) -> None:
             if part.grant_id is not None:
                 held[part.grant_id] += part.held
                 spent[part.grant_id] += part.captured - part.refunded + part.redirected
+    sent: Counter[int] = Counter()
+    for entry in shelf.entries:
+        if entry.kind is EntryKind.TRANSFER and entry.grant_id is not None:
+            sent[entry.grant_id] += max(0, -entry.total_change)
     refs = [grant.source_ref for grant in shelf.grants.values()]
     assert len(refs) == len(set(refs)), "a source reference has two grants"
     for grant in shelf.grants.values():
-        used = grant.spent + grant.settled + grant.expired + grant.revoked
+        used = grant.spent + grant.settled + grant.expired + grant.revoked + grant.transferred
         assert grant.granted == grant.remaining + used > 0, grant
-        assert min(grant.remaining, grant.spent, grant.settled, grant.expired, grant.revoked) >= 0, grant
+        assert min(grant.remaining, grant.spent, grant.settled, grant.expired, grant.revoked, grant.transferred) >= 0, (
+            grant
+        )
         assert 0 <= grant.held == held[grant.grant_id] <= grant.remaining, grant
         assert grant.spent == spent[grant.grant_id], grant
         assert grant.ended is None or grant.unheld == 0, "a grant that was taken back has free tokens"
         assert grant.revoked == 0 or grant.ended in (GrantEnd.REVOKED, GrantEnd.CLAWED_BACK)
-        assert shelf.entries[grant.grant_id - 1].kind in (EntryKind.GRANT, EntryKind.REFUND), grant
+        makers = (EntryKind.TRANSFER,) if grant.source is GrantSource.TRANSFER else (EntryKind.GRANT, EntryKind.REFUND)
+        assert shelf.entries[grant.grant_id - 1].kind in makers, grant
+        assert grant.transferred == sent[grant.grant_id], grant
+    if shelf.account.closed_at is not None:
+        assert all(grant.unheld == 0 for grant in shelf.grants.values()), "a closed account has free tokens"
 
 
 def _check_due(shelf: Shelf, now: datetime) -> None:
@@ -203,6 +218,8 @@ def _check_signs(entry: Entry) -> None:
             holds = total in (0, owed) and owed < 0 and held == spent == 0
         case EntryKind.ADJUSTMENT:
             holds = total == held == owed == spent == 0 and entry.note is not None
-        case EntryKind.TRANSFER | EntryKind.ASSIGNMENT:
+        case EntryKind.TRANSFER:
+            holds = total != 0 and held == owed == spent == 0
+        case EntryKind.ASSIGNMENT:
             holds = False
     assert holds, f"the signs of {entry.kind} are wrong: {entry}"

@@ -142,8 +142,8 @@ MUTANTS: Final = (
     Mutant(
         "a frozen account starts no work",
         "holds.py",
-        "if state.account.frozen:",
-        "if state.account.frozen and state.account.version == 0:",
+        "if state.account.takes_no_work:",
+        "if state.account.takes_no_work and state.account.version == 0:",
     ),
     Mutant(
         "another input under a known key is a conflict",

@@ -6,10 +6,21 @@ from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from rules.ledger.commands import AnyCommand, Commit, Extend, GrantTokens, Refund, Release, RevokeGrant
+from rules.ledger.commands import (
+    AdjustAccount,
+    AnyCommand,
+    Commit,
+    Extend,
+    GrantTokens,
+    ReceiveTransfer,
+    Refund,
+    Release,
+    RevokeGrant,
+)
 from rules.ledger.journal import Entry
 from rules.ledger.kinds import HoldState
-from rules.ledger.state import Account, AccountState, CapturedLine, Grant, Hold, Operation
+from rules.ledger.state import Account, AccountState, CapturedLine, Grant, Hold, Operation, Outgoing
+from rules.ledger.transfers import source_ref
 
 
 def copy_of_hold(hold: Hold) -> Hold:
@@ -29,6 +40,7 @@ class Shelf:
     lines: dict[int, list[CapturedLine]] = field(default_factory=dict)
     operations: dict[tuple[str, str], Operation] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
+    outgoing: list[Outgoing] = field(default_factory=list)
 
     def load(self, command: AnyCommand, now: datetime, due_holds_max: int) -> AccountState:
         """Copies of the rows that this command needs, and of the holds that are due, soonest first."""
@@ -53,8 +65,12 @@ class Shelf:
             state.captured_lines[command.hold_id] = [copy(line) for line in self.lines.get(command.hold_id, [])]
         if isinstance(command, RevokeGrant):
             grants.add(command.grant_id)
-        if isinstance(command, GrantTokens):
-            grants |= {grant_id for grant_id, grant in self.grants.items() if grant.source_ref == command.source_ref}
+        refs = {command.source_ref} if isinstance(command, GrantTokens) else set()
+        if isinstance(command, AdjustAccount) and command.plan is not None:
+            refs.add(command.plan.source_ref)
+        if isinstance(command, ReceiveTransfer):
+            refs |= {source_ref(command.source_id, part.version) for part in command.parts}
+        grants |= {grant_id for grant_id, grant in self.grants.items() if grant.source_ref in refs}
         for hold_id in wanted & self.holds.keys():
             hold = state.holds[hold_id] = copy_of_hold(self.holds[hold_id])
             grants |= {part.grant_id for part in hold.allocations if part.grant_id is not None}
@@ -84,3 +100,4 @@ class Shelf:
             assert name not in self.operations, f"key {name} took effect twice"
             self.operations[name] = copy(operation)
         self.entries += state.entries
+        self.outgoing += state.outgoing

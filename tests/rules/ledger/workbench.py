@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import count
+from uuid import UUID
 
 from rules.ledger.balance import BalanceSnapshot, balance_of
 from rules.ledger.commands import (
@@ -20,30 +21,39 @@ from rules.ledger.commands import (
     AnyCommand,
     Charge,
     ClawBack,
+    CloseAccount,
     Commit,
     Extend,
     GrantTokens,
     Line,
     Once,
     OpenAccount,
+    PlanAssignment,
+    ReceiveTransfer,
     Refund,
     Release,
     Reserve,
     RevokeGrant,
+    SendTokens,
     Settle,
+    SettleOwed,
+    TransferPart,
 )
 from rules.ledger.decide import decide
 from rules.ledger.due import settle_due
 from rules.ledger.entries import append
+from rules.ledger.gates import Gate
 from rules.ledger.journal import Entry
 from rules.ledger.kinds import EntryKind, GrantSource, Mutation, OverrunPolicy, WorkOutcome
 from rules.ledger.line_codec import encode_lines
 from rules.ledger.outcomes import AccountEffect, GrantEffect, HoldEffect, Outcome
 from rules.ledger.refusals import InputRefusal
 from rules.ledger.state import Account, AccountState, Grant, Hold
+from rules.ledger.transfers import read_payload
 from tests.rules.ledger.invariants import Watch
 from tests.rules.ledger.notation import (
     ACCOUNT,
+    ELSEWHERE,
     PRICE_BOOK_VERSION,
     START,
     TENANT,
@@ -166,17 +176,29 @@ class Workbench:
         digest = hashlib.sha256(repr(self.said or said).encode()).digest()
         return Once(mutation, key if key is not None else f"key-{next(self._keys)}", digest)
 
-    def open(self, *, trial: Amount = 0, trial_months: int | None = None, grace_days: int = 7) -> AccountEffect:
-        effect = self.submit(OpenAccount(TENANT, ACCOUNT, "UTC", tokens(trial), trial_months, grace_days))
+    def open(
+        self,
+        *,
+        trial: Amount = 0,
+        trial_months: int | None = None,
+        grace_days: int = 7,
+        plan: PlanAssignment | None = None,
+    ) -> AccountEffect:
+        effect = self.submit(OpenAccount(TENANT, ACCOUNT, "UTC", tokens(trial), trial_months, grace_days, plan))
         assert isinstance(effect, AccountEffect)
         return effect
 
     def adjust(
-        self, *, credit_limit: Amount | None = None, frozen: bool | None = None, time_zone: str | None = None
+        self,
+        *,
+        credit_limit: Amount | None = None,
+        frozen: bool | None = None,
+        time_zone: str | None = None,
+        plan: PlanAssignment | None = None,
     ) -> AccountEffect:
         """Changes settings; `credit_limit="unlimited"` takes away the bound."""
         limit = -1 if credit_limit == "unlimited" else tokens(credit_limit) if credit_limit is not None else None
-        effect = self.submit(AdjustAccount(TENANT, ACCOUNT, time_zone, frozen, limit))
+        effect = self.submit(AdjustAccount(TENANT, ACCOUNT, time_zone, frozen, limit, plan))
         assert isinstance(effect, AccountEffect)
         return effect
 
@@ -228,11 +250,22 @@ class Workbench:
         not_after: datetime | None = None,
         quote_expires_at: datetime | None = None,
         refused: InputRefusal | None = None,
+        gates: tuple[Gate, ...] = (),
     ) -> int:
         """Sets tokens aside; gives the hold's id."""
         once = self.once(Mutation.RESERVE, key, amount, lines, ttl_seconds, project)
         command = self._work(
-            Reserve, once, amount, lines, rounding_unit, ttl_seconds, project, not_after, refused, quote_expires_at
+            Reserve,
+            once,
+            amount,
+            lines,
+            rounding_unit,
+            ttl_seconds,
+            project,
+            not_after,
+            refused,
+            quote_expires_at,
+            gates,
         )
         return self._hold_effect(command).hold.hold_id
 
@@ -247,10 +280,13 @@ class Workbench:
         not_after: datetime | None = None,
         quote_expires_at: datetime | None = None,
         refused: InputRefusal | None = None,
+        gates: tuple[Gate, ...] = (),
     ) -> HoldEffect:
         once = self.once(Mutation.CHARGE, key, amount, lines, project)
         return self._hold_effect(
-            self._work(Charge, once, amount, lines, rounding_unit, 900, project, not_after, refused, quote_expires_at)
+            self._work(
+                Charge, once, amount, lines, rounding_unit, 900, project, not_after, refused, quote_expires_at, gates
+            )
         )
 
     def commit(
@@ -305,6 +341,7 @@ class Workbench:
         priced_at: int | None = None,
         quote_expires_at: datetime | None = None,
         refused: InputRefusal | None = None,
+        gates: tuple[Gate, ...] = (),
     ) -> HoldEffect:
         added = sum(line.cost for line in lines) if amount is None else tokens(amount)
         return self._hold_effect(
@@ -321,6 +358,7 @@ class Workbench:
                 priced_at=priced_at,
                 refusal=refused,
                 quote_expires_at=quote_expires_at,
+                gates=gates,
             )
         )
 
@@ -348,6 +386,43 @@ class Workbench:
         assert isinstance(effect, GrantEffect)
         return effect
 
+    def settle_owed(
+        self, amount: Amount, *, key: str | None = None, note: str | None = None, refused: InputRefusal | None = None
+    ) -> AccountEffect:
+        once = self.once(Mutation.SETTLE_OWED, key, amount)
+        effect = self.submit(SettleOwed(TENANT, ACCOUNT, once, tokens(amount), note, b"salt", refused))
+        assert isinstance(effect, AccountEffect)
+        return effect
+
+    def close(self, *, note: str | None = None, refused: InputRefusal | None = None) -> AccountEffect:
+        effect = self.submit(CloseAccount(TENANT, ACCOUNT, note, b"salt", refused))
+        assert isinstance(effect, AccountEffect)
+        return effect
+
+    def send(
+        self,
+        amount: Amount,
+        *,
+        to: UUID = ELSEWHERE,
+        key: str | None = None,
+        note: str | None = None,
+        refused: InputRefusal | None = None,
+    ) -> GrantEffect:
+        """Sends tokens to another account; they stay on their way until somebody brings them."""
+        once = self.once(Mutation.TRANSFER_TOKENS, key, amount, to)
+        effect = self.submit(SendTokens(TENANT, ACCOUNT, once, tokens(amount), to, note, b"salt", refused))
+        assert isinstance(effect, GrantEffect)
+        return effect
+
+    def receive(self, *parts: TransferPart, source: UUID = ELSEWHERE) -> AccountEffect:
+        effect = self.submit(ReceiveTransfer(TENANT, ACCOUNT, source, parts))
+        assert isinstance(effect, AccountEffect)
+        return effect
+
+    def take_back(self, which: int = -1) -> AccountEffect:
+        """Brings back what it sent and nobody could take."""
+        return self.receive(*read_payload(self.shelf.outgoing[which].payload_json)[1], source=ACCOUNT)
+
     # What other parts of the product do to the rows
 
     def assign(self, grant_id: int, project: str | None) -> None:
@@ -373,6 +448,7 @@ class Workbench:
         not_after: datetime | None,
         refused: InputRefusal | None,
         quote_expires_at: datetime | None,
+        gates: tuple[Gate, ...],
     ) -> Reserve:
         unit = tokens(rounding_unit)
         metered = sum(line.cost for line in lines if line.rounds_at_end)
@@ -392,6 +468,7 @@ class Workbench:
             not_after,
             refusal=refused,
             quote_expires_at=quote_expires_at,
+            gates=gates,
         )
 
     def _hold_effect(self, command: AnyCommand) -> HoldEffect:
