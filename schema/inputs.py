@@ -266,6 +266,50 @@ class UpdateAccountInput:
 
 
 @given
+class CloseAccountInput:
+    """Which account to close, for good."""
+
+    account_id: strawberry.ID
+    """The account."""
+    note: str | None
+    """Anything that people should find in the journal."""
+
+
+@given
+class SettleOwedInput:
+    """What was paid elsewhere of what an account owes. What was clawed back is paid first."""
+
+    idempotency_key: str
+    """As in `ReserveInput`."""
+    account_id: strawberry.ID
+    """The account."""
+    amount: Tokens
+    """How many tokens, above 0; more than is owed is InvalidInput."""
+    note: str | None
+    """Anything that people should find in the journal."""
+
+
+@given
+class TransferTokensInput:
+    """Tokens to move from one account of the tenant to another. Name each of the two by its id or its external id."""
+
+    idempotency_key: str
+    """As in `ReserveInput`; unique for the account that sends."""
+    from_account_id: strawberry.ID | None
+    """Whose they are."""
+    from_external_id: str | None
+    """The tenant's own name for that account."""
+    to_account_id: strawberry.ID | None
+    """Whose they are to be."""
+    to_external_id: str | None
+    """The tenant's own name for that account."""
+    amount: Tokens
+    """How many tokens, above 0: of those that no hold has, no debt claims and no member or project was assigned."""
+    note: str | None
+    """Anything that people should find in the journal of the account that sends."""
+
+
+@given
 class GrantTokensInput:
     """A lot of tokens to add."""
 

@@ -216,11 +216,11 @@ ReleaseResult: TypeAlias = Annotated[
     strawberry.union("ReleaseResult", description="The released hold, or why it was not released."),
 ]
 GrantResult: TypeAlias = Annotated[
-    GrantSuccess | IdempotencyConflict | NotFound | InvalidInput,
+    GrantSuccess | InsufficientTokens | IdempotencyConflict | NotFound | InvalidInput,
     strawberry.union("GrantResult", description="The grant, or why nothing was changed."),
 ]
 AccountResult: TypeAlias = Annotated[
-    AccountSuccess | NotFound | InvalidInput,
+    AccountSuccess | IdempotencyConflict | NotFound | InvalidInput,
     strawberry.union("AccountResult", description="The account, or why nothing was changed."),
 ]
 CreateTenantResult: TypeAlias = Annotated[

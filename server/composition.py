@@ -31,6 +31,7 @@ from services.quotes import Quotes
 from services.shipped_price_books import ShippedPriceBooks
 from services.tenant_clock import TenantClock
 from services.tenants import Tenants
+from services.transfers import Transfers
 
 READY: Final = "ok"
 
@@ -51,6 +52,7 @@ class Services:
     fares: Fares
     charges: Charges
     grants: Grants
+    transfers: Transfers
     accounts: Accounts
     reads: LedgerReads
     price_books: PriceBooks
@@ -112,6 +114,7 @@ async def open_services(dsn: str, *, root_key: str) -> AsyncIterator[Services]:
             fares=Fares(writer, price_books, reads, Quotes(database, price_books)),
             charges=Charges(reads, price_books),
             grants=Grants(writer, price_books),
+            transfers=Transfers(database, writer, reads),
             accounts=Accounts(database, writer, price_books),
             reads=reads,
             price_books=price_books,

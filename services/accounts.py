@@ -14,10 +14,12 @@ from models.account import EXTERNAL_ID_LENGTH_MAX, AccountKind
 from models.database import Database
 from models.statements import statement
 from rules.identity import account_id_of
-from rules.ledger.commands import AdjustAccount, OpenAccount, PlanAssignment
+from rules.ledger.commands import AdjustAccount, CloseAccount, OpenAccount, PlanAssignment, SettleOwed
+from rules.ledger.kinds import Mutation
 from rules.ledger.outcomes import AccountEffect
 from rules.ledger.records import Page, Slice
-from rules.ledger.refusals import NotFound
+from rules.ledger.refusals import IdempotencyConflict, NotFound
+from rules.ledger.requests import SettleOwedRequest
 from rules.ledger.state import UNLIMITED
 from rules.pricing.dimensions import printable
 from rules.pricing.offers import PlanInterval
@@ -25,11 +27,12 @@ from rules.pricing.price_book import PriceBook
 from rules.pricing.refusals import InvalidInput
 from rules.pricing.tokens import MAX_MICROS
 from rules.time_zones import is_time_zone
+from services.fingerprints import once
 from services.ledger.submission import Profile, Riders
 from services.ledger.writer import Writer
 from services.names import fault_of_name
 from services.price_books import PriceBooks
-from services.texts import fault_of_text, first_fault
+from services.texts import NOTE_LENGTH_MAX, fault_of_key, fault_of_text, first_fault, new_salt
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,52 @@ class Accounts:
                 return await self.get(tenant_id, account_id) or NotFound("account")
             case _:
                 raise AssertionError(f"an adjustment came to {type(outcome).__name__}")
+
+    async def close(
+        self, tenant_id: UUID, account_id: UUID, *, note: str | None = None
+    ) -> AccountRecord | NotFound | InvalidInput:
+        """Closes the account for good; one that is closed already is answered as it is."""
+        fault = fault_of_text("note", note, NOTE_LENGTH_MAX)
+        outcome = await self._writer.submit(
+            CloseAccount(tenant_id, account_id, note if fault is None else None, new_salt(), fault)
+        )
+        match outcome:
+            case NotFound() | InvalidInput():
+                return outcome
+            case AccountEffect():
+                return await self.get(tenant_id, account_id) or NotFound("account")
+            case _:
+                raise AssertionError(f"closing an account came to {type(outcome).__name__}")
+
+    async def settle_owed(
+        self, request: SettleOwedRequest
+    ) -> AccountRecord | IdempotencyConflict | NotFound | InvalidInput:
+        """Records that so much of what is owed was paid elsewhere."""
+        bad_key = fault_of_key(request.key)
+        if bad_key is not None:
+            return bad_key
+        fault = first_fault(
+            InvalidInput("amount", "must be more than 0") if request.amount <= 0 else None,
+            fault_of_text("note", request.note, NOTE_LENGTH_MAX),
+        )
+        outcome = await self._writer.submit(
+            SettleOwed(
+                tenant_id=request.tenant_id,
+                account_id=request.account_id,
+                once=once(Mutation.SETTLE_OWED, request.key, request),
+                amount=request.amount,
+                note=request.note if fault is None else None,
+                text_salt=new_salt(),
+                refusal=fault,
+            )
+        )
+        match outcome:
+            case IdempotencyConflict() | NotFound() | InvalidInput():
+                return outcome
+            case AccountEffect():
+                return await self.get(request.tenant_id, request.account_id) or NotFound("account")
+            case _:
+                raise AssertionError(f"settling what is owed came to {type(outcome).__name__}")
 
     async def get(self, tenant_id: UUID, account_id: UUID) -> AccountRecord | None:
         """One account; None when this tenant has none of that id."""

@@ -84,6 +84,7 @@ CHECKS: Final[tuple[Check, ...]] = tuple(
             "grant_losses",
             "grant_ends",
             "grant_clawbacks",
+            "transfers",
             "hold_entries",
             "hold_parts",
             "hold_amounts",

@@ -18,6 +18,7 @@ from rules.ledger.requests import (
     RefundRequest,
     ReleaseRequest,
     ReserveRequest,
+    TransferRequest,
 )
 from rules.pricing.price_book import PriceBook
 from rules.pricing.rating import LineRequest
@@ -32,6 +33,7 @@ from services.price_books import PriceBooks, PublishedBook
 from services.publishing import Publication, Publishing
 from services.quotes import Quotes
 from services.tenant_clock import TenantClock
+from services.transfers import Transfers
 
 
 def a_source(*, picture: int = 10, trial: int = 50, more: str = "") -> str:
@@ -82,6 +84,7 @@ class Shop:
     fares: Fares
     charges: Charges
     grants: Grants
+    transfers: Transfers
     clock: TenantClock
 
     async def publish(self, source: str) -> PublishedBook:
@@ -132,6 +135,11 @@ class Shop:
     def refund_request(self, account_id: UUID, key: str, hold_id: int, **more: Any) -> RefundRequest:
         return RefundRequest(self.tenant_id, account_id, key, hold_id, **more)
 
+    def transfer_request(
+        self, source: UUID, key: str, target: UUID, tokens: int = 1, *, note: str | None = None
+    ) -> TransferRequest:
+        return TransferRequest(self.tenant_id, source, key, target, tokens * MICROS, note)
+
 
 @asynccontextmanager
 async def open_shop(database: Database, tenant_id: UUID) -> AsyncIterator[Shop]:
@@ -150,6 +158,7 @@ async def open_shop(database: Database, tenant_id: UUID) -> AsyncIterator[Shop]:
             Fares(writer, price_books, reads, Quotes(database, price_books)),
             Charges(reads, price_books),
             Grants(writer, price_books),
+            Transfers(database, writer, reads),
             TenantClock(database, writer, price_books),
         )
         if await price_books.at_version(tenant_id, 1) is None:

@@ -10,13 +10,26 @@ from uuid import UUID, uuid4
 from models.database import Database
 from models.statements import statement
 from models.tenant import Tenant, TenantMode
-from rules.ledger.commands import AdjustAccount, AnyCommand, Charge, ClawBack, Line, Refund, RevokeGrant
+from rules.ledger.commands import (
+    AdjustAccount,
+    AnyCommand,
+    Charge,
+    ClawBack,
+    CloseAccount,
+    Line,
+    Refund,
+    RevokeGrant,
+    SendTokens,
+    SettleOwed,
+)
 from rules.ledger.kinds import GrantSource, Mutation
 from rules.ledger.line_codec import encode_lines
+from rules.ledger.outcomes import AccountEffect
 from rules.ledger.state import UNLIMITED
 from services.ledger.due_accounts import settle_due_accounts
 from services.ledger.submission import InboxMessage, LedgerOutcome, Riders
 from services.ledger.sweeper import ensure_journal_months
+from services.ledger.transfers import bring_transfers
 from services.ledger.writer import Writer
 from tests.services.ledger.cashier import Cashier, a_key, granted, held
 
@@ -39,6 +52,12 @@ class LivedIn:
     """A grant clawed back after it was spent, partly paid since."""
     fleet: UUID
     """Unlimited."""
+    giver: UUID
+    """Sent tokens that arrived, that came back, and that are still on their way; settled what it owed."""
+    heir: UUID
+    """Received some."""
+    leaver: UUID
+    """Closed, with an open hold."""
     newcomer: UUID
     """Nothing happened yet."""
     stranger: UUID
@@ -100,6 +119,21 @@ class Chronicle:
     async def adjust(self, account_id: UUID, **settings: Any) -> None:
         await self.does(AdjustAccount(self.tenant_id, account_id, **settings))
 
+    async def settle(self, account_id: UUID, tokens: int) -> None:
+        key = a_key(Mutation.SETTLE_OWED)
+        outcome = await self.does(SettleOwed(self.tenant_id, account_id, key, tokens * TOKEN, "bank", SALT))
+        assert isinstance(outcome, AccountEffect), outcome
+
+    async def send(self, account_id: UUID, target_id: UUID, tokens: int) -> None:
+        """Off the one, and on its way to the other."""
+        key = a_key(Mutation.TRANSFER_TOKENS)
+        granted(
+            await self.does(SendTokens(self.tenant_id, account_id, key, tokens * TOKEN, target_id, "heirloom", SALT))
+        )
+
+    async def bring(self, database: Database) -> None:
+        await bring_transfers(database, self._writer)
+
     async def does(self, command: AnyCommand) -> LedgerOutcome:
         return await self._writer.submit(command)
 
@@ -128,6 +162,9 @@ async def live_in(database: Database) -> LivedIn:
             borrower=await home.cashier.open("borrower"),
             debtor=await home.cashier.open("debtor"),
             fleet=await home.cashier.open("fleet"),
+            giver=await home.cashier.open("giver"),
+            heir=await home.cashier.open("heir"),
+            leaver=await home.cashier.open("leaver"),
             newcomer=await home.cashier.open("newcomer"),
             stranger=await abroad.cashier.open("rider", trial=5 * TOKEN),
         )
@@ -137,6 +174,7 @@ async def live_in(database: Database) -> LivedIn:
         await home.adjust(lived_in.fleet, credit_limit=UNLIMITED)
         await home.commit(lived_in.fleet, await home.hold(lived_in.fleet, 1_000), 900)
         await abroad.charge(lived_in.stranger, a_line(TOKEN))
+        await give_away(home, database, lived_in)
     await erase_a_text(database, lived_in.rider)
     return lived_in
 
@@ -219,6 +257,24 @@ async def fall_into_debt(home: Chronicle, debtor: UUID) -> None:
     await home.grant(debtor, 30)
     await home.refund(debtor, spent, 10)
     await home.grant(debtor, 50)
+
+
+async def give_away(home: Chronicle, database: Database, lived_in: LivedIn) -> None:
+    """Transfers that arrived, came back and are on their way; debts settled elsewhere; an account that was closed."""
+    giver, heir, leaver = lived_in.giver, lived_in.heir, lived_in.leaver
+    await home.adjust(giver, credit_limit=100 * TOKEN)
+    await home.commit(giver, await home.hold(giver, 50), 40)
+    await home.settle(giver, 15)
+    await home.grant(giver, 60, source=GrantSource.PURCHASE, paid_minor_units=700, paid_currency="usd")
+    await home.grant(giver, 20, priority=10)
+    await home.hold(giver, 3, ttl_seconds=DAY_SECONDS)
+    await home.send(giver, heir, 30)
+    await home.send(giver, leaver, 10)
+    await home.grant(leaver, 40)
+    await home.hold(leaver, 25, ttl_seconds=DAY_SECONDS)
+    await home.does(CloseAccount(home.tenant_id, leaver, "moved away", SALT))
+    await home.bring(database)
+    await home.send(giver, heir, 5)
 
 
 async def erase_a_text(database: Database, account_id: UUID) -> None:
