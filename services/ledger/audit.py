@@ -66,6 +66,7 @@ CHECKS: Final[tuple[Check, ...]] = tuple(
             "account_last_instant",
             "account_head_hash",
             "account_due_at",
+            "closed_accounts",
             "entry_versions",
             "entry_instants",
             "entry_signs",
