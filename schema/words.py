@@ -138,7 +138,7 @@ word(
     GrantSource,
     {
         GrantSource.PURCHASE: "Bought as a package.",
-        GrantSource.PLAN: "Came with a plan's period.",
+        GrantSource.PLAN: "Came with a plan: once, or with each of its periods.",
         GrantSource.TRIAL: "Given once to a new account.",
         GrantSource.BONUS: "A gift.",
         GrantSource.REFERRAL: "Earned by referring somebody.",
