@@ -9,7 +9,7 @@ import pytest
 
 from rules.pricing.offers import Plan, PlanInterval
 from tests.resolvers.conftest import Ask
-from tests.resolvers.stage import ACCOUNT_ID, ABook, AnAccount, Stage, a_book, a_price
+from tests.resolvers.stage import ACCOUNT, ACCOUNT_ID, SECRET, TENANT, ABook, AnAccount, Stage, a_book, a_price
 
 STUDIO = Plan("studio", "Studio", "pro", 5, 1, 2_000, PlanInterval.MONTH)
 ALLOWED = """query($id: ID, $name: String) {
@@ -65,3 +65,15 @@ async def test_an_account_shows_its_plan(ask: Ask, stage: Stage, plan_id: str | 
 
     assert result.errors is None
     assert result.data == {"account": {"plan": shown, "closedAt": None}}
+
+
+async def test_the_credentials_own_account_is_the_one_in_scope(ask: Ask, stage: Stage) -> None:
+    own = replace(SECRET, account_id=ACCOUNT)
+    stage.accounts.answers["get"] = AnAccount(plan_id="studio")
+
+    result = await ask('{ price(model: "veo") { allowed } }', own)
+    other = await ask('{ price(model: "veo", accountExternalId: "bob") { allowed } }', own)
+
+    assert result.data == {"price": {"allowed": True}}
+    assert other.errors is not None
+    assert stage.accounts.calls == [("get", (TENANT, ACCOUNT), {})]
