@@ -15,16 +15,17 @@ from resolvers.context import Info
 from resolvers.errors import ErrorCode, coded
 from resolvers.scope import named_account, parsed, tenant_with
 from rules.identity import IdKind
-from rules.ledger.refusals import NotFound
+from rules.ledger.refusals import IdempotencyConflict, NotFound
+from rules.ledger.requests import SettleOwedRequest
 from rules.ledger.state import UNLIMITED
 from rules.pricing.refusals import InvalidInput
 from schema.accounts import UNLIMITED_SHOWN, Account, shown_account
 from schema.connections import FIRST_DEFAULT, Connection, connection, slice_of_names
 from schema.described import output
-from schema.inputs import CreateAccountInput, UpdateAccountInput
+from schema.inputs import CloseAccountInput, CreateAccountInput, SettleOwedInput, UpdateAccountInput
 from schema.refusals import problem_of
 from schema.results import AccountResult, AccountSuccess
-from services.accounts import AccountRecord
+from services.accounts import UNCHANGED, AccountRecord
 from services.principal import Scope
 
 T = TypeVar("T")
@@ -99,6 +100,7 @@ class AccountMutations:
             name=input.name,
             kind=input.kind or AccountKind.PERSONAL,
             time_zone=input.time_zone or "UTC",
+            plan_id=input.plan_id,
         )
         return _result(tenant_id, outcome)
 
@@ -131,8 +133,38 @@ class AccountMutations:
             time_zone=_given(input.time_zone),
             frozen=_given(input.frozen),
             credit_limit=_credit_limit(_given(input.credit_limit)),
+            plan_id=UNCHANGED if input.plan_id is None else input.plan_id.value,
         )
         return _result(tenant_id, outcome)
+
+    @strawberry.mutation
+    async def close_account(self, info: Info, input: CloseAccountInput) -> AccountResult | None:
+        """Closes an account for good: its unheld tokens are revoked at once, and what comes back later as it comes.
+
+        What is on hold may still be committed or released, and what is owed may be settled. Again, it does nothing.
+
+        input: which account
+        """
+        tenant_id = tenant_with(info, Scope.MANAGE)
+        named = parsed(input.account_id, IdKind.ACCOUNT)
+        if named is None:
+            return problem_of(NotFound("account"))
+        return _result(tenant_id, await info.context.services.accounts.close(tenant_id, named.owner, note=input.note))
+
+    @strawberry.mutation
+    async def settle_owed(self, info: Info, input: SettleOwedInput) -> AccountResult | None:
+        """Records that what is owed was paid elsewhere: no token moves, and as much more can be spent.
+
+        input: how much, and whose
+        """
+        tenant_id = tenant_with(info, Scope.MANAGE)
+        named = parsed(input.account_id, IdKind.ACCOUNT)
+        if named is None:
+            return problem_of(NotFound("account"))
+        request = SettleOwedRequest(
+            tenant_id, named.owner, key=input.idempotency_key, amount=input.amount, note=input.note
+        )
+        return _result(tenant_id, await info.context.services.accounts.settle_owed(request))
 
 
 def _given(field: Some[T | None] | None) -> T | None:
@@ -147,7 +179,7 @@ def _credit_limit(given: int | None) -> int | None:
     return UNLIMITED - 1 if given == UNLIMITED else given
 
 
-def _result(tenant_id: UUID, outcome: AccountRecord | NotFound | InvalidInput) -> AccountResult:
-    if isinstance(outcome, NotFound | InvalidInput):
+def _result(tenant_id: UUID, outcome: AccountRecord | IdempotencyConflict | NotFound | InvalidInput) -> AccountResult:
+    if isinstance(outcome, IdempotencyConflict | NotFound | InvalidInput):
         return problem_of(outcome)
     return AccountSuccess(account=shown_account(tenant_id, outcome))

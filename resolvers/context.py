@@ -28,6 +28,7 @@ from services.principal import Principal
 from services.publishing import Publishing
 from services.tenant_clock import TenantClock
 from services.tenants import Tenants
+from services.transfers import Transfers
 
 
 class Services(Protocol):
@@ -44,6 +45,10 @@ class Services(Protocol):
     @property
     def grants(self) -> Grants:
         """Tokens given."""
+
+    @property
+    def transfers(self) -> Transfers:
+        """Tokens moved between accounts."""
 
     @property
     def accounts(self) -> Accounts:

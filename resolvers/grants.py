@@ -12,11 +12,11 @@ from rules.identity import IdKind
 from rules.ledger.kinds import GrantSource
 from rules.ledger.outcomes import GrantEffect, GrantOutcome
 from rules.ledger.refusals import NotFound
-from rules.ledger.requests import AssignRequest, GrantRequest, RevokeGrantRequest
+from rules.ledger.requests import AssignRequest, GrantRequest, RevokeGrantRequest, TransferRequest
 from rules.pricing.refusals import InvalidInput
 from schema.balances import shown_balance, shown_grant
 from schema.described import output
-from schema.inputs import PRIORITY_DEFAULT, AssignTokensInput, GrantTokensInput, RevokeGrantInput
+from schema.inputs import PRIORITY_DEFAULT, AssignTokensInput, GrantTokensInput, RevokeGrantInput, TransferTokensInput
 from schema.refusals import problem_of
 from schema.results import GrantResult, GrantSuccess
 from services.principal import Scope
@@ -88,6 +88,36 @@ class GrantMutations:
             return problem_of(row)
         request = RevokeGrantRequest(tenant_id, row[0], key=input.idempotency_key, grant_id=row[1], note=input.note)
         return _result(await info.context.services.grants.revoke_grant(request))
+
+    @strawberry.mutation
+    async def transfer_tokens(self, info: Info, input: TransferTokensInput) -> GrantResult | None:
+        """Moves tokens to another account of the tenant, with their expiry, priority and what was paid for them.
+
+        They come from unassigned grants in burn order, and arrive as one grant for each; there they first pay what was
+        clawed back. The answer shows the account that sends: its balance, and the grant that was taken from first.
+        If the other account is closed while they are on their way, they come back.
+
+        input: from where, to where, and how many
+        """
+        tenant_id = tenant_with(info, Scope.MANAGE)
+        source = _party(tenant_id, "from", input.from_account_id, input.from_external_id)
+        target = _party(tenant_id, "to", input.to_account_id, input.to_external_id)
+        if not isinstance(source, UUID):
+            return problem_of(source)
+        if not isinstance(target, UUID):
+            return problem_of(target)
+        request = TransferRequest(
+            tenant_id, source, key=input.idempotency_key, target_id=target, amount=input.amount, note=input.note
+        )
+        return _result(await info.context.services.transfers.transfer_tokens(request))
+
+
+def _party(
+    tenant_id: UUID, side: str, account_id: str | None, external_id: str | None
+) -> UUID | NotFound | InvalidInput:
+    """One of the two accounts; what is wrong is told by its own field."""
+    named = required_account(tenant_id, account_id, external_id)
+    return InvalidInput(f"{side}AccountId", named.message) if isinstance(named, InvalidInput) else named
 
 
 def _result(outcome: GrantOutcome) -> GrantResult:

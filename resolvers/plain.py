@@ -24,13 +24,25 @@ class PlainCall:
     context: Context
 
 
-async def read_balance(call: PlainCall, external_id: str | None) -> BalanceSnapshot | NotFound | InvalidInput:
+@dataclass(frozen=True, slots=True)
+class PlainBalance:
+    """What an account has, and the id of the plan that it is on."""
+
+    balance: BalanceSnapshot
+    plan_id: str | None
+
+
+async def read_balance(call: PlainCall, external_id: str | None) -> PlainBalance | NotFound | InvalidInput:
     """The balance of the credential's own account, or of the one named. Raises UNAUTHENTICATED or FORBIDDEN."""
     tenant_id = tenant_with(call, Scope.READ)
     account_id = own_or_named_account(call, tenant_id, external_id)
     if isinstance(account_id, NotFound | InvalidInput):
         return account_id
-    return await call.context.reads.balance(tenant_id, account_id) or NotFound("account")
+    balance = await call.context.reads.balance(tenant_id, account_id)
+    record = await call.context.services.accounts.get(tenant_id, account_id)
+    if balance is None or record is None:
+        return NotFound("account")
+    return PlainBalance(balance, record.plan_id)
 
 
 async def calculate_price(

@@ -299,6 +299,8 @@ class CreateAccountInput:
     """Whether it is one person's or a team's."""
     time_zone: TimeZone | None = TimeZone("UTC")
     """Where its days begin and end."""
+    plan_id: str | None
+    """The plan that it is put on without payment. The tokens of a one-time plan come with it."""
 
 
 @given
@@ -311,6 +313,9 @@ class UpdateAccountInput:
     """What people call it, at most 200 characters."""
     time_zone: Maybe[TimeZone | None]
     """Where its days begin and end."""
+    plan_id: Maybe[str | None]
+    """The plan that it is put on without payment; null: none. The tokens of a one-time plan come with its first
+    assignment, once per account, ever."""
     frozen: Maybe[bool | None]
     """Whether it takes no new work."""
     credit_limit: Maybe[Tokens | None]
@@ -335,6 +340,50 @@ class SetAlertsInput:
     """Amounts of tokens: at most 10 different ones, each above 0."""
     daily_limit_percents: Maybe[list[int] | None]
     """Percentages of a day's limit: at most 10 different ones, each 1 to 100."""
+
+
+@given
+class CloseAccountInput:
+    """Which account to close, for good."""
+
+    account_id: strawberry.ID
+    """The account."""
+    note: str | None
+    """Anything that people should find in the journal."""
+
+
+@given
+class SettleOwedInput:
+    """What was paid elsewhere of what an account owes. What was clawed back is paid first."""
+
+    idempotency_key: str
+    """As in `ReserveInput`."""
+    account_id: strawberry.ID
+    """The account."""
+    amount: Tokens
+    """How many tokens, above 0; more than is owed is InvalidInput."""
+    note: str | None
+    """Anything that people should find in the journal."""
+
+
+@given
+class TransferTokensInput:
+    """Tokens to move from one account of the tenant to another. Name each of the two by its id or its external id."""
+
+    idempotency_key: str
+    """As in `ReserveInput`; unique for the account that sends."""
+    from_account_id: strawberry.ID | None
+    """Whose they are."""
+    from_external_id: str | None
+    """The tenant's own name for that account."""
+    to_account_id: strawberry.ID | None
+    """Whose they are to be."""
+    to_external_id: str | None
+    """The tenant's own name for that account."""
+    amount: Tokens
+    """How many tokens, above 0: of those that no hold has, no debt claims and no member or project was assigned."""
+    note: str | None
+    """Anything that people should find in the journal of the account that sends."""
 
 
 @given

@@ -56,6 +56,14 @@ class AccountRecord(Protocol):
     def frozen(self) -> bool:
         """Whether it takes no new work."""
 
+    @property
+    def plan_id(self) -> str | None:
+        """The plan that it is on."""
+
+    @property
+    def closed_at(self) -> datetime | None:
+        """When it was closed."""
+
 
 class PublishedBook(Protocol):
     """One version of a tenant's price book."""

@@ -63,6 +63,7 @@ class ProblemCode(StrEnum):
     LIMIT_REACHED = "LIMIT_REACHED"
     RATE_LIMITED = "RATE_LIMITED"
     ACCOUNT_FROZEN = "ACCOUNT_FROZEN"
+    TIER_REQUIRED = "TIER_REQUIRED"
     UNKNOWN_MODEL = "UNKNOWN_MODEL"
     INVALID_PARAMS = "INVALID_PARAMS"
     QUOTE_EXPIRED = "QUOTE_EXPIRED"
@@ -83,6 +84,7 @@ word(
         ProblemCode.LIMIT_REACHED: "More tokens are required than a limit leaves.",
         ProblemCode.RATE_LIMITED: "Too many runs began in the last minute.",
         ProblemCode.ACCOUNT_FROZEN: "The account takes no new work.",
+        ProblemCode.TIER_REQUIRED: "The model needs a plan of a higher tier.",
         ProblemCode.UNKNOWN_MODEL: "No price of the price book has this model.",
         ProblemCode.INVALID_PARAMS: "A param is unknown, missing or out of bounds.",
         ProblemCode.QUOTE_EXPIRED: "The quote's price is no longer promised.",
@@ -190,7 +192,7 @@ word(
     GrantSource,
     {
         GrantSource.PURCHASE: "Bought as a package.",
-        GrantSource.PLAN: "Came with a plan's period.",
+        GrantSource.PLAN: "Came with a plan: once, or with each of its periods.",
         GrantSource.TRIAL: "Given once to a new account.",
         GrantSource.BONUS: "A gift.",
         GrantSource.REFERRAL: "Earned by referring somebody.",

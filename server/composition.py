@@ -35,6 +35,7 @@ from services.quotes import Quotes
 from services.shipped_price_books import ShippedPriceBooks
 from services.tenant_clock import TenantClock
 from services.tenants import Tenants
+from services.transfers import Transfers
 
 READY: Final = "ok"
 
@@ -56,6 +57,7 @@ class Services:
     charges: Charges
     grants: Grants
     limits: Limits
+    transfers: Transfers
     accounts: Accounts
     alerts: Alerts
     members: Members
@@ -125,6 +127,7 @@ async def open_services(dsn: str, *, root_key: str) -> AsyncIterator[Services]:
             accounts=accounts,
             alerts=Alerts(writer, accounts),
             members=Members(writer),
+            transfers=Transfers(database, writer, reads),
             reads=reads,
             price_books=price_books,
             publishing=Publishing(database, price_books),

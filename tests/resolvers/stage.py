@@ -55,6 +55,8 @@ class AnAccount:
     time_zone: str = "UTC"
     credit_limit: int = 0
     frozen: bool = False
+    plan_id: str | None = None
+    closed_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -218,6 +220,7 @@ class Stage:
         self.grants = Asked({})
         self.limits = Asked({})
         self.members = Asked({})
+        self.transfers = Asked({})
         self.accounts = Asked({"get": lambda tenant, account: AnAccount() if account == ACCOUNT else None})
         self.alerts = Asked({})
         self.reads = Asked(

@@ -59,6 +59,15 @@ DOCUMENTS = {
     "Mutation.createAccount": 'mutation { createAccount(input: {externalId: "a", name: "A"}) { __typename } }',
     "Mutation.updateAccount": f'mutation {{ updateAccount(input: {{accountId: "{ACCOUNT_ID}"}}) {{ __typename }} }}',
     "Mutation.setAlerts": f'mutation {{ setAlerts(input: {{accountId: "{ACCOUNT_ID}"}}) {{ __typename }} }}',
+    "Mutation.closeAccount": f'mutation {{ closeAccount(input: {{accountId: "{ACCOUNT_ID}"}}) {{ __typename }} }}',
+    "Mutation.settleOwed": (
+        f'mutation {{ settleOwed(input: {{idempotencyKey: "k", accountId: "{ACCOUNT_ID}", amount: 1}}) '
+        "{ __typename } }"
+    ),
+    "Mutation.transferTokens": (
+        f'mutation {{ transferTokens(input: {{idempotencyKey: "k", fromAccountId: "{ACCOUNT_ID}", '
+        'toExternalId: "bob", amount: 1}) { __typename } }'
+    ),
     "Mutation.grantTokens": (
         f'mutation {{ grantTokens(input: {{idempotencyKey: "k", accountId: "{ACCOUNT_ID}", amount: 1}}) '
         "{ __typename } }"
@@ -104,6 +113,7 @@ def stage() -> Stage:
         stage.grants,
         stage.limits,
         stage.members,
+        stage.transfers,
         stage.accounts,
         stage.alerts,
         stage.reads,

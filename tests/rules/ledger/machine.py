@@ -16,9 +16,9 @@ from hypothesis.stateful import (
 )
 
 from rules.ledger.alerting import AlertEvent
-from rules.ledger.commands import Line, OpenAccount
+from rules.ledger.commands import Line, OpenAccount, TransferPart
 from rules.ledger.kinds import AlertKind, GrantSource, OverrunPolicy
-from rules.ledger.outcomes import GrantEffect, HoldEffect
+from rules.ledger.outcomes import AccountEffect, GrantEffect, HoldEffect
 from rules.ledger.refusals import NotFound
 from rules.ledger.state import UNLIMITED, Grant
 from rules.pricing.tokens import MICROS, format_tokens
@@ -192,6 +192,8 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(limit=st.sampled_from([0, 5 * MICROS, 30 * MICROS, UNLIMITED]))
     def set_credit_limit(self, limit: int) -> None:
         self.model.settle()
+        if self.model.closed:
+            return
         self.model.adjust(limit, None)
         self.bench.adjust(credit_limit="unlimited" if limit == UNLIMITED else limit // MICROS)
 
@@ -217,6 +219,8 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def set_frozen(self, frozen: bool) -> None:
         self.model.settle()
+        if self.model.closed:
+            return
         self.model.adjust(None, frozen)
         self.bench.adjust(frozen=frozen)
 
@@ -242,6 +246,65 @@ class LedgerMachine(RuleBasedStateMachine):
         if amount > 0:
             self.model.settle_credit(amount)
             self.bench.settle_credit(format_tokens(amount))
+
+    @precondition(lambda machine: machine.model.owed() > 0)
+    @rule(part=st.integers(1, 3), more=st.sampled_from([0, 0, 0, 1]))
+    def settle_what_is_owed(self, part: int, more: int) -> None:
+        self.look()
+        self.say("settle", amount=max(1, self.model.owed() // part) + more * self.model.owed())
+
+    @rule(amount=amounts)
+    def send(self, amount: int) -> None:
+        self.say("send", amount=amount)
+
+    @precondition(lambda machine: machine.model.sent)
+    @rule(back=recent)
+    def have_it_back(self, back: int) -> None:
+        """The target was closed meanwhile; said again and again, it comes back once."""
+        which = len(self.model.sent) - 1 - back % len(self.model.sent)
+        self.bring(("own", which), self.model.sent[which], own=True)
+
+    @rule(number=st.integers(0, 5), lots=st.lists(st.tuples(amounts, lifetimes), min_size=1, max_size=3))
+    def receive(self, number: int, lots: list[tuple[int, int | None]]) -> None:
+        """From elsewhere; one number is one transfer, whatever it says later."""
+        parts = [
+            {
+                "amount": amount,
+                "priority": 50,
+                "expires": self.model.now + (lifetime - 60) * SECOND if lifetime is not None else NEVER,
+            }
+            for amount, lifetime in lots
+        ]
+        self.bring(("other", number), parts, own=False)
+
+    def bring(self, name: tuple[str, int], parts: list[Row], *, own: bool) -> None:
+        self.model.settle()
+        expected = told = None
+        try:
+            self.model.receive(name, parts, own=own)
+        except No as no:
+            expected = str(no)
+        try:
+            if own:
+                self.bench.take_back(name[1])
+            else:
+                self.bench.receive(*(a_sent_part(name[1] * 10 + place, part) for place, part in enumerate(parts)))
+        except Refused as refused:
+            told = type(refused.refusal).__name__
+        assert told == expected
+
+    @precondition(lambda machine: machine.keys % 16 == 15 and not machine.model.closed)
+    @rule()
+    def close(self) -> None:
+        self.model.settle()
+        self.model.close()
+        self.bench.close()
+
+    @precondition(lambda machine: machine.model.closed)
+    @rule()
+    def close_again(self) -> None:
+        self.model.settle()
+        self.bench.close()
 
     # Members, and what is assigned
 
@@ -358,6 +421,9 @@ class LedgerMachine(RuleBasedStateMachine):
                     "uncovered": outcome.uncovered,
                     "replayed": outcome.replayed,
                 }
+            case AccountEffect() if verb == "settle":
+                # What is answered of an account does not tell a replay; the journal does.
+                answer = {"replayed": expected["replayed"]}
             case GrantEffect():
                 grant = sorted(self.bench.shelf.grants).index(outcome.grant.grant_id)
                 answer = {"grant": grant, "replayed": outcome.replayed}
@@ -394,6 +460,10 @@ class LedgerMachine(RuleBasedStateMachine):
                     return model.refund(said["hold"], said["amount"])
                 case "assign":
                     return model.assign(said["owner"], said["owner"] in MEMBERS, said["amount"])
+                case "settle":
+                    return model.settle_owed(said["amount"])
+                case "send":
+                    return model.send(said["amount"])
                 case _:
                     return model.revoke(said["grant"], said["clawback"])
 
@@ -470,6 +540,10 @@ class LedgerMachine(RuleBasedStateMachine):
             case "assign":
                 owner = "member" if said["owner"] in MEMBERS else "project"
                 bench.assign(amount or "0", key=key, **{owner: said["owner"]})
+            case "settle":
+                bench.settle_owed(amount or "0", key=key)
+            case "send":
+                bench.send(amount or "0", key=key)
             case _:
                 grant = grant_ids[said["grant"]] if said["grant"] < len(grant_ids) else NO_SUCH_ID
                 (bench.claw_back if said["clawback"] else bench.revoke)(grant, key=key)
@@ -549,7 +623,16 @@ class LedgerMachine(RuleBasedStateMachine):
             for hold in model.holds
         ]
         assert [
-            (str(grant.source), grant.granted, grant.unheld, grant.held, grant.spent, grant.settled, owner_of(grant))
+            (
+                str(grant.source),
+                grant.granted,
+                grant.unheld,
+                grant.held,
+                grant.spent,
+                grant.settled,
+                grant.transferred,
+                owner_of(grant),
+            )
             for _, grant in sorted(shelf.grants.items())
         ] == [
             (
@@ -560,6 +643,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 model.spent_of(grant),
                 grant["settled"],
                 grant["owner"],
+                grant["sent"],
             )
             for grant in model.grants
         ]
@@ -608,6 +692,11 @@ def bound_of(lines: list[tuple[int, bool]]) -> int:
     """What a hold for these lines sets aside: their sum, and the rounding."""
     metered = sum(cost for cost, rounds_at_end in lines if rounds_at_end)
     return sum(cost for cost, _ in lines) + -metered % MICROS
+
+
+def a_sent_part(version: int, part: Row) -> TransferPart:
+    expires_at = START + timedelta(microseconds=part["expires"]) if part["expires"] < NEVER else None
+    return TransferPart(version, part["amount"], part["priority"], expires_at)
 
 
 def a_priced_line(cost: int, rounds_at_end: bool) -> Line:

@@ -38,6 +38,10 @@ class Model:
         self.clawed = 0
         self.limit = 0
         self.frozen = False
+        self.closed = False
+        self.sent: list[list[Row]] = []
+        """What was sent elsewhere, by transfer: its parts."""
+        self.arrived: set[object] = set()
         self.mark = 0
         self.members: dict[str, bool] = {}
         self.done: dict[tuple[str, str], Row] = {}
@@ -226,7 +230,7 @@ class Model:
     # Commands
 
     def grant(self, amount: int, source: str, priority: int, expires: int) -> Row:
-        if expires <= self.now:
+        if expires <= self.now or self.closed:
             raise No("InvalidInput")
         grant = self.new_grant(amount, source, priority, expires)
         self.write("GRANT", total=amount)
@@ -283,7 +287,7 @@ class Model:
         if sum(cost for cost, _ in lines) > self.left(hold) and overrun == "REFUSE":
             raise No("HoldExceeded")
         before = sum(line["amount"] for line in hold["lines"])
-        beyond = overrun == "CHARGE_AVAILABLE"
+        beyond = overrun == "CHARGE_AVAILABLE" and not self.frozen and not self.closed
         uncovered = self.capture_lines(hold, lines, beyond)
         if final:
             self.finish(hold, beyond)
@@ -393,6 +397,75 @@ class Model:
     def is_removed(self, owner: str | None) -> bool:
         return owner is not None and not self.members.get(owner, True)
 
+    def settle_owed(self, amount: int) -> Row:
+        """Paid elsewhere: what was clawed back first, then what was drawn."""
+        if amount > self.owed():
+            raise No("InvalidInput")
+        first = min(amount, self.clawed)
+        self.clawed -= first
+        self.drawn -= amount - first
+        self.write("SETTLEMENT", owed=-amount)
+        return {}
+
+    def close(self) -> None:
+        self.step(self.shut)
+
+    def shut(self) -> None:
+        if self.closed:
+            return
+        self.closed = True
+        self.write("ADJUSTMENT")
+        for grant in self.grants:
+            if grant["ended"] is None and grant["free"] + self.held_of(grant) > 0:
+                self.take_all(grant)
+
+    def take_all(self, grant: Row) -> None:
+        grant["ended"] = "REVOKED"
+        self.write("REVOCATION", total=-grant["free"])
+        grant["free"] = 0
+
+    def send(self, amount: int) -> Row:
+        """Unassigned tokens in burn order; neither credit nor what a debt claims."""
+        if self.closed:
+            raise No("InvalidInput")
+        free = sum(grant["free"] for grant in self.grants if grant["owner"] is None)
+        credit = 10**30 if self.limit == -1 else self.available_to(POOL)
+        if amount > min(free, credit):
+            raise No("InsufficientTokens")
+        taken = self.take(amount, POOL)
+        for grant, share in taken:
+            assert grant is not None
+            grant["sent"] += share
+            self.write("TRANSFER", total=-share)
+        self.sent.append(
+            [{"amount": share, "priority": g["priority"], "expires": g["expires"]} for g, share in taken if g]
+        )
+        assert taken[0][0] is not None
+        return {"grant": taken[0][0]["index"]}
+
+    def receive(self, name: object, parts: list[Row], *, own: bool) -> None:
+        """Once by its name: each part as a grant, which is over at once where its time is."""
+        if name in self.arrived:
+            return
+        if self.closed and not own:
+            raise No("InvalidInput")
+        self.arrived.add(name)
+        self.step(partial(self.take_in, parts))
+
+    def take_in(self, parts: list[Row]) -> None:
+        for part in parts:
+            grant = self.new_grant(part["amount"], "TRANSFER", part["priority"], part["expires"])
+            self.write("TRANSFER", total=part["amount"])
+            self.came_in = True
+            if self.closed:
+                self.take_all(grant)
+            elif part["expires"] <= self.now:
+                self.write("EXPIRY", total=-part["amount"])
+                grant["free"] = 0
+            else:
+                self.pay_debt(grant, part["amount"])
+                self.mark = self.available_to(POOL)
+
     def adjust(self, limit: int | None, frozen: bool | None) -> None:
         self.step(partial(self.change, limit, frozen))
 
@@ -444,6 +517,7 @@ class Model:
             "grace": grace,
             "owner": None,
             "from": None,
+            "sent": 0,
         }
         born = self.now if born is None else born
         early = 7 * DAY if expires - born > 8 * DAY else DAY
@@ -471,7 +545,7 @@ class Model:
             raise No("QuoteExpired")
 
     def may_start(self, amount: int, whom: Whom) -> None:
-        if self.frozen:
+        if self.frozen or self.closed:
             raise No("AccountFrozen")
         if self.limit != -1 and amount > self.available_to(whom):
             raise No("InsufficientTokens")
@@ -568,6 +642,8 @@ class Model:
 
     def come_back(self, grant: Row, share: int, at: int) -> Row | None:
         """Tokens return to a grant; gives the grant on which they are now, None if they are gone."""
+        if self.closed and grant["ended"] is None:
+            grant["ended"] = "REVOKED"
         if grant["ended"]:
             self.write("REVOCATION" if grant["ended"] == "REVOKED" else "CLAWBACK", at, total=-share)
             return None
@@ -632,3 +708,5 @@ class Model:
             incoming.append((successor, anew))
         for grant, share in incoming:
             self.pay_debt(grant, share)
+        if successor is not None and self.closed:
+            self.take_all(successor)

@@ -142,8 +142,44 @@ MUTANTS: Final = (
     Mutant(
         "a frozen account starts no work",
         "holds.py",
-        "return AccountFrozen() if state.account.frozen else None",
-        "return AccountFrozen() if state.account.frozen and state.account.version == 0 else None",
+        "if state.account.takes_no_work:",
+        "if state.account.takes_no_work and state.account.version == 0:",
+    ),
+    Mutant(
+        "a commit of a frozen account takes no more than its hold has",
+        "holds.py",
+        "or takes_what_remains or state.account.takes_no_work:",
+        "or takes_what_remains:",
+    ),
+    Mutant(
+        "what comes back to a closed account is revoked",
+        "returns.py",
+        "if grant.ended is None and state.account.closed_at is not None:",
+        "if grant.ended is None and state.account.closed_at is not None and grant.held > 0:",
+    ),
+    Mutant(
+        "what was clawed back is settled before what was drawn",
+        "settling.py",
+        "clawed = min(command.amount, account.clawed_back)",
+        "clawed = max(0, command.amount - account.credit_drawn)",
+    ),
+    Mutant(
+        "a debt's tokens are not sent away",
+        "transfers.py",
+        "return min(tokens, available_to(state, NOBODY, now))",
+        "return tokens",
+    ),
+    Mutant(
+        "a transfer arrives once",
+        "transfers.py",
+        "if source_ref(command.source_id, command.parts[0].version) in state.source_refs:",
+        "if source_ref(command.source_id, command.parts[-1].version) in state.source_refs and account.version == 0:",
+    ),
+    Mutant(
+        "what expired on the way ends on arrival",
+        "transfers.py",
+        "elif grant.is_expired(now):",
+        "elif grant.expires_at is not None and grant.expires_at < now:",
     ),
     Mutant(
         "another input under a known key is a conflict",
