@@ -642,8 +642,8 @@ class LedgerMachine(RuleBasedStateMachine):
                 model.held_of(grant),
                 model.spent_of(grant),
                 grant["settled"],
-                grant["owner"],
                 grant["sent"],
+                grant["owner"],
             )
             for grant in model.grants
         ]
