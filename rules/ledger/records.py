@@ -46,6 +46,7 @@ class EntryFilter:
     model: str | None = None
     since: datetime | None = None
     before: datetime | None = None
+    member_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -187,7 +187,7 @@ class LedgerReads:
             if reading is None:
                 return Page((), has_more=False)
             found = await connection.fetch(
-                statement("list_entries"), account_id, _below(part), *_filters(wanted), part.first + 1
+                statement("list_entries"), account_id, _below(part), *entry_filters(wanted), part.first + 1
             )
         return Page(tuple(rows.read_entry(tuple(row)) for row in found[: part.first]), len(found) > part.first)
 
@@ -196,7 +196,13 @@ class LedgerReads:
         async with self._settled(tenant_id, account_id) as (connection, reading):
             if reading is None:
                 return 0
-            return int(await connection.fetchval(statement("count_entries"), account_id, *_filters(wanted)))
+            return int(await connection.fetchval(statement("count_entries"), account_id, *entry_filters(wanted)))
+
+    def settled(
+        self, tenant_id: UUID, account_id: UUID
+    ) -> AbstractAsyncContextManager[tuple[asyncpg.Connection, AccountReading | None]]:
+        """What every read begins with, for readers of other rows of the account."""
+        return self._settled(tenant_id, account_id)
 
     @asynccontextmanager
     async def _settled(
@@ -228,10 +234,12 @@ def _below(part: Slice[int]) -> int:
     return part.after if part.after is not None else _TOP
 
 
-def _filters(wanted: EntryFilter) -> tuple[object, ...]:
+def entry_filters(wanted: EntryFilter) -> tuple[object, ...]:
+    """The arguments that every statement on filtered entries takes, from the least version on."""
     return (
         wanted.after_version or 0,
         sorted(wanted.kinds) if wanted.kinds is not None else None,
+        wanted.member_id,
         wanted.project,
         wanted.model,
         wanted.since,

@@ -9,7 +9,8 @@ from datetime import datetime
 from rules.ledger.commands import AnyCommand, Commit, Extend, GrantTokens, Refund, Release, RevokeGrant
 from rules.ledger.journal import Entry
 from rules.ledger.kinds import HoldState
-from rules.ledger.state import Account, AccountState, CapturedLine, Grant, Hold, Operation
+from rules.ledger.state import Account, AccountState, CapturedLine, Grant, Hold, Operation, RefundedLine
+from rules.ledger.usage import UsageKey, UsageSum, WorkKey
 
 
 def copy_of_hold(hold: Hold) -> Hold:
@@ -29,6 +30,9 @@ class Shelf:
     lines: dict[int, list[CapturedLine]] = field(default_factory=dict)
     operations: dict[tuple[str, str], Operation] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
+    refunds: list[RefundedLine] = field(default_factory=list)
+    usage: dict[UsageKey, UsageSum] = field(default_factory=dict)
+    works: dict[WorkKey, int] = field(default_factory=dict)
 
     def load(self, command: AnyCommand, now: datetime, due_holds_max: int) -> AccountState:
         """Copies of the rows that this command needs, and of the holds that are due, soonest first."""
@@ -84,3 +88,12 @@ class Shelf:
             assert name not in self.operations, f"key {name} took effect twice"
             self.operations[name] = copy(operation)
         self.entries += state.entries
+        self.refunds += state.new_refunds
+        for key, added in state.used.items():
+            kept = self.usage.setdefault(key, UsageSum())
+            kept.charged += added.charged
+            kept.refunded += added.refunded
+            kept.uses += added.uses
+            kept.operations += added.operations
+        for work, ended in state.worked.items():
+            self.works[work] = self.works.get(work, 0) + ended
