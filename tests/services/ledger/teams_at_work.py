@@ -60,9 +60,9 @@ class Team:
 
 
 async def three_teams(database: Database, cashier: Cashier) -> list[Team]:
-    """Opens them on the eve of a day of 23 hours in Sydney, a month before one of 25 hours in New York."""
+    """Opens them on the eve of a day of 23 hours in New York, some weeks before one of 25 hours in Sydney."""
     year = datetime.now(UTC).year + 1
-    eve = _short_day("Australia/Sydney", year) - timedelta(hours=20)
+    eve = _short_day("America/New_York", year) - timedelta(hours=20)
     await move_clock(database, cashier.tenant_id, (eve - datetime.now(UTC)).total_seconds())
     await ensure_journal_months(database)
     teams = []
@@ -183,8 +183,8 @@ def _line(chance: random.Random) -> Line:
 
 
 def _short_day(zone: str, year: int) -> datetime:
-    """When the day of 23 hours begins that this zone has in October."""
-    instant = datetime(year, 10, 1, 12, tzinfo=UTC)
+    """When the day of 23 hours begins that this zone has in March."""
+    instant = datetime(year, 3, 1, 12, tzinfo=UTC)
     while (day := local_day_of(zone, instant)).ends_at - day.starts_at != timedelta(hours=23):
         instant += timedelta(days=1)
     return day.starts_at
