@@ -17,6 +17,7 @@ from resolvers.offers import OfferQueries
 from resolvers.prices import PriceMutations, PriceQueries
 from resolvers.publishing import PublishingMutations, PublishingQueries
 from resolvers.tenants import TenantMutations
+from resolvers.usage import UsageQueries
 from resolvers.viewer import ViewerQueries
 from schema.described import output
 from schema.problems import PROBLEMS
@@ -33,6 +34,7 @@ class Query(
     AccountQueries,
     HoldQueries,
     ChargeQueries,
+    UsageQueries,
 ):
     """What can be asked."""
 

@@ -21,6 +21,8 @@ from schema.holds import Entry, Hold, shown_entry, shown_hold
 from schema.nodes import Node, shown_id
 from schema.reads import AccountRecord, Info
 from schema.scalars import TimeZone, Tokens, Version
+from schema.scopes import member_of
+from schema.usage import Forecast, shown_forecast
 from schema.words import AccountKind, EntryKind, HoldState
 
 UNLIMITED_SHOWN = Tokens(-MICROS)
@@ -53,6 +55,14 @@ class Account(Node):
         if snapshot is None:
             raise LookupError(f"account {self.account_id} has no row in the ledger")
         return shown_balance(snapshot)
+
+    @strawberry.field
+    async def forecast(self, info: Info) -> Forecast:
+        """How long what is available lasts at the pace of the last days."""
+        found = await info.context.usage.forecast(self.tenant_id, self.account_id)
+        if found is None:
+            raise LookupError(f"account {self.account_id} has no row in the ledger")
+        return shown_forecast(found)
 
     @strawberry.field
     async def grants(
@@ -114,6 +124,7 @@ class Account(Node):
         model: str | None = None,
         since: Annotated[datetime | None, strawberry.argument(name="from")] = None,
         before: Annotated[datetime | None, strawberry.argument(name="to")] = None,
+        member_id: strawberry.ID | None = None,
     ) -> Connection[Entry]:
         """The journal, newest first. Every part of the filter that is given must hold.
 
@@ -125,6 +136,7 @@ class Account(Node):
         model: only entries of this model
         since: only entries at this instant or later
         before: only entries before this instant
+        member_id: only entries of this member
         """
         wanted = EntryFilter(
             after_version=after_version,
@@ -133,6 +145,7 @@ class Account(Node):
             model=model,
             since=since,
             before=before,
+            member_id=None if member_id is None else member_of(self.account_id, member_id),
         )
         reads = info.context.reads
         page = await reads.entries(self.tenant_id, self.account_id, slice_of_numbers(first, after), wanted)

@@ -14,6 +14,7 @@ from rules.credentials import CredentialKind
 from rules.ledger.charges import ChargeBasis
 from rules.ledger.kinds import BalanceLevel, EntryKind, GrantSource, HoldState, OverrunPolicy, WorkOutcome
 from rules.ledger.records import EstimateWarning
+from rules.ledger.usage_reports import UsageGroup
 from rules.pricing.dimensions import DimensionType
 from rules.pricing.formulas import PricingType
 from rules.pricing.offers import PlanInterval
@@ -35,6 +36,7 @@ __all__ = [
     "PricingType",
     "ProblemCode",
     "TenantMode",
+    "UsageGroup",
     "WorkOutcome",
 ]
 
@@ -183,6 +185,20 @@ word(
         ChargeBasis.AMOUNT: "An amount that the caller named.",
         ChargeBasis.ROUNDING: "The rounding at the end of the hold, over its metered lines together.",
     },
+)
+word(
+    UsageGroup,
+    {
+        UsageGroup.DAY: "By local day; at most 366 days.",
+        UsageGroup.WEEK: "By week, named by its Monday.",
+        UsageGroup.MONTH: "By month, named by its first day.",
+        UsageGroup.MODEL: "By model; null for plain amounts, and for rounding at the end of holds.",
+        UsageGroup.CATEGORY: "By category of the models.",
+        UsageGroup.MEMBER: "By member; null for work of nobody in particular.",
+        UsageGroup.PROJECT: "By project; null for work without one.",
+        UsageGroup.REF: "By the lines' own names, such as workflow nodes; at most 31 days.",
+    },
+    text="What a usage report is grouped by. DAY, WEEK and MONTH exclude one another.",
 )
 word(EstimateWarning, {EstimateWarning.LOW_BALANCE: "The work would leave the account low on tokens."})
 word(

@@ -2,8 +2,8 @@
 SELECT count(*) FROM entry e
  WHERE e.account_id = $1 AND e.version > $2
    AND ($3::text[] IS NULL OR e.kind = ANY ($3))
-   AND ($4::uuid IS NULL OR e.member_id = $4)
-   AND ($5::text IS NULL OR e.project = $5)
-   AND ($6::text IS NULL OR e.model = $6)
-   AND ($7::timestamptz IS NULL OR e.at >= $7)
-   AND ($8::timestamptz IS NULL OR e.at < $8)
+   AND ($4::text IS NULL OR e.project = $4)
+   AND ($5::text IS NULL OR e.model = $5)
+   AND ($6::timestamptz IS NULL OR e.at >= $6)
+   AND ($7::timestamptz IS NULL OR e.at < $7)
+   AND ($8::uuid IS NULL OR e.member_id = $8)

@@ -1,4 +1,5 @@
--- A page of an account's journal, oldest first, up to version $2 and above $3; filters $4 to $9 as in list_entries.
+-- A page of an account's journal, oldest first, up to version $2 and above $3; filtered by kinds $4, member $5, project $6, model
+-- $7, and time from $8 up to but not including $9, each unless null; $10 entries.
 SELECT e.account_id, e.version, e.kind, e.at, e.total_change, e.held_change, e.owed_change, e.clawed_change, e.spent, e.available_after,
        e.credit_limit, e.member_id, e.project, e.model, e.category, e.hold_id, e.grant_id, x.ref, x.note, x.salt,
        e.text_digest, e.hash

@@ -31,6 +31,11 @@ FORECAST_DAYS_LEFT_MAX: Final = 36_500
 """What lasts for a century is not said to run out."""
 
 
+_EARLIEST: Final = date(1970, 1, 1)
+_LATEST: Final = date(9000, 1, 1)
+"""So that the days around them are days as well."""
+
+
 class UsageGroup(StrEnum):
     """What a report is grouped by."""
 
@@ -167,6 +172,8 @@ class Forecast:
 def fault_of_usage_request(request: UsageRequest) -> InvalidInput | None:
     """Why nothing can be told of this; None when it can."""
     days = (request.until - request.since).days + 1
+    if not _EARLIEST <= request.since <= _LATEST or not _EARLIEST <= request.until <= _LATEST:
+        return InvalidInput("from", f"days lie between {_EARLIEST} and {_LATEST}")
     if days < 1:
         return InvalidInput("to", f"must not lie before from ({request.since}); it is {request.until}")
     dates = request.groups & DATES

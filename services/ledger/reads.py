@@ -187,7 +187,12 @@ class LedgerReads:
             if reading is None:
                 return Page((), has_more=False)
             found = await connection.fetch(
-                statement("list_entries"), account_id, _below(part), *entry_filters(wanted), part.first + 1
+                statement("list_entries"),
+                account_id,
+                _below(part),
+                *_filters(wanted),
+                part.first + 1,
+                wanted.member_id,
             )
         return Page(tuple(rows.read_entry(tuple(row)) for row in found[: part.first]), len(found) > part.first)
 
@@ -196,7 +201,8 @@ class LedgerReads:
         async with self._settled(tenant_id, account_id) as (connection, reading):
             if reading is None:
                 return 0
-            return int(await connection.fetchval(statement("count_entries"), account_id, *entry_filters(wanted)))
+            filters = (*_filters(wanted), wanted.member_id)
+            return int(await connection.fetchval(statement("count_entries"), account_id, *filters))
 
     def settled(
         self, tenant_id: UUID, account_id: UUID
@@ -234,12 +240,10 @@ def _below(part: Slice[int]) -> int:
     return part.after if part.after is not None else _TOP
 
 
-def entry_filters(wanted: EntryFilter) -> tuple[object, ...]:
-    """The arguments that every statement on filtered entries takes, from the least version on."""
+def _filters(wanted: EntryFilter) -> tuple[object, ...]:
     return (
         wanted.after_version or 0,
         sorted(wanted.kinds) if wanted.kinds is not None else None,
-        wanted.member_id,
         wanted.project,
         wanted.model,
         wanted.since,

@@ -30,7 +30,7 @@ from rules.ledger.usage_reports import (
     too_many_rows,
 )
 from rules.pricing.refusals import InvalidInput
-from services.ledger.reads import LedgerReads, entry_filters
+from services.ledger.reads import LedgerReads
 from services.texts import fault_of_label, first_fault
 
 BY_REF_ENTRIES_MAX: Final = 2_000_000
@@ -132,12 +132,23 @@ class Usage:
     async def _entries(
         self, tenant_id: UUID, account_id: UUID, wanted: EntryFilter, latest: int
     ) -> AsyncIterator[list[Entry]]:
-        after, *others = entry_filters(wanted)
+        after = wanted.after_version or 0
+        kinds = sorted(wanted.kinds) if wanted.kinds is not None else None
         while True:
             # The journal only grows, so pages belong together although each has a snapshot of its own.
             async with self._database.reader(tenant_id) as connection:
                 found = await connection.fetch(
-                    statement("export_entries"), account_id, latest, after, *others, EXPORT_PAGE_ROWS
+                    statement("export_entries"),
+                    account_id,
+                    latest,
+                    after,
+                    kinds,
+                    wanted.member_id,
+                    wanted.project,
+                    wanted.model,
+                    wanted.since,
+                    wanted.before,
+                    EXPORT_PAGE_ROWS,
                 )
             if found:
                 yield [rows.read_entry(tuple(row)) for row in found]
