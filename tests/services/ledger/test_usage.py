@@ -18,7 +18,7 @@ from models.statements import statement
 from rules.ledger.commands import AdjustAccount
 from rules.ledger.kinds import EntryKind
 from rules.ledger.local_days import local_day_of
-from rules.ledger.records import EntryFilter
+from rules.ledger.records import EntryFilter, Slice
 from rules.ledger.refusals import NotFound
 from rules.ledger.state import UNLIMITED
 from rules.ledger.usage_reports import (
@@ -136,6 +136,15 @@ async def test_thirty_days_of_three_teams_equal_the_journal_by_every_grouping(
                 assert told((await a_report(reports, request)).rows) == summed(some, groups)
         spent = sum(fact.charged - fact.refunded for fact in within if fact.member_id == team.members[0])
         assert spent == await reports.usage_of_member(cashier.tenant_id, team.account_id, team.members[0], since, until)
+        exported: list[UsageRow] = []
+        by_day = UsageRequest(cashier.tenant_id, team.account_id, since, until, frozenset({G.DAY, G.MEMBER}))
+        assert await reports.export(by_day, exported.extend) is None
+        assert tuple(exported) == (await a_report(reports, by_day)).rows
+        of_a_member = EntryFilter(member_id=team.members[0], kinds=frozenset({EntryKind.CAPTURE}))
+        count = await reads.count_entries(cashier.tenant_id, team.account_id, of_a_member)
+        page = await reads.entries(cashier.tenant_id, team.account_id, Slice(10_000), of_a_member)
+        assert count == len(page.rows) == sum(fact.operations for fact in facts if fact.member_id == team.members[0])
+        assert {entry.member_id for entry in page.rows} == {team.members[0]}
         whole = sum(fact.charged - fact.refunded for fact in facts)
         unbounded = [
             await reports.usage_of_member(cashier.tenant_id, team.account_id, member, None, None)
