@@ -163,4 +163,22 @@ MUTANTS: Final = (
         "state.holds[local_id], instant, HoldState.EXPIRED",
         "state.holds[local_id], now, HoldState.EXPIRED",
     ),
+    Mutant(
+        "the rounding at a hold's end is no use of anything",
+        "usage_counts.py",
+        "if not line.rounding:",
+        "if line is not None:",
+    ),
+    Mutant(
+        "what is refunded is counted beside what was charged",
+        "usage_counts.py",
+        ".refunded += refund.amount",
+        ".charged -= refund.amount",
+    ),
+    Mutant(
+        "a work counts by its outcome where it has one",
+        "usage_counts.py",
+        "hold.outcome or hold.state",
+        "hold.state",
+    ),
 )
