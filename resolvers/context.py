@@ -20,6 +20,7 @@ from services.credentials import Credentials
 from services.fares import Fares
 from services.grants import Grants
 from services.ledger.reads import AccountReading
+from services.ledger.usage import Usage
 from services.limits import Limits
 from services.live.hub import LiveHub
 from services.margin import Margins
@@ -95,6 +96,10 @@ class Services(Protocol):
         """Margin reports."""
 
     @property
+    def usage(self) -> Usage:
+        """Usage reports."""
+
+    @property
     def live(self) -> LiveHub[AccountReading]:
         """Live balances."""
 
@@ -115,6 +120,11 @@ class Context:
     def price_books(self) -> PriceBooks:
         """What holds and prices are shown with."""
         return self.services.price_books
+
+    @property
+    def usage(self) -> Usage:
+        """What accounts tell of their usage."""
+        return self.services.usage
 
 
 class Asking(Protocol):

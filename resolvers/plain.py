@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 
 from resolvers.context import Context
-from resolvers.scope import own_or_named_account, tenant_with
+from resolvers.scope import ScopedAccount, account_in_scope, own_or_named_account, parsed, tenant_with
+from rules.identity import IdKind
 from rules.ledger.balance import BalanceSnapshot
-from rules.ledger.records import Estimated
+from rules.ledger.journal import Entry
+from rules.ledger.records import EntryFilter, Estimated
 from rules.ledger.refusals import NotFound
 from rules.ledger.requests import EstimateRequest
+from rules.ledger.usage_reports import UsageRequest, UsageRow
 from rules.pricing.rating import LineRequest, PricingRefusal
 from rules.pricing.refusals import InvalidInput
 from schema.reads import PublishedBook
@@ -43,6 +46,26 @@ async def read_balance(call: PlainCall, external_id: str | None) -> PlainBalance
     if balance is None or record is None:
         return NotFound("account")
     return PlainBalance(balance, record.plan_id)
+
+
+def exported_account(call: PlainCall, name: str) -> ScopedAccount | NotFound | InvalidInput:
+    """The account that an address names, by its id or by its externalId. Raises UNAUTHENTICATED or FORBIDDEN."""
+    is_id = parsed(name, IdKind.ACCOUNT) is not None
+    return account_in_scope(call, Scope.READ, name if is_id else None, None if is_id else name)
+
+
+async def export_usage(
+    call: PlainCall, request: UsageRequest, take: Callable[[list[UsageRow]], None]
+) -> NotFound | InvalidInput | None:
+    """Hands over a usage report of an account in scope, page by page; a refusal may come after some."""
+    return await call.context.services.usage.export(request, take)
+
+
+async def export_entries(
+    call: PlainCall, account: ScopedAccount, wanted: EntryFilter
+) -> AsyncIterator[list[Entry]] | NotFound:
+    """The journal of an account in scope, page by page."""
+    return await call.context.services.usage.export_entries(account.tenant_id, account.account_id, wanted)
 
 
 async def calculate_price(

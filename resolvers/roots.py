@@ -20,6 +20,7 @@ from resolvers.offers import OfferQueries
 from resolvers.prices import PriceMutations, PriceQueries
 from resolvers.publishing import PublishingMutations, PublishingQueries
 from resolvers.tenants import TenantMutations
+from resolvers.usage import UsageQueries
 from resolvers.viewer import ViewerQueries
 from schema.described import output
 from schema.problems import PROBLEMS
@@ -37,6 +38,7 @@ class Query(
     HoldQueries,
     ChargeQueries,
     AlertQueries,
+    UsageQueries,
 ):
     """What can be asked."""
 

@@ -6,6 +6,7 @@ tenant leads to the same answer as one that never was.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from uuid import UUID
 
 from models.account import EXTERNAL_ID_LENGTH_MAX
@@ -52,6 +53,31 @@ def tenant_with(info: Asking, scope: Scope) -> UUID:
     if tenant_id is None:
         raise coded(ErrorCode.FORBIDDEN, f"This needs {_KEY_NEEDED[scope]}; the root key has no tenant.")
     return tenant_id
+
+
+@dataclass(frozen=True, slots=True)
+class ScopedAccount:
+    """An account that the credential may ask about, whether there is one or not, and the tenant to ask in."""
+
+    tenant_id: UUID
+    account_id: UUID
+
+
+def account_in_scope(
+    info: Asking, scope: Scope, account_id: str | None, external_id: str | None = None
+) -> ScopedAccount | NotFound | InvalidInput:
+    """The account that is named by one of two names, else the credential's own. Raises UNAUTHENTICATED or FORBIDDEN."""
+    tenant_id, own = tenant_with(info, scope), principal_of(info).account_id
+    account = named_account(tenant_id, account_id, external_id)
+    match account:
+        case UUID():
+            return ScopedAccount(tenant_id, account) if own is None or account == own else NotFound("account")
+        case None if own is not None:
+            return ScopedAccount(tenant_id, own)
+        case None:
+            return InvalidInput("accountId", "give the account's id, or its externalId")
+        case _:
+            return account
 
 
 def named_account(

@@ -26,6 +26,7 @@ from schema.nodes import Node, shown_id
 from schema.reads import AccountRecord, Info
 from schema.scalars import TimeZone, Tokens, Version
 from schema.scopes import member_of, spender_seen
+from schema.usage import Forecast, shown_forecast
 from schema.words import AccountKind, AlertKind, EntryKind, HoldState
 
 UNLIMITED_SHOWN = Tokens(-MICROS)
@@ -113,6 +114,14 @@ class Account(Node):
             partial(reads.count_members, self.tenant_id, self.account_id, active_only=active),
             follows=after is not None,
         )
+
+    @strawberry.field
+    async def forecast(self, info: Info) -> Forecast:
+        """How long what is available lasts at the pace of the last days."""
+        found = await info.context.usage.forecast(self.tenant_id, self.account_id)
+        if found is None:
+            raise LookupError(f"account {self.account_id} has no row in the ledger")
+        return shown_forecast(found)
 
     @strawberry.field
     async def grants(

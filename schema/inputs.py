@@ -5,7 +5,7 @@ Fields without a default are None when absent; a `Maybe` tells absent from null.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 import strawberry
 from strawberry import Maybe
@@ -22,6 +22,7 @@ from schema.words import (
     MemberRole,
     OverrunPolicy,
     TenantMode,
+    UsageGroup,
     WorkOutcome,
 )
 
@@ -520,6 +521,28 @@ class MarginInput:
     """How many days back, by the tenant's clock: 1 to 3660."""
     package_id: str | None
     """The package whose rate revenue is told at; absent: the smallest, else the price book's token value."""
+
+
+@given
+class UsageInput:
+    """Of whose usage is asked, of which days, and grouped by what."""
+
+    account_id: strawberry.ID | None
+    """The account. Absent, with no externalId either: the credential's own."""
+    account_external_id: str | None
+    """Instead of accountId, the tenant's own name for the account."""
+    since: date = strawberry.field(name="from")
+    """The first local day."""
+    until: date = strawberry.field(name="to")
+    """The last local day, included; at most 3660 days in all."""
+    group_by: list[UsageGroup]
+    """What to group by; one row of all together where the list is empty."""
+    member_id: strawberry.ID | None
+    """Only this member's."""
+    project: str | None
+    """Only this project's."""
+    model: str | None
+    """Only of this model."""
 
 
 @given

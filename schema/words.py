@@ -26,6 +26,7 @@ from rules.ledger.kinds import (
     WorkOutcome,
 )
 from rules.ledger.records import EstimateWarning
+from rules.ledger.usage_reports import UsageGroup
 from rules.pricing.dimensions import DimensionType
 from rules.pricing.formulas import PricingType
 from rules.pricing.offers import PlanInterval
@@ -52,6 +53,7 @@ __all__ = [
     "PricingType",
     "ProblemCode",
     "TenantMode",
+    "UsageGroup",
     "WorkOutcome",
 ]
 
@@ -247,6 +249,20 @@ word(
         AlertKind.DAY_LIMIT: "A day's consumption reached a percentage of its limit.",
         AlertKind.GRANT_EXPIRING: "Tokens are about to expire.",
     },
+)
+word(
+    UsageGroup,
+    {
+        UsageGroup.DAY: "By local day; at most 366 days.",
+        UsageGroup.WEEK: "By week, named by its Monday.",
+        UsageGroup.MONTH: "By month, named by its first day.",
+        UsageGroup.MODEL: "By model; null for plain amounts, and for rounding at the end of holds.",
+        UsageGroup.CATEGORY: "By category of the models.",
+        UsageGroup.MEMBER: "By member; null for work of nobody in particular.",
+        UsageGroup.PROJECT: "By project; null for work without one.",
+        UsageGroup.REF: "By the lines' own names, such as workflow nodes; at most 31 days.",
+    },
+    text="What a usage report is grouped by. DAY, WEEK and MONTH exclude one another.",
 )
 word(
     EstimateWarning,

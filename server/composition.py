@@ -23,6 +23,7 @@ from services.fares import Fares
 from services.grants import Grants
 from services.ledger.reads import AccountReading, LedgerReads
 from services.ledger.sweeper import Sweeper
+from services.ledger.usage import Usage
 from services.ledger.writer import Writer
 from services.limits import Limits
 from services.live.hub import LiveHub
@@ -65,6 +66,7 @@ class Services:
     price_books: PriceBooks
     publishing: Publishing
     margins: Margins
+    usage: Usage
     tenants: Tenants
     clocks: TenantClock
     live: LiveHub[AccountReading]
@@ -132,6 +134,7 @@ async def open_services(dsn: str, *, root_key: str) -> AsyncIterator[Services]:
             price_books=price_books,
             publishing=Publishing(database, price_books),
             margins=Margins(database),
+            usage=Usage(database, reads),
             tenants=Tenants(database, ShippedPriceBooks()),
             clocks=TenantClock(database, writer, price_books),
             live=live,

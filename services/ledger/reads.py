@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -280,6 +280,12 @@ class LedgerReads:
             return int(
                 await connection.fetchval(statement("count_alert_events"), account_id, *_of(wanted, reading.now))
             )
+
+    def settled(
+        self, tenant_id: UUID, account_id: UUID
+    ) -> AbstractAsyncContextManager[tuple[asyncpg.Connection, AccountReading | None]]:
+        """What every read begins with, for readers of other rows of the account."""
+        return self._settled(tenant_id, account_id)
 
     @asynccontextmanager
     async def _settled(

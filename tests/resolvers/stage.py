@@ -249,6 +249,7 @@ class Stage:
         self.price_books = Asked({"current": book, "at_version": book})
         self.publishing = Asked({})
         self.margins = Asked({})
+        self.usage = Asked({})
         self.tenants = Asked({})
         self.clocks = Asked({})
         self.api_keys = Asked({})

@@ -29,6 +29,10 @@ DOCUMENTS = {
     "Query.priceBooks": "{ priceBooks { totalCount } }",
     "Query.priceBook": "{ priceBook { source } }",
     "Query.margin": "{ margin(input: {}) { __typename } }",
+    "Query.usage": (
+        f'{{ usage(input: {{accountId: "{ACCOUNT_ID}", from: "2026-05-01", to: "2026-05-31", groupBy: []}}) '
+        "{ total } }"
+    ),
     "Query.account": '{ account(externalId: "alice") { id } }',
     "Query.accounts": "{ accounts { totalCount } }",
     "Query.hold": f'{{ hold(id: "{HOLD_ID}") {{ id }} }}',
@@ -120,6 +124,7 @@ def stage() -> Stage:
         stage.price_books,
         stage.publishing,
         stage.margins,
+        stage.usage,
         stage.tenants,
         stage.clocks,
         stage.api_keys,

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 from rules.ledger.alerting import Alerting, Threshold
 from rules.ledger.journal import Entry, chained_hash, digest_of_text, epoch_micros
 from rules.ledger.kinds import AlertKind, EntryKind, GrantEnd, GrantSource, HoldState, LimitPeriod, LimitScope
 from rules.ledger.spending import ACCOUNT_SCOPE, Scope, Spending
-from rules.ledger.state import UNLIMITED, Grant, Hold
+from rules.ledger.state import UNLIMITED, CapturedLine, Grant, Hold
+from rules.ledger.usage import UsageKey, UsageSum, WorkKey
 from tests.rules.ledger.shelf import Shelf
 
 
@@ -44,6 +45,7 @@ class Watch:
             self._check_hold(shelf, hold)
         _check_windows(shelf)
         _check_grants(shelf)
+        _check_usage(shelf)
         _check_due(shelf, now)
         _check_alerts(shelf)
 
@@ -251,6 +253,38 @@ def _check_part(shelf: Shelf, part: Grant) -> None:
     assert whole.ended is None or part.unheld == 0, "what was split off outlives its grant"
     if part.member_id is not None and not shelf.members[part.member_id].active:
         assert part.unheld == 0, "who was removed has tokens"
+
+
+def _check_usage(shelf: Shelf) -> None:
+    """The sums by day are those of the captured lines and refunds, and of the holds that ended."""
+    expected: dict[UsageKey, UsageSum] = {}
+    by_version = {line.version: line for lines in shelf.lines.values() for line in lines}
+    for line in by_version.values():
+        assert line.amount == shelf.entries[line.version - 1].spent
+        kept = expected.setdefault(_usage_key(line, line.day), UsageSum())
+        kept.charged += line.amount
+        kept.uses += 0 if line.rounding else line.count
+        kept.operations += 0 if line.rounding else 1
+    for refund in shelf.refunds:
+        assert refund.amount == -shelf.entries[refund.version - 1].spent
+        line = by_version[refund.line]
+        expected.setdefault(_usage_key(line, refund.day), UsageSum()).refunded += refund.amount
+    assert shelf.usage == expected
+    refunded = Counter[int]()
+    for refund in shelf.refunds:
+        refunded[refund.line] += refund.amount
+    assert all(line.refunded == refunded[line.version] for line in by_version.values())
+    works = Counter(
+        WorkKey(hold.ended_day, hold.member_id, hold.project, hold.outcome or hold.state)
+        for hold in shelf.holds.values()
+        if hold.ended_day is not None
+    )
+    assert shelf.works == works
+    assert sum(works.values()) == sum(hold.state is not HoldState.OPEN for hold in shelf.holds.values())
+
+
+def _usage_key(line: CapturedLine, day: date) -> UsageKey:
+    return UsageKey(day, line.member_id, line.project, line.model, line.category)
 
 
 def _check_due(shelf: Shelf, now: datetime) -> None:

@@ -355,4 +355,22 @@ MUTANTS: Final = (
         "account.mark = available_in_pool(state)",
         "account.mark = account.available",
     ),
+    Mutant(
+        "the rounding at a hold's end is no use of anything",
+        "usage_counts.py",
+        "if not line.rounding:",
+        "if line is not None:",
+    ),
+    Mutant(
+        "what is refunded is counted beside what was charged",
+        "usage_counts.py",
+        ".refunded += refund.amount",
+        ".charged -= refund.amount",
+    ),
+    Mutant(
+        "a work counts by its outcome where it has one",
+        "usage_counts.py",
+        "hold.outcome or hold.state",
+        "hold.state",
+    ),
 )

@@ -27,9 +27,10 @@ from rules.ledger.journal import Entry
 from rules.ledger.kinds import HoldState, LimitScope
 from rules.ledger.limit_settings import scope_of
 from rules.ledger.spending import MEMBER_DEFAULT, Scope, Spending
-from rules.ledger.state import Account, AccountState, CapturedLine, Grant, Hold, Operation, Outgoing
+from rules.ledger.state import Account, AccountState, CapturedLine, Grant, Hold, Operation, Outgoing, RefundedLine
 from rules.ledger.team import Member
 from rules.ledger.transfers import source_ref
+from rules.ledger.usage import UsageKey, UsageSum, WorkKey
 
 
 def copy_of_hold(hold: Hold) -> Hold:
@@ -53,6 +54,9 @@ class Shelf:
     scopes: dict[Scope, Spending] = field(default_factory=dict)
     alerts: dict[int, AlertEvent] = field(default_factory=dict)
     outgoing: list[Outgoing] = field(default_factory=list)
+    refunds: list[RefundedLine] = field(default_factory=list)
+    usage: dict[UsageKey, UsageSum] = field(default_factory=dict)
+    works: dict[WorkKey, int] = field(default_factory=dict)
 
     def load(self, command: AnyCommand, now: datetime, due_holds_max: int) -> AccountState:
         """Copies of the rows that this command needs, and of the holds that are due, soonest first."""
@@ -136,6 +140,15 @@ class Shelf:
         for event_id, at in state.rearmed_alerts.items():
             assert self.alerts[event_id].rearmed_at is None, f"event {event_id} is armed again twice"
             self.alerts[event_id] = replace(self.alerts[event_id], rearmed_at=at)
+        self.refunds += state.new_refunds
+        for key, added in state.used.items():
+            kept = self.usage.setdefault(key, UsageSum())
+            kept.charged += added.charged
+            kept.refunded += added.refunded
+            kept.uses += added.uses
+            kept.operations += added.operations
+        for work, ended in state.worked.items():
+            self.works[work] = self.works.get(work, 0) + ended
 
 
 def _of_whom(command: AnyCommand) -> tuple[set[UUID], set[Scope]]:
