@@ -275,13 +275,13 @@ MUTANTS: Final = (
         "a notice wakes the account",
         "due.py",
         "grant.notice_at > horizon and grant.remaining > 0 and",
-        "grant.notice_at > horizon and grant.held == 0 and",
+        "grant.notice_at > horizon and grant.remaining < 0 and",
     ),
     Mutant(
         "what falls due is told of one by one",
         "due.py",
-        "        available, before = counted_available(state), account.version\n",
-        "        available, before = account.available + 1, account.version\n",
+        "        conclude_step(state, available, before)\n",
+        "",
     ),
     Mutant(
         "who was removed starts no work",
