@@ -208,9 +208,14 @@ class LedgerMachine(RuleBasedStateMachine):
         self.say(verb, hold=NO_SUCH_ID, amount=amount, **more)
 
     @precondition(lambda machine: machine.keys % 8 == 0)
-    @rule()
-    def freeze(self) -> None:
+    @rule(overruns=st.booleans())
+    def freeze(self, overruns: bool) -> None:
+        """Work that runs on may then ask for more than its hold has."""
         self.set_frozen(True)
+        if overruns and any(map(is_open, self.model.holds)):
+            hold = self.a_hold(("fit", 0), is_open)
+            amount = self.model.left(self.model.holds[hold]) + 1
+            self.say("commit", hold=hold, amount=amount, final=False, overrun=OverrunPolicy.CHARGE_AVAILABLE)
 
     @precondition(lambda machine: machine.model.frozen)
     @rule()
@@ -294,11 +299,17 @@ class LedgerMachine(RuleBasedStateMachine):
         assert told == expected
 
     @precondition(lambda machine: machine.keys % 16 == 15 and not machine.model.closed)
-    @rule()
-    def close(self) -> None:
+    @rule(spends_all=st.booleans())
+    def close(self, spends_all: bool) -> None:
+        """Where all was spent before, nothing is left to take back but what is refunded afterwards."""
+        amount = self.model.available_to(None)
+        if spends_all and amount > 0:
+            self.say("charge", amount=amount, lines=[(amount, False)], project=None)
         self.model.settle()
         self.model.close()
         self.bench.close()
+        if spends_all and any(map(has_captures, self.model.holds)):
+            self.say("refund", hold=self.a_captured_hold(("fit", 0)), amount=None)
 
     @precondition(lambda machine: machine.model.closed)
     @rule()
