@@ -25,13 +25,13 @@ class LiveSubscriptions:
     async def balance(
         self, info: Info, account_id: strawberry.ID | None = None, since_version: Version | None = None
     ) -> AsyncGenerator[Balance | None, None]:
-        """The balance now, then at every change: a snapshot each time, (version, asOf) only rising.
+        """The balance now, then at every change and day's end: a snapshot each time, (version, asOf) only rising.
 
         Bursts are conflated to at most 10 a second; the last one always comes. `entries(afterVersion:)` has what lies
         between.
 
         account_id: whose balance
-        since_version: the last version that the client saw; a snapshot comes at once unless it is still the same
+        since_version: the last version seen; a snapshot comes at once unless it is the same and the day has not ended
         """
         tenant_id = tenant_with(info, Scope.READ)
         named = None if account_id is None else parsed(account_id, IdKind.ACCOUNT)

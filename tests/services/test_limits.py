@@ -146,12 +146,15 @@ class TestTheClock:
         assert isinstance(await spend(shop, account, "too much today", 2), LimitReached)
         before = await self.day(shop, account)
 
+        assert not await self.was_reset(shop, account)
         await self.to(shop, before.resets_at)
+        assert await self.was_reset(shop, account)
 
         after = await self.day(shop, account)
         assert (after.version, after.consumed, after.as_of) == (before.version, 0, before.resets_at)
         assert after.resets_at == before.resets_at + timedelta(days=1)
         held(await spend(shop, account, "tomorrow"))
+        assert not await self.was_reset(shop, account)
         committed = held(await shop.fares.commit(shop.commit_request(account, "c", hold.hold.hold_id, actual=MICROS)))
         assert committed.balance.today.consumed == 8 * MICROS, "the hold of yesterday gave nothing back to today"
         day, week, month, total = await shop.reads.limits(shop.tenant_id, account)
@@ -183,6 +186,11 @@ class TestTheClock:
         until_midnight = (reading.balance.today.resets_at - reading.now).total_seconds()
         assert abs(reading.due_in_seconds - until_midnight) < 1
         assert abs((positions[account].due_in_seconds or 0) - until_midnight) < 5
+
+    async def was_reset(self, shop: Shop, account: UUID) -> bool:
+        reading = await shop.reads.read(shop.tenant_id, account)
+        assert reading is not None
+        return reading.was_reset
 
     async def day(self, shop: Shop, account: UUID) -> LimitStatus:
         balance = await shop.reads.balance(shop.tenant_id, account)
