@@ -179,6 +179,7 @@ def _core(core: CoreSpeed) -> str:
     return "The core alone\n" + table(
         [
             ["  a reserve decided, µs", _figure(core.reserve_microseconds, 1)],
+            ["  the same within six limits, µs", _figure(core.limited_reserve_microseconds, 1)],
             ["  lines priced a second, one at a time", _rate(core.single_lines_per_second)],
             ["  lines priced a second, 20 at a time", _rate(core.workflow_lines_per_second)],
         ]

@@ -68,6 +68,11 @@ class AccountReading:
         return self.balance.as_of
 
     @property
+    def was_reset(self) -> bool:
+        """Whether the day that is shown began after that entry was made."""
+        return self.as_of > (self.account.last_at if self.account.version else self.account.created_at)
+
+    @property
     def frozen(self) -> bool:
         """Whether the account takes no new work."""
         return self.account.frozen

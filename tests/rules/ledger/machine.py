@@ -16,12 +16,17 @@ from hypothesis.stateful import (
 )
 
 from rules.ledger.alerting import AlertEvent
-from rules.ledger.commands import Line, OpenAccount, TransferPart
-from rules.ledger.kinds import AlertKind, GrantSource, OverrunPolicy
+from rules.ledger.burn_down import Spender
+from rules.ledger.commands import LimitSetting, Line, OpenAccount, TransferPart
+from rules.ledger.kinds import AlertKind, GrantSource, LimitPeriod, LimitScope, OverrunPolicy
+from rules.ledger.limits import statuses_of
 from rules.ledger.outcomes import AccountEffect, GrantEffect, HoldEffect
-from rules.ledger.refusals import NotFound
+from rules.ledger.refusals import NotFound, RateLimited
+from rules.ledger.spending import NO_LIMIT
 from rules.ledger.state import UNLIMITED, Grant
 from rules.pricing.tokens import MICROS, format_tokens
+from tests.rules.ledger.limit_model import ACCOUNT as LIMITED_ACCOUNT
+from tests.rules.ledger.limit_model import ANY_AMOUNT, Owner
 from tests.rules.ledger.model import DAY, NEVER, POOL, SECOND, Model, No, Row, Whom
 from tests.rules.ledger.notation import ACCOUNT, START, TENANT, Refused, in_tokens, refusal
 from tests.rules.ledger.workbench import Workbench, member_named
@@ -39,6 +44,9 @@ recent = st.integers(0, 5)
 any_hold = st.tuples(st.sampled_from(["fit", "fit", "fit", "any"]), recent)
 """Whether a hold is chosen that the command fits, or any one; and how far back it lies."""
 overruns = st.sampled_from(list(OverrunPolicy))
+owners = st.sampled_from([LIMITED_ACCOUNT, LIMITED_ACCOUNT, ("PROJECT", "film"), ("PROJECT", "game"), ("MEMBER", None)])
+periods = st.sampled_from(["DAY", "DAY", "WEEK", "MONTH", "TOTAL"])
+limits = st.sampled_from([None, None, None, NO_LIMIT, 0, 15 * MICROS, 60 * MICROS])
 NO_SUCH_ID = 10**9
 ALL_HOLDS = 500
 """More holds than any sequence makes, so that one batch loads whatever is due."""
@@ -196,6 +204,41 @@ class LedgerMachine(RuleBasedStateMachine):
             return
         self.model.adjust(limit, None)
         self.bench.adjust(credit_limit="unlimited" if limit == UNLIMITED else limit // MICROS)
+
+    @precondition(lambda machine: machine.keys % 3 == 0)
+    @rule(owner=owners, period=periods, limit=limits)
+    def set_limit(self, owner: Owner, period: str, limit: int | None) -> None:
+        self.model.settle()
+        self.model.set_limit(owner, period, limit)
+        self.bench.set_limits(a_setting(owner, period, limit))
+
+    @precondition(lambda machine: machine.keys % 2 == 0)
+    @rule(owner=owners, period=periods, room=amounts)
+    def set_limit_near_what_was_consumed(self, owner: Owner, period: str, room: int) -> None:
+        self.model.settle()
+        limit = self.model.limits.consumed(owner, period) + room
+        self.model.set_limit(owner, period, limit)
+        self.bench.set_limits(a_setting(owner, period, limit))
+
+    @precondition(lambda machine: machine.keys % 4 == 0)
+    @rule(whom=whoms, more=st.sampled_from([0, 0, 1]))
+    def reserve_up_to_a_limit(self, whom: Whom, more: int) -> None:
+        self.model.settle()
+        amount = self.model.limits.left(whom, self.model.now)
+        if 0 < amount < ANY_AMOUNT:
+            self.say("reserve", amount=amount + more, lines=None, ttl=86_400, whom=whom)
+
+    @rule(zone=st.sampled_from(["UTC", "America/New_York", "Asia/Kathmandu", "Pacific/Auckland"]))
+    def move_house(self, zone: str) -> None:
+        self.model.settle()
+        self.model.change_zone(zone)
+        self.bench.adjust(time_zone=zone)
+
+    @precondition(lambda machine: machine.keys % 8 == 0)
+    @rule(daily=st.sampled_from([None, 20 * MICROS]), rate=st.sampled_from([None, None, 2, 3]))
+    def publish_policies(self, daily: int | None, rate: int | None) -> None:
+        self.model.limits.daily = self.bench.daily_limit = daily
+        self.model.limits.rate = self.bench.runs_per_minute = rate
 
     @precondition(lambda machine: machine.keys % 16 == 0)
     @rule(verb=st.sampled_from(["commit", "release", "extend", "refund", "revoke"]), amount=amounts)
@@ -387,6 +430,8 @@ class LedgerMachine(RuleBasedStateMachine):
         instants += [grant["expires"] for grant in self.model.grants if grant["expires"] < NEVER]
         instants += [grant["notice"] for grant in self.model.grants if grant["notice"] < NEVER]
         instants += self.quotes
+        instants += [ends for _, ends in self.model.limits.windows.values()]
+        instants += [began + 60 * SECOND for runs in self.model.limits.runs.values() for began in runs]
         later = [instant + off for instant in instants if instant + off > self.model.now]
         if later:
             self.move_to(min(later))
@@ -423,6 +468,9 @@ class LedgerMachine(RuleBasedStateMachine):
             outcome = refused.refusal  # type: ignore[assignment]
         if isinstance(expected, str):
             assert type(outcome).__name__ == expected, f"{verb} {said}: {outcome}"
+            if isinstance(outcome, RateLimited):
+                wait = self.model.limits.retry_after_seconds(said["whom"][0], self.model.now)
+                assert outcome.retry_after_seconds == wait
             return
         match outcome:
             case HoldEffect():
@@ -600,6 +648,24 @@ class LedgerMachine(RuleBasedStateMachine):
             assert balance.remaining_percent == model.percent(whom)
             shown = balance.expiring_at and (micros_of(balance.expiring_at), balance.expiring_amount)
             assert shown == model.expiring(whom)
+        self.look_at_limits()
+
+    def look_at_limits(self) -> None:
+        """Every limit as it is shown, of the account, its members and its projects, set or not."""
+        bench, limits = self.bench, self.model.limits
+        for whom in (POOL, ("anna", None), ("ben", None), (None, "film"), (None, "game")):
+            member, project = whom
+            state = bench.shelf.load(bench.a_reserve(member=member, project=project), bench.now, 1)
+            for status in statuses_of(state, Spender(member_named(member), project), bench.now, bench.daily_limit):
+                owner = (str(status.scope), project if status.scope == "PROJECT" else member)
+                if status.scope == "ACCOUNT":
+                    owner = ("ACCOUNT", None)
+                resets_at = micros_of(status.resets_at) if status.resets_at is not None else None
+                assert (status.limit, status.consumed, resets_at) == (
+                    limits.holding(owner, status.period),
+                    limits.consumed(owner, status.period),
+                    limits.windows[status.period][1] if status.period != "TOTAL" else None,
+                ), status
 
     @invariant()
     def they_agree(self) -> None:
@@ -679,6 +745,11 @@ class LedgerMachine(RuleBasedStateMachine):
             "rearmed": micros_of(event.rearmed_at) if event.rearmed_at is not None else None,
             "grant": grant,
         }
+
+
+def a_setting(owner: Owner, period: str, limit: int | None) -> LimitSetting:
+    scope = LimitScope(owner[0])
+    return LimitSetting(scope, LimitPeriod(period), None, owner[1] if scope is LimitScope.PROJECT else None, limit)
 
 
 def micros_of(instant: object) -> int:

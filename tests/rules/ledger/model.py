@@ -12,6 +12,8 @@ from fractions import Fraction
 from functools import partial
 from typing import Any, TypeVar
 
+from tests.rules.ledger.limit_model import LimitModel
+
 T = TypeVar("T")
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
@@ -34,6 +36,7 @@ class Model:
         self.grace = grace
         self.grants: list[Row] = []
         self.holds: list[Row] = []
+        self.limits = LimitModel(self.holds)
         self.drawn = 0
         self.clawed = 0
         self.limit = 0
@@ -128,6 +131,7 @@ class Model:
 
     def settle(self) -> None:
         """Everything due up to now, at its own instant, in order; where two coincide grants end before holds."""
+        self.limits.settle(self.now)
         while True:
             due = [
                 (g["expires"], 0, i) for i, g in enumerate(self.grants) if g["free"] > 0 and g["expires"] <= self.now
@@ -244,6 +248,7 @@ class Model:
         self.is_known(whom[0])
         self.is_promised(quote)
         self.may_start(amount, whom)
+        self.limits.run(whom[0], self.now)
         hold: Row = {
             "state": "OPEN",
             "amount": 0,
@@ -273,7 +278,7 @@ class Model:
         self.is_promised(quote)
         hold = self.open_hold(index)
         if amount > 0:
-            self.may_start(amount, hold["whom"])
+            self.may_start(amount, hold["whom"], hold["created"])
         if ttl is not None:
             hold["expires"] = max(hold["expires"], min(self.now + ttl, hold["created"] + 7 * DAY))
         self.set_aside(hold, amount)
@@ -477,6 +482,14 @@ class Model:
             self.limit = limit
             self.write("ADJUSTMENT")
 
+    def set_limit(self, owner: tuple[str, str | None], period: str, limit: int | None) -> None:
+        if self.limits.set(owner, period, limit):
+            self.write("ADJUSTMENT")
+
+    def change_zone(self, zone: str) -> None:
+        if self.limits.change_zone(zone, self.now):
+            self.write("ADJUSTMENT")
+
     def settle_credit(self, amount: int) -> None:
         """An invoice was paid."""
         self.drawn -= amount
@@ -544,9 +557,14 @@ class Model:
         if quote is not None and self.now >= quote:
             raise No("QuoteExpired")
 
-    def may_start(self, amount: int, whom: Whom) -> None:
+    def may_start(self, amount: int, whom: Whom, began: int | None = None) -> None:
+        """`began`: when the hold did that is added to; None: it would be a run of its own."""
         if self.frozen or self.closed:
             raise No("AccountFrozen")
+        if began is None and self.limits.retry_after_seconds(whom[0], self.now) is not None:
+            raise No("RateLimited")
+        if amount > self.limits.left(whom, self.now if began is None else began):
+            raise No("LimitReached")
         if self.limit != -1 and amount > self.available_to(whom):
             raise No("InsufficientTokens")
 
@@ -598,7 +616,7 @@ class Model:
         more = 0
         if beyond:
             allowed = cost if self.limit == -1 else self.available_to(hold["whom"])
-            more = min(cost - from_hold, allowed)
+            more = min(cost - from_hold, allowed, self.limits.left(hold["whom"], hold["created"]))
             for grant, share in self.take(more, hold["whom"]):
                 hold["parts"].append({"grant": grant, "held": 0, "captured": share, "refunded": 0, "elsewhere": 0})
                 if grant is None:
@@ -621,7 +639,8 @@ class Model:
         possible = self.left(hold)
         if beyond and missing > possible:
             debt = sum(p["held"] for p in hold["parts"] if p["grant"] and p["grant"]["ended"] == "CLAWED_BACK")
-            possible += missing if self.limit == -1 else max(0, self.available_to(hold["whom"]) - debt)
+            available = missing if self.limit == -1 else max(0, self.available_to(hold["whom"]) - debt)
+            possible += min(available, self.limits.left(hold["whom"], hold["created"]))
         if min(missing, possible) > 0:
             self.capture(hold, min(missing, possible), beyond, False, "ROUNDING")
         self.end(hold, "COMMITTED", self.now, tell_always=False)
