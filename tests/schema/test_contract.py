@@ -23,9 +23,9 @@ OUTPUTS = {
         "viewer:Viewer prices:PriceConnection price:Price estimate:EstimateResult packages:[Package!] plans:[Plan!] "
         "affordable:AffordableResult priceBooks:PriceBookVersionConnection priceBook:PublishedPriceBook "
         "margin:MarginResult account:Account accounts:AccountConnection hold:Hold "
-        "explainCharge:ChargeExplanation alertEvents:AlertEventConnection node:Node"
+        "explainCharge:ChargeExplanation alertEvents:AlertEventConnection node:Node "
         "margin:MarginResult usage:UsageReport account:Account accounts:AccountConnection hold:Hold "
-        "explainCharge:ChargeExplanation node:Node"
+        "explainCharge:ChargeExplanation node:Node "
     ),
     "Mutation": (
         "estimate:EstimateResult "
