@@ -22,7 +22,9 @@ from services.ledger.reads import AccountReading
 from services.live.hub import LiveHub
 from services.margin import Margins
 from services.principal import Principal
+from services.promo_codes import PromoCodes
 from services.publishing import Publishing
+from services.redemptions import Redemptions
 from services.tenant_clock import TenantClock
 from services.tenants import Tenants
 
@@ -41,6 +43,14 @@ class Services(Protocol):
     @property
     def grants(self) -> Grants:
         """Tokens given."""
+
+    @property
+    def promo_codes(self) -> PromoCodes:
+        """Promo codes."""
+
+    @property
+    def redemptions(self) -> Redemptions:
+        """Promo codes redeemed."""
 
     @property
     def accounts(self) -> Accounts:

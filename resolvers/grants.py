@@ -11,8 +11,9 @@ from resolvers.scope import required_account, row_of, tenant_with
 from rules.identity import IdKind
 from rules.ledger.kinds import GrantSource
 from rules.ledger.outcomes import GrantEffect, GrantOutcome
-from rules.ledger.refusals import NotFound
+from rules.ledger.refusals import NotFound, RateLimited
 from rules.ledger.requests import GrantRequest, RevokeGrantRequest
+from rules.promotions.promo_codes import PromoNotActive
 from schema.balances import shown_balance, shown_grant
 from schema.described import output
 from schema.inputs import PRIORITY_DEFAULT, GrantTokensInput, RevokeGrantInput
@@ -46,7 +47,7 @@ class GrantMutations:
             never_expires=input.expires_at is not None and input.expires_at.value is None,
             note=input.note,
         )
-        return _result(await info.context.services.grants.grant_tokens(request))
+        return grant_result(await info.context.services.grants.grant_tokens(request))
 
     @strawberry.mutation
     async def revoke_grant(self, info: Info, input: RevokeGrantInput) -> GrantResult | None:
@@ -59,10 +60,11 @@ class GrantMutations:
         if isinstance(row, NotFound):
             return problem_of(row)
         request = RevokeGrantRequest(tenant_id, row[0], key=input.idempotency_key, grant_id=row[1], note=input.note)
-        return _result(await info.context.services.grants.revoke_grant(request))
+        return grant_result(await info.context.services.grants.revoke_grant(request))
 
 
-def _result(outcome: GrantOutcome) -> GrantResult:
+def grant_result(outcome: GrantOutcome | PromoNotActive | RateLimited) -> GrantResult:
+    """What came of a verb about a grant, as it is shown."""
     if isinstance(outcome, GrantEffect):
         return GrantSuccess(
             grant=shown_grant(outcome.balance.account_id, outcome.grant),

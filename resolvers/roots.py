@@ -15,6 +15,7 @@ from resolvers.live import LiveSubscriptions
 from resolvers.margin import MarginQueries
 from resolvers.offers import OfferQueries
 from resolvers.prices import PriceMutations, PriceQueries
+from resolvers.promotions import PromotionMutations, PromotionQueries
 from resolvers.publishing import PublishingMutations, PublishingQueries
 from resolvers.tenants import TenantMutations
 from resolvers.viewer import ViewerQueries
@@ -30,6 +31,7 @@ class Query(
     OfferQueries,
     PublishingQueries,
     MarginQueries,
+    PromotionQueries,
     AccountQueries,
     HoldQueries,
     ChargeQueries,
@@ -38,7 +40,15 @@ class Query(
 
 
 @output
-class Mutation(PriceMutations, HoldMutations, AccountMutations, GrantMutations, PublishingMutations, TenantMutations):
+class Mutation(
+    PriceMutations,
+    HoldMutations,
+    AccountMutations,
+    GrantMutations,
+    PromotionMutations,
+    PublishingMutations,
+    TenantMutations,
+):
     """What can be done. Every verb answers with one success or one problem."""
 
 

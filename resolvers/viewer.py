@@ -61,7 +61,7 @@ class ViewerQueries:
             case IdKind.ENTRY:
                 entry = await reads.entry(tenant_id, account_id, local)
                 return None if entry is None else shown_entry(entry)
-            case IdKind.BALANCE | IdKind.QUOTE | IdKind.TENANT | IdKind.API_KEY:
+            case IdKind.BALANCE | IdKind.QUOTE | IdKind.TENANT | IdKind.API_KEY | IdKind.PROMO_CODE:
                 return None
             case _:
                 assert_never(named.kind)

@@ -30,6 +30,7 @@ class IdKind(StrEnum):
     ENTRY = "entry"
     TENANT = "ten"
     API_KEY = "key"
+    PROMO_CODE = "promo"
 
 
 _ROW_KINDS = frozenset({IdKind.GRANT, IdKind.HOLD, IdKind.ENTRY, IdKind.QUOTE})

@@ -35,6 +35,19 @@ class AccountFrozen(Problem):
 
 
 @output
+class RateLimited(Problem):
+    """Too many in too short a time."""
+
+    retry_after_seconds: int
+    """Whole seconds after which another may be tried."""
+
+
+@output
+class PromoNotActive(Problem):
+    """The promo code gives nothing to this account now. Which of the reasons it is, is not told."""
+
+
+@output
 class UnknownModel(Problem):
     """No price of the price book has this model."""
 
@@ -134,6 +147,8 @@ class InvalidPriceBook(Problem):
 PROBLEMS: tuple[type[Problem], ...] = (
     InsufficientTokens,
     AccountFrozen,
+    RateLimited,
+    PromoNotActive,
     UnknownModel,
     InvalidParams,
     QuoteExpired,

@@ -10,6 +10,7 @@ from rules.pricing import publication
 from rules.pricing import refusals as pricing
 from rules.pricing.tokens import MICROS, format_tokens
 from rules.pricing.toml import Fault
+from rules.promotions import promo_codes
 from schema import problems
 from schema.scalars import Tokens
 from schema.words import ProblemCode
@@ -19,6 +20,10 @@ from schema.words import ProblemCode
 def problem_of(refusal: refusals.InsufficientTokens) -> problems.InsufficientTokens: ...
 @overload
 def problem_of(refusal: refusals.AccountFrozen) -> problems.AccountFrozen: ...
+@overload
+def problem_of(refusal: refusals.RateLimited) -> problems.RateLimited: ...
+@overload
+def problem_of(refusal: promo_codes.PromoNotActive) -> problems.PromoNotActive: ...
 @overload
 def problem_of(refusal: pricing.UnknownModel) -> problems.UnknownModel: ...
 @overload
@@ -43,7 +48,9 @@ def problem_of(refusal: refusals.NotRefundable) -> problems.NotRefundable: ...
 def problem_of(refusal: publication.InvalidPriceBook) -> problems.InvalidPriceBook: ...
 
 
-def problem_of(refusal: refusals.Refusal | publication.InvalidPriceBook) -> problems.Problem:
+def problem_of(
+    refusal: refusals.Refusal | publication.InvalidPriceBook | promo_codes.PromoNotActive,
+) -> problems.Problem:
     """The problem that shows this refusal. The overloads pair them, so that a result's union is checked by types."""
     match refusal:
         case refusals.InsufficientTokens(required, available):
@@ -59,6 +66,19 @@ def problem_of(refusal: refusals.Refusal | publication.InvalidPriceBook) -> prob
                 code=ProblemCode.ACCOUNT_FROZEN,
                 message="The account is frozen: it takes no new work until `updateAccount` with `frozen: false` "
                 "unfreezes it. What is on hold may still be committed or released.",
+            )
+        case refusals.RateLimited(retry_after_seconds):
+            return problems.RateLimited(
+                code=ProblemCode.RATE_LIMITED,
+                message=f"Too many in too short a time. Try again in {retry_after_seconds} seconds.",
+                retry_after_seconds=retry_after_seconds,
+            )
+        case promo_codes.PromoNotActive(already_redeemed):
+            return problems.PromoNotActive(
+                code=ProblemCode.PROMO_NOT_ACTIVE,
+                message="This account has redeemed the code already."
+                if already_redeemed
+                else "This code cannot be redeemed. Check how it is written, and when and for whom it is meant.",
             )
         case pricing.UnknownModel(model, suggestions):
             return problems.UnknownModel(
@@ -136,6 +156,7 @@ _REMEDIES: Final = {
     "quote": "Give the id that the mutation `estimate` answers with; a quote for another account is not found, nor is "
     "one that expired days ago.",
     "grant": "Check the id: `grantTokens` answers with it, and `account.grants` lists them.",
+    "promo code": "Check the id: `createPromoCode` answers with it, and `promoCodes` lists them.",
     "tenant": "Check the id: `createTenant` answers with it.",
     "key": "Give the id that `createApiKey` answers with, not the key itself.",
 }

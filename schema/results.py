@@ -25,9 +25,12 @@ from schema.problems import (
     InvalidPriceBook,
     NotFound,
     NotRefundable,
+    PromoNotActive,
     QuoteExpired,
+    RateLimited,
     UnknownModel,
 )
+from schema.promotions import PromoCode
 from schema.publishing import PriceBookChange, PriceChange
 from schema.scalars import Tokens
 
@@ -92,6 +95,14 @@ class GrantSuccess:
     """What the account has now."""
     replayed: bool
     """Whether an earlier request with the same key did it."""
+
+
+@output
+class PromoCodeSuccess:
+    """The promo code was made or changed."""
+
+    promo_code: PromoCode
+    """As it stands now."""
 
 
 @output
@@ -213,8 +224,12 @@ ReleaseResult: TypeAlias = Annotated[
     strawberry.union("ReleaseResult", description="The released hold, or why it was not released."),
 ]
 GrantResult: TypeAlias = Annotated[
-    GrantSuccess | IdempotencyConflict | NotFound | InvalidInput,
+    GrantSuccess | PromoNotActive | RateLimited | IdempotencyConflict | NotFound | InvalidInput,
     strawberry.union("GrantResult", description="The grant, or why nothing was changed."),
+]
+PromoCodeResult: TypeAlias = Annotated[
+    PromoCodeSuccess | NotFound | InvalidInput,
+    strawberry.union("PromoCodeResult", description="The promo code, or why nothing was changed."),
 ]
 AccountResult: TypeAlias = Annotated[
     AccountSuccess | NotFound | InvalidInput,

@@ -27,8 +27,10 @@ from services.live.hub import LiveHub
 from services.live.postgres_bus import PostgresBus
 from services.margin import Margins
 from services.price_books import PriceBooks
+from services.promo_codes import PromoCodes
 from services.publishing import Publishing
 from services.quotes import Quotes
+from services.redemptions import Redemptions
 from services.shipped_price_books import ShippedPriceBooks
 from services.tenant_clock import TenantClock
 from services.tenants import Tenants
@@ -52,6 +54,8 @@ class Services:
     fares: Fares
     charges: Charges
     grants: Grants
+    promo_codes: PromoCodes
+    redemptions: Redemptions
     accounts: Accounts
     reads: LedgerReads
     price_books: PriceBooks
@@ -108,12 +112,15 @@ async def open_services(dsn: str, *, root_key: str) -> AsyncIterator[Services]:
         writer = Writer(database, announce=lambda account_id, version: live.changed(account_id, version))
         reads = LedgerReads(database, writer, price_books)
         live: LiveHub[AccountReading] = LiveHub(reads, PostgresBus(dsn))
+        redemptions = Redemptions(database, writer, price_books)
         services = Services(
             database=database,
             credentials=credentials,
             fares=Fares(writer, price_books, reads, Quotes(database, price_books)),
             charges=Charges(reads, price_books),
             grants=Grants(writer, price_books),
+            promo_codes=PromoCodes(database),
+            redemptions=redemptions,
             accounts=Accounts(database, writer, price_books),
             reads=reads,
             price_books=price_books,
@@ -125,7 +132,7 @@ async def open_services(dsn: str, *, root_key: str) -> AsyncIterator[Services]:
         )
         credentials.start()
         try:
-            async with live, writer, Sweeper(database, writer):
+            async with live, writer, Sweeper(database, writer, (redemptions.finish,)):
                 try:
                     yield services
                 finally:

@@ -43,7 +43,7 @@ class Grants:
             else None,
             fault_of_text("note", request.note, NOTE_LENGTH_MAX),
         )
-        return _of_grant(
+        return of_grant(
             await self._writer.submit(
                 GrantTokens(
                     tenant_id=request.tenant_id,
@@ -70,7 +70,7 @@ class Grants:
         if bad_key is not None:
             return bad_key
         fault = fault_of_text("note", request.note, NOTE_LENGTH_MAX)
-        return _of_grant(
+        return of_grant(
             await self._writer.submit(
                 RevokeGrant(
                     tenant_id=request.tenant_id,
@@ -85,7 +85,8 @@ class Grants:
         )
 
 
-def _of_grant(outcome: object) -> GrantOutcome:
+def of_grant(outcome: object) -> GrantOutcome:
+    """The ledger's answer, for a command about a grant."""
     match outcome:
         case GrantEffect() | IdempotencyConflict() | NotFound() | InvalidInput():
             return outcome

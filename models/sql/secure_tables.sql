@@ -52,6 +52,10 @@ BEGIN
                 WHEN 'account' THEN 'SELECT, UPDATE'
                 WHEN 'price_book' THEN 'SELECT, INSERT'
                 WHEN 'quote' THEN 'SELECT, INSERT'
+                WHEN 'promo_code' THEN 'SELECT, INSERT, UPDATE'
+                -- A claim whose grant was refused is taken back.
+                WHEN 'promo_claim' THEN 'SELECT, INSERT, UPDATE, DELETE'
+                WHEN 'promo_guesses' THEN 'SELECT, INSERT, UPDATE'
                 ELSE 'SELECT'
             END;
             -- Nothing is ever deleted but quotes that are long over, and what took effect under a key or from a message

@@ -105,3 +105,4 @@ class Mutation(StrEnum):
     GRANT_TOKENS = "grantTokens"
     REVOKE_GRANT = "revokeGrant"
     CLAW_BACK = "clawBack"
+    REDEEM_PROMO_CODE = "redeemPromoCode"

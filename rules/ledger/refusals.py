@@ -2,7 +2,7 @@
 
 The first that applies is returned, in this order (see `decide`): replay of a known key, IdempotencyConflict, NotFound,
 InvalidInput, UnknownModel, InvalidParams, QuoteExpired, HoldNotOpen or HoldExpired, NotRefundable, HoldExceeded,
-AccountFrozen, InsufficientTokens. A refusal changes nothing and is not remembered.
+AccountFrozen, RateLimited, InsufficientTokens. A refusal changes nothing and is not remembered.
 """
 
 from __future__ import annotations
@@ -39,6 +39,13 @@ class InsufficientTokens:
 @dataclass(frozen=True, slots=True)
 class AccountFrozen:
     """The account takes no new work; what is open may still be finished."""
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimited:
+    """Too many in too short a time; another may be tried after so many whole seconds."""
+
+    retry_after_seconds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +97,7 @@ Refusal = (
     | HoldExceeded
     | NotRefundable
     | AccountFrozen
+    | RateLimited
     | InsufficientTokens
 )
 """Everything that the ledger can refuse with."""

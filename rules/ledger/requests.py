@@ -114,6 +114,14 @@ class RevokeGrantRequest(AccountRequest):
 
 
 @dataclass(frozen=True, slots=True)
+class RedeemRequest(AccountRequest):
+    """Redeem a promo code, in its canonical form."""
+
+    key: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class EstimateRequest:
     """Price work, and lock that price if asked; without an account nothing is said of balance and blockers."""
 

@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 
 from models.ledger import rows
-from rules.ledger.commands import Commit, Extend, GrantTokens, OpenAccount, Refund, Release, RevokeGrant
+from rules.ledger.commands import Commit, Extend, GrantTokens, OpenAccount, Refund, Release, RevokeGrant, Settle
 from rules.ledger.decide import decide
 from rules.ledger.due import settle_due
 from rules.ledger.outcomes import AccountEffect
@@ -164,7 +164,8 @@ def _decide(account: LoadedAccount | None, submission: Submission) -> LedgerOutc
                 return AlreadyApplied(message)
     remembered, opened = len(state.new_operations), state.account.opened
     outcome = decide(state, command, account.now)
-    if len(state.new_operations) > remembered:
+    # A settlement only notes its messages, so that whatever else would ride with one of them comes too late.
+    if len(state.new_operations) > remembered or (isinstance(command, Settle) and isinstance(outcome, AccountEffect)):
         account.new_messages += riders.messages
         account.messages.update(riders.messages)
     if riders.name is not None and isinstance(outcome, AccountEffect):
@@ -184,7 +185,9 @@ def _decide(account: LoadedAccount | None, submission: Submission) -> LedgerOutc
 
 async def _write(connection: asyncpg.Connection, accounts: Collection[LoadedAccount]) -> None:
     """One call for everything that changed; none at all when nothing did."""
-    changed = [loaded for loaded in accounts if loaded.state.account_changed or loaded.name is not None]
+    changed = [
+        loaded for loaded in accounts if loaded.state.account_changed or loaded.name is not None or loaded.new_messages
+    ]
     if not changed:
         return
     columns: list[list[rows.Row]] = [[] for _ in range(WRITTEN_COLUMNS)]

@@ -64,6 +64,15 @@ DOCUMENTS = {
     "Mutation.revokeGrant": (
         f'mutation {{ revokeGrant(input: {{idempotencyKey: "k", grantId: "{GRANT_ID}"}}) {{ __typename }} }}'
     ),
+    "Query.promoCodes": "{ promoCodes { totalCount } }",
+    "Mutation.createPromoCode": 'mutation { createPromoCode(input: {code: "WELCOME", tokens: 1}) { __typename } }',
+    "Mutation.updatePromoCode": (
+        f'mutation {{ updatePromoCode(input: {{id: "{public_id(IdKind.PROMO_CODE, TENANT)}"}}) {{ __typename }} }}'
+    ),
+    "Mutation.redeemPromoCode": (
+        f'mutation {{ redeemPromoCode(input: {{idempotencyKey: "k", accountId: "{ACCOUNT_ID}", code: "WELCOME"}}) '
+        "{ __typename } }"
+    ),
     "Mutation.advanceClock": "mutation { advanceClock(input: {seconds: 1}) { __typename } }",
     "Subscription.balance": f'subscription {{ balance(accountId: "{ACCOUNT_ID}") {{ version }} }}',
 }
@@ -82,6 +91,8 @@ def stage() -> Stage:
         stage.fares,
         stage.charges,
         stage.grants,
+        stage.promo_codes,
+        stage.redemptions,
         stage.accounts,
         stage.reads,
         stage.price_books,

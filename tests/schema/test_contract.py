@@ -23,7 +23,7 @@ OUTPUTS = {
         "viewer:Viewer prices:PriceConnection price:Price estimate:EstimateResult packages:[Package!] plans:[Plan!] "
         "affordable:AffordableResult priceBooks:PriceBookVersionConnection priceBook:PublishedPriceBook "
         "margin:MarginResult account:Account accounts:AccountConnection hold:Hold "
-        "explainCharge:ChargeExplanation node:Node"
+        "explainCharge:ChargeExplanation node:Node promoCodes:PromoCodeConnection"
     ),
     "Mutation": (
         "estimate:EstimateResult "
@@ -31,7 +31,8 @@ OUTPUTS = {
         "refund:CommitResult createTenant:CreateTenantResult createApiKey:CreateApiKeyResult "
         "revokeApiKey:RevokeApiKeyResult createAccount:AccountResult updateAccount:AccountResult "
         "grantTokens:GrantResult revokeGrant:GrantResult publishPriceBook:PublishPriceBookResult "
-        "advanceClock:AdvanceClockResult"
+        "advanceClock:AdvanceClockResult createPromoCode:PromoCodeResult updatePromoCode:PromoCodeResult "
+        "redeemPromoCode:GrantResult"
     ),
     "Subscription": "balance:Balance",
     "Problem": "code:ProblemCode! message:String!",
@@ -44,6 +45,14 @@ OUTPUTS = {
     "HoldExpired": "code:ProblemCode! message:String! expiredAt:DateTime!",
     "HoldNotOpen": "code:ProblemCode! message:String! state:HoldState!",
     "HoldExceeded": "code:ProblemCode! message:String! held:Tokens! required:Tokens!",
+    "RateLimited": "code:ProblemCode! message:String! retryAfterSeconds:Int!",
+    "PromoNotActive": "code:ProblemCode! message:String!",
+    "PromoCodeSuccess": "promoCode:PromoCode!",
+    "PromoCode": (
+        "id:ID! code:String! tokens:Tokens! activeFrom:DateTime! activeTo:DateTime maxRedemptions:Int "
+        "maxPerAccount:Int! audience:PromoAudience! accountExternalIds:[String!]! expiresAt:DateTime "
+        "expiresAfterDays:Int priority:Int! note:String redemptions:Int! createdAt:DateTime!"
+    ),
     "IdempotencyConflict": "code:ProblemCode! message:String!",
     "NotFound": "code:ProblemCode! message:String!",
     "InvalidInput": "code:ProblemCode! message:String! field:String!",
@@ -234,6 +243,13 @@ INPUTS = {
     ),
     "RevokeGrantInput": "idempotencyKey:String! grantId:ID! note:String",
     "AdvanceClockInput": "seconds:Int!",
+    "CreatePromoCodeInput": (
+        "code:String! tokens:Tokens! activeFrom:DateTime activeTo:DateTime maxRedemptions:Int maxPerAccount:Int=1 "
+        "audience:PromoAudience=EVERYONE accountExternalIds:[String!] expiresAt:DateTime expiresAfterDays:Int "
+        "priority:Int=50 note:String"
+    ),
+    "UpdatePromoCodeInput": "id:ID! activeTo:DateTime maxRedemptions:Int maxPerAccount:Int note:String",
+    "RedeemPromoCodeInput": "idempotencyKey:String! accountId:ID accountExternalId:String code:String!",
     "PublishPriceBookInput": "source:String! effectiveAt:DateTime dryRun:Boolean=false",
 }
 
@@ -249,7 +265,8 @@ UNIONS = {
         "HoldNotOpen HoldExceeded NotRefundable IdempotencyConflict NotFound InvalidInput"
     ),
     "ReleaseResult": "ReleaseSuccess HoldExpired HoldNotOpen IdempotencyConflict NotFound InvalidInput",
-    "GrantResult": "GrantSuccess IdempotencyConflict NotFound InvalidInput",
+    "GrantResult": "GrantSuccess PromoNotActive RateLimited IdempotencyConflict NotFound InvalidInput",
+    "PromoCodeResult": "PromoCodeSuccess NotFound InvalidInput",
     "AccountResult": "AccountSuccess NotFound InvalidInput",
     "CreateTenantResult": "CreateTenantSuccess InvalidInput",
     "CreateApiKeyResult": "CreateApiKeySuccess NotFound InvalidInput",
@@ -277,6 +294,7 @@ WORDS = {
     "TenantMode": "LIVE TEST",
     "CredentialKind": "ROOT SECRET",
     "ApiKeyKind": "SECRET",
+    "PromoAudience": "EVERYONE NEW_ACCOUNTS ACCOUNTS",
 }
 
 

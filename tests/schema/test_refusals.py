@@ -18,20 +18,25 @@ from rules.ledger.refusals import (
     NotFound,
     NotRefundable,
     QuoteExpired,
+    RateLimited,
     Refusal,
 )
 from rules.pricing.publication import InvalidPriceBook
 from rules.pricing.refusals import InvalidInput, InvalidParams, UnknownModel
 from rules.pricing.toml import Fault
+from rules.promotions.promo_codes import PromoNotActive
 from schema.refusals import problem_of
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
-AnyRefusal = Refusal | InvalidPriceBook
+AnyRefusal = Refusal | InvalidPriceBook | PromoNotActive
 
 EXAMPLES: list[tuple[AnyRefusal, str, list[str]]] = [
     (InsufficientTokens(35_000_000, 4_500_000), "INSUFFICIENT_TOKENS", ["35 tokens", "4.5 are available"]),
     (AccountFrozen(), "ACCOUNT_FROZEN", ["`updateAccount` with `frozen: false`"]),
+    (RateLimited(59), "RATE_LIMITED", ["59 seconds"]),
+    (PromoNotActive(), "PROMO_NOT_ACTIVE", ["cannot be redeemed"]),
+    (PromoNotActive(already_redeemed=True), "PROMO_NOT_ACTIVE", ["redeemed the code already"]),
     (UnknownModel("flx", ("flux",)), "UNKNOWN_MODEL", ["flx", "flux"]),
     (UnknownModel("zzz", ()), "UNKNOWN_MODEL", ["zzz", "`prices`"]),
     (InvalidParams("flux", "width", "width must be at most 2048."), "INVALID_PARAMS", ["flux", "width", "2048"]),

@@ -28,8 +28,10 @@ from services.grants import Grants
 from services.ledger.reads import LedgerReads
 from services.ledger.writer import Writer
 from services.price_books import PriceBooks, PublishedBook
+from services.promo_codes import PromoCodes
 from services.publishing import Publication, Publishing
 from services.quotes import Quotes
+from services.redemptions import Redemptions
 from services.tenant_clock import TenantClock
 
 
@@ -81,6 +83,8 @@ class Shop:
     fares: Fares
     charges: Charges
     grants: Grants
+    promo_codes: PromoCodes
+    redemptions: Redemptions
     clock: TenantClock
 
     async def publish(self, source: str) -> PublishedBook:
@@ -142,6 +146,8 @@ async def open_shop(database: Database, tenant_id: UUID) -> AsyncIterator[Shop]:
             Fares(writer, price_books, reads, Quotes(database, price_books)),
             Charges(reads, price_books),
             Grants(writer, price_books),
+            PromoCodes(database),
+            Redemptions(database, writer, price_books),
             TenantClock(database, writer, price_books),
         )
         if await price_books.at_version(tenant_id, 1) is None:

@@ -89,6 +89,7 @@ class TestMigrate:
             assert [tuple(row) for row in applied] == [
                 ("models", "m0001_foundation", 1),
                 ("models", "m0002_quotes", 1),
+                ("models", "m0005_promotions", 1),
             ]
         finally:
             await connection.close()
