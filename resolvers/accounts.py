@@ -99,6 +99,7 @@ class AccountMutations:
             name=input.name,
             kind=input.kind or AccountKind.PERSONAL,
             time_zone=input.time_zone or "UTC",
+            referred_by=input.referred_by,
         )
         return _result(tenant_id, outcome)
 

@@ -17,6 +17,7 @@ from services.accounts import Accounts
 from services.charges import Charges
 from services.credentials import Credentials
 from services.fares import Fares
+from services.gifts import Gifts
 from services.grants import Grants
 from services.ledger.reads import AccountReading
 from services.live.hub import LiveHub
@@ -43,6 +44,10 @@ class Services(Protocol):
     @property
     def grants(self) -> Grants:
         """Tokens given."""
+
+    @property
+    def gifts(self) -> Gifts:
+        """Tokens given to many."""
 
     @property
     def promo_codes(self) -> PromoCodes:

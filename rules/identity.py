@@ -14,6 +14,10 @@ from enum import StrEnum
 from uuid import UUID
 
 _NAMESPACE = b"farebox.account\x00"
+_REFERRAL_NAMESPACE = b"farebox.referral\x00"
+_REFERRAL_CODE_LENGTH = 16
+_REFERRAL_LETTERS = str.maketrans("0123456789abcdef", "23456789CDFGHJKM")
+"""Digits and letters that nobody takes for one another, and that make no words."""
 _UUID_BYTES = 16
 _LONGEST_ID = 64
 """Characters; the longest public id made here has 48, so anything longer is refused unread."""
@@ -51,6 +55,15 @@ def account_id_of(tenant_id: UUID, external_id: str) -> UUID:
     digest = hashlib.sha256(_NAMESPACE + tenant_id.bytes + external_id.encode()).digest()
     number = int.from_bytes(digest[:_UUID_BYTES], "big")
     return UUID(int=number & ~(0xF << 76) & ~(0x3 << 62) | 0x8 << 76 | 0x2 << 62)
+
+
+def referral_code_of(account_id: UUID) -> str:
+    """The account's referral code: 64 bits of a digest of its id, in 16 letters and digits.
+
+    The database derives the same, in models/sql/make_referrals.sql.
+    """
+    digest = hashlib.sha256(_REFERRAL_NAMESPACE + account_id.bytes).hexdigest()
+    return digest[:_REFERRAL_CODE_LENGTH].translate(_REFERRAL_LETTERS)
 
 
 def public_id(kind: IdKind, owner: UUID, local: int | None = None) -> str:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import strawberry
 
-from rules.identity import IdKind
+from rules.identity import IdKind, referral_code_of
 from rules.ledger.records import EntryFilter
 from rules.ledger.state import UNLIMITED
 from rules.pricing.tokens import MICROS
@@ -43,6 +43,8 @@ class Account(Node):
     """How many tokens it may go below zero: 0 prepaid, N postpaid or hybrid, -1 unlimited."""
     frozen: bool
     """Whether it takes no new work."""
+    referral_code: str
+    """What others give as `referredBy` when their account is made; their first purchase then earns this one a share."""
     tenant_id: strawberry.Private[UUID]
     account_id: strawberry.Private[UUID]
 
@@ -156,6 +158,7 @@ def shown_account(tenant_id: UUID, record: AccountRecord) -> Account:
         time_zone=TimeZone(record.time_zone),
         credit_limit=UNLIMITED_SHOWN if limit == UNLIMITED else Tokens(limit),
         frozen=record.frozen,
+        referral_code=referral_code_of(record.account_id),
         tenant_id=tenant_id,
         account_id=record.account_id,
     )

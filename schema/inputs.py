@@ -242,6 +242,8 @@ class CreateAccountInput:
     """Whether it is one person's or a team's."""
     time_zone: TimeZone | None = TimeZone("UTC")
     """Where its days begin and end."""
+    referred_by: str | None
+    """Another account's referral code, for a new account alone; case, spaces and hyphens are forgiven."""
 
 
 @given
@@ -280,6 +282,33 @@ class GrantTokensInput:
     """When what is left ends; absent: as the price book's policy says for the source; null: never."""
     note: str | None
     """Anything that people should find on the grant."""
+
+
+@given
+class GrantTokensToManyInput:
+    """A lot of tokens for each of many accounts: name them by id or by externalId, or take everyone page by page."""
+
+    idempotency_key: str
+    """1 to 255 characters: each account gets the tokens once under it, for good, however often it is named."""
+    account_ids: list[strawberry.ID] | None
+    """Who gets them, 1 to 1000 accounts; or `accountExternalIds`, or `everyone`."""
+    account_external_ids: list[str] | None
+    """The tenant's own names for them, 1 to 1000."""
+    everyone: bool | None = False
+    """Whether every account of the tenant gets them: 1000 a call, by external id. The answer's `endCursor` is the next
+    call's `after`; null: all were served."""
+    after: str | None
+    """With `everyone`: where the last call ended."""
+    amount: Tokens
+    """How many tokens each, above 0."""
+    source: GrantSource | None = GrantSource.BONUS
+    """BONUS, LOYALTY, PROMO or ADJUSTMENT."""
+    priority: int | None = PRIORITY_DEFAULT
+    """Lower is spent first."""
+    expires_at: Maybe[datetime | None]
+    """When what is left ends; absent: as the price book's policy says for the source; null: never."""
+    note: str | None
+    """Anything that people should find on the grants."""
 
 
 @given

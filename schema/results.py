@@ -25,6 +25,7 @@ from schema.problems import (
     InvalidPriceBook,
     NotFound,
     NotRefundable,
+    Problem,
     PromoNotActive,
     QuoteExpired,
     RateLimited,
@@ -95,6 +96,30 @@ class GrantSuccess:
     """What the account has now."""
     replayed: bool
     """Whether an earlier request with the same key did it."""
+
+
+@output
+class GiftFailure:
+    """An account that did not get its tokens; the others did."""
+
+    index: int
+    """Its place among the accounts of this call, from 0."""
+    problem: Problem | None
+    """Why; null: the ledger did not answer in time. The same call again finishes what can be finished."""
+
+
+@output
+class GrantTokensToManySuccess:
+    """Tokens came in, but for the failures."""
+
+    granted: int
+    """How many accounts got them by this call."""
+    replayed: int
+    """How many had got them before, under the same key."""
+    failures: list[GiftFailure]
+    """Who did not, in the order of the accounts."""
+    end_cursor: str | None
+    """With `everyone`: the next call's `after`; null: all accounts were served."""
 
 
 @output
@@ -226,6 +251,10 @@ ReleaseResult: TypeAlias = Annotated[
 GrantResult: TypeAlias = Annotated[
     GrantSuccess | PromoNotActive | RateLimited | IdempotencyConflict | NotFound | InvalidInput,
     strawberry.union("GrantResult", description="The grant, or why nothing was changed."),
+]
+GrantTokensToManyResult: TypeAlias = Annotated[
+    GrantTokensToManySuccess | InvalidInput,
+    strawberry.union("GrantTokensToManyResult", description="Who got tokens and who did not, or why nobody did."),
 ]
 PromoCodeResult: TypeAlias = Annotated[
     PromoCodeSuccess | NotFound | InvalidInput,

@@ -19,6 +19,7 @@ from services.accounts import Accounts
 from services.charges import Charges
 from services.credentials import Credentials
 from services.fares import Fares
+from services.gifts import Gifts
 from services.grants import Grants
 from services.ledger.reads import AccountReading, LedgerReads
 from services.ledger.sweeper import Sweeper
@@ -31,6 +32,7 @@ from services.promo_codes import PromoCodes
 from services.publishing import Publishing
 from services.quotes import Quotes
 from services.redemptions import Redemptions
+from services.referrals import Referrals
 from services.shipped_price_books import ShippedPriceBooks
 from services.tenant_clock import TenantClock
 from services.tenants import Tenants
@@ -54,6 +56,7 @@ class Services:
     fares: Fares
     charges: Charges
     grants: Grants
+    gifts: Gifts
     promo_codes: PromoCodes
     redemptions: Redemptions
     accounts: Accounts
@@ -112,16 +115,18 @@ async def open_services(dsn: str, *, root_key: str) -> AsyncIterator[Services]:
         writer = Writer(database, announce=lambda account_id, version: live.changed(account_id, version))
         reads = LedgerReads(database, writer, price_books)
         live: LiveHub[AccountReading] = LiveHub(reads, PostgresBus(dsn))
+        referrals = Referrals(database, writer, price_books)
         redemptions = Redemptions(database, writer, price_books)
         services = Services(
             database=database,
             credentials=credentials,
             fares=Fares(writer, price_books, reads, Quotes(database, price_books)),
             charges=Charges(reads, price_books),
-            grants=Grants(writer, price_books),
+            grants=Grants(writer, price_books, referrals),
+            gifts=Gifts(database, writer, price_books),
             promo_codes=PromoCodes(database),
             redemptions=redemptions,
-            accounts=Accounts(database, writer, price_books),
+            accounts=Accounts(database, writer, price_books, referrals),
             reads=reads,
             price_books=price_books,
             publishing=Publishing(database, price_books),
@@ -132,7 +137,7 @@ async def open_services(dsn: str, *, root_key: str) -> AsyncIterator[Services]:
         )
         credentials.start()
         try:
-            async with live, writer, Sweeper(database, writer, (redemptions.finish,)):
+            async with live, writer, Sweeper(database, writer, (redemptions.finish, referrals.finish)):
                 try:
                     yield services
                 finally:

@@ -10,7 +10,7 @@ import asyncpg
 from models.account import EXTERNAL_ID_LENGTH_MAX, AccountKind
 from models.database import Database
 from models.statements import statement
-from rules.identity import account_id_of
+from rules.identity import account_id_of, referral_code_of
 from rules.ledger.commands import AdjustAccount, OpenAccount
 from rules.ledger.outcomes import AccountEffect
 from rules.ledger.records import Page, Slice
@@ -18,11 +18,13 @@ from rules.ledger.refusals import NotFound
 from rules.ledger.state import UNLIMITED
 from rules.pricing.refusals import InvalidInput
 from rules.pricing.tokens import MAX_MICROS
+from rules.promotions.promo_codes import canonical_code
 from rules.time_zones import is_time_zone
 from services.ledger.submission import Profile, Riders
 from services.ledger.writer import Writer
 from services.names import fault_of_name
 from services.price_books import PriceBooks
+from services.referrals import Referrals
 from services.texts import fault_of_text, first_fault
 
 
@@ -42,15 +44,26 @@ class AccountRecord:
 class Accounts:
     """Creates, changes, reads and lists accounts."""
 
-    def __init__(self, database: Database, writer: Writer, price_books: PriceBooks) -> None:
+    def __init__(self, database: Database, writer: Writer, price_books: PriceBooks, referrals: Referrals) -> None:
         self._database = database
         self._writer = writer
         self._price_books = price_books
+        self._referrals = referrals
 
     async def create(
-        self, tenant_id: UUID, *, external_id: str, name: str, kind: AccountKind, time_zone: str
+        self,
+        tenant_id: UUID,
+        *,
+        external_id: str,
+        name: str,
+        kind: AccountKind,
+        time_zone: str,
+        referred_by: str | None = None,
     ) -> AccountRecord | InvalidInput:
-        """Creates the account with the trial tokens of the price book's policy, or returns the one that is there."""
+        """Creates the account with the trial tokens of the price book's policy, or returns the one that is there.
+
+        `referred_by` is another account's referral code, which counts for a new account only.
+        """
         fault = first_fault(
             fault_of_external_id(external_id), fault_of_name("name", name), fault_of_time_zone(time_zone)
         )
@@ -58,6 +71,13 @@ class Accounts:
             return fault
         policies = (await self._price_books.current(tenant_id)).book.policies
         account_id = account_id_of(tenant_id, external_id)
+        referrer_id = None
+        if referred_by is not None:
+            referrer_id = await self._referrals.find(tenant_id, referred_by)
+            if canonical_code(referred_by) == referral_code_of(account_id):
+                return InvalidInput("referredBy", "is the account's own referral code; nobody refers themselves")
+            if referrer_id is None:
+                return InvalidInput("referredBy", "is no account's referral code; leave it out, or check it")
         await self._writer.submit(
             OpenAccount(
                 tenant_id,
@@ -67,7 +87,7 @@ class Accounts:
                 trial_expires_after_months=policies.months_until_expiry("TRIAL"),
                 grace_days=policies.grace_days,
             ),
-            Riders(profile=Profile(external_id, name, kind)),
+            Riders(profile=Profile(external_id, name, kind, referrer_id)),
         )
         record = await self.get(tenant_id, account_id)
         if record is None:

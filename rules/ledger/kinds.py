@@ -106,3 +106,7 @@ class Mutation(StrEnum):
     REVOKE_GRANT = "revokeGrant"
     CLAW_BACK = "clawBack"
     REDEEM_PROMO_CODE = "redeemPromoCode"
+    GRANT_TOKENS_TO_MANY = "grantTokensToMany"
+    LOYALTY = "loyalty"
+    REFERRAL = "referral"
+    TAKE_BACK_REFERRAL = "takeBackReferral"

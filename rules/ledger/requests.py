@@ -102,6 +102,22 @@ class GrantRequest(AccountRequest):
     expires_at: datetime | None = None
     note: str | None = None
     never_expires: bool = False
+    card_fingerprint: str | None = None
+    """Of a purchase: which card paid, where that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class GiftRequest:
+    """What each of many accounts is given, once under the key."""
+
+    tenant_id: UUID
+    key: str
+    amount: int
+    source: GrantSource = GrantSource.BONUS
+    priority: int = 50
+    expires_at: datetime | None = None
+    note: str | None = None
+    never_expires: bool = False
 
 
 @dataclass(frozen=True, slots=True)

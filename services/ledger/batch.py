@@ -17,6 +17,7 @@ from rules.ledger.due import settle_due
 from rules.ledger.outcomes import AccountEffect
 from rules.ledger.refusals import NotFound
 from rules.ledger.state import AccountState
+from services.ledger.referral_rows import ReferralRows
 from services.ledger.submission import AlreadyApplied, InboxMessage, LedgerOutcome, Submission
 
 DUE_HOLDS_MAX: Final = 500
@@ -55,8 +56,10 @@ class Decided:
 async def run_batch(connection: asyncpg.Connection, submissions: Sequence[Submission]) -> Decided:
     """Loads, decides and writes, inside the transaction that is open on the connection."""
     accounts = await _load(connection, submissions)
-    outcomes = [_decide(accounts.get(submission.account_id), submission) for submission in submissions]
+    referrals = ReferralRows()
+    outcomes = [_decide(accounts.get(submission.account_id), submission, referrals) for submission in submissions]
     await _write(connection, accounts.values())
+    await referrals.write(connection)
     changed = [
         (loaded.state.account.account_id, loaded.state.account.version)
         for loaded in accounts.values()
@@ -148,7 +151,7 @@ def _assemble(loaded: asyncpg.Record | None) -> dict[UUID, LoadedAccount]:
     return accounts
 
 
-def _decide(account: LoadedAccount | None, submission: Submission) -> LedgerOutcome | None:
+def _decide(account: LoadedAccount | None, submission: Submission, referrals: ReferralRows) -> LedgerOutcome | None:
     command, riders = submission.command, submission.riders
     if account is None:
         return NotFound("account")
@@ -168,10 +171,15 @@ def _decide(account: LoadedAccount | None, submission: Submission) -> LedgerOutc
     if len(state.new_operations) > remembered or (isinstance(command, Settle) and isinstance(outcome, AccountEffect)):
         account.new_messages += riders.messages
         account.messages.update(riders.messages)
+    referrals.note(command, riders, outcome)
     if riders.name is not None and isinstance(outcome, AccountEffect):
         account.name = riders.name
     if riders.profile is not None and state.account.opened and not opened:
         profile = riders.profile
+        if profile.referrer_id is not None:
+            referrals.referred.append(
+                (state.account.account_id, state.account.tenant_id, profile.referrer_id, account.now)
+            )
         account.profile = rows.profile_row(
             state.account.account_id,
             state.account.tenant_id,

@@ -25,6 +25,16 @@ class Profile:
     external_id: str
     name: str
     kind: str
+    referrer_id: UUID | None = None
+    """Whose referral code it came with."""
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseSignal:
+    """A grant that was bought: what share of the first one its referrer earns, and the card that paid, if known."""
+
+    percent: int
+    card_fingerprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +45,7 @@ class Riders:
     profile: Profile | None = None
     name: str | None = None
     """The account's new display name."""
+    purchase: PurchaseSignal | None = None
 
 
 NO_RIDERS = Riders()

@@ -181,6 +181,7 @@ class Stage:
         self.fares = Asked({})
         self.charges = Asked({})
         self.grants = Asked({})
+        self.gifts = Asked({})
         self.promo_codes = Asked({"list": Page((), False), "count": 0})
         self.redemptions = Asked({})
         self.accounts = Asked({"get": lambda tenant, account: AnAccount() if account == ACCOUNT else None})

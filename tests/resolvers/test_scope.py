@@ -61,6 +61,10 @@ DOCUMENTS = {
         f'mutation {{ grantTokens(input: {{idempotencyKey: "k", accountId: "{ACCOUNT_ID}", amount: 1}}) '
         "{ __typename } }"
     ),
+    "Mutation.grantTokensToMany": (
+        f'mutation {{ grantTokensToMany(input: {{idempotencyKey: "k", accountIds: ["{ACCOUNT_ID}"], amount: 1}}) '
+        "{ __typename } }"
+    ),
     "Mutation.revokeGrant": (
         f'mutation {{ revokeGrant(input: {{idempotencyKey: "k", grantId: "{GRANT_ID}"}}) {{ __typename }} }}'
     ),
@@ -91,6 +95,7 @@ def stage() -> Stage:
         stage.fares,
         stage.charges,
         stage.grants,
+        stage.gifts,
         stage.promo_codes,
         stage.redemptions,
         stage.accounts,

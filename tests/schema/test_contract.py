@@ -32,7 +32,8 @@ OUTPUTS = {
         "revokeApiKey:RevokeApiKeyResult createAccount:AccountResult updateAccount:AccountResult "
         "grantTokens:GrantResult revokeGrant:GrantResult publishPriceBook:PublishPriceBookResult "
         "advanceClock:AdvanceClockResult createPromoCode:PromoCodeResult updatePromoCode:PromoCodeResult "
-        "redeemPromoCode:GrantResult"
+        "redeemPromoCode:GrantResult "
+        "grantTokensToMany:GrantTokensToManyResult"
     ),
     "Subscription": "balance:Balance",
     "Problem": "code:ProblemCode! message:String!",
@@ -47,6 +48,8 @@ OUTPUTS = {
     "HoldExceeded": "code:ProblemCode! message:String! held:Tokens! required:Tokens!",
     "RateLimited": "code:ProblemCode! message:String! retryAfterSeconds:Int!",
     "PromoNotActive": "code:ProblemCode! message:String!",
+    "GrantTokensToManySuccess": "granted:Int! replayed:Int! failures:[GiftFailure!]! endCursor:String",
+    "GiftFailure": "index:Int! problem:Problem",
     "PromoCodeSuccess": "promoCode:PromoCode!",
     "PromoCode": (
         "id:ID! code:String! tokens:Tokens! activeFrom:DateTime! activeTo:DateTime maxRedemptions:Int "
@@ -113,7 +116,8 @@ OUTPUTS = {
     "CostStep": "label:String! amount:Tokens!",
     "Account": (
         "id:ID! externalId:String! name:String! kind:AccountKind! timeZone:TimeZone! creditLimit:Tokens! "
-        "frozen:Boolean! balance:Balance! grants:GrantConnection! holds:HoldConnection! entries:EntryConnection!"
+        "frozen:Boolean! referralCode:String! balance:Balance! grants:GrantConnection! holds:HoldConnection! "
+        "entries:EntryConnection!"
     ),
     "AccountConnection": "edges:[AccountEdge!]! nodes:[Account!]! pageInfo:PageInfo! totalCount:Int!",
     "AccountEdge": "cursor:String! node:Account!",
@@ -235,11 +239,17 @@ INPUTS = {
     "CreateTenantInput": "slug:String! name:String! mode:TenantMode! priceBook:String!",
     "CreateApiKeyInput": "name:String! kind:ApiKeyKind! tenantId:ID expiresAt:DateTime",
     "RevokeApiKeyInput": "id:ID!",
-    "CreateAccountInput": "externalId:String! name:String! kind:AccountKind=PERSONAL timeZone:TimeZone=UTC",
+    "CreateAccountInput": (
+        "externalId:String! name:String! kind:AccountKind=PERSONAL timeZone:TimeZone=UTC referredBy:String"
+    ),
     "UpdateAccountInput": "accountId:ID! name:String timeZone:TimeZone frozen:Boolean creditLimit:Tokens",
     "GrantTokensInput": (
         "idempotencyKey:String! accountId:ID accountExternalId:String amount:Tokens! source:GrantSource=BONUS "
         "priority:Int=50 expiresAt:DateTime note:String"
+    ),
+    "GrantTokensToManyInput": (
+        "idempotencyKey:String! accountIds:[ID!] accountExternalIds:[String!] everyone:Boolean=false after:String "
+        "amount:Tokens! source:GrantSource=BONUS priority:Int=50 expiresAt:DateTime note:String"
     ),
     "RevokeGrantInput": "idempotencyKey:String! grantId:ID! note:String",
     "AdvanceClockInput": "seconds:Int!",

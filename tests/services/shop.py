@@ -24,6 +24,7 @@ from rules.pricing.tokens import MICROS
 from services.accounts import AccountRecord, Accounts
 from services.charges import Charges
 from services.fares import Fares
+from services.gifts import Gifts
 from services.grants import Grants
 from services.ledger.reads import LedgerReads
 from services.ledger.writer import Writer
@@ -32,6 +33,7 @@ from services.promo_codes import PromoCodes
 from services.publishing import Publication, Publishing
 from services.quotes import Quotes
 from services.redemptions import Redemptions
+from services.referrals import Referrals
 from services.tenant_clock import TenantClock
 
 
@@ -83,8 +85,10 @@ class Shop:
     fares: Fares
     charges: Charges
     grants: Grants
+    gifts: Gifts
     promo_codes: PromoCodes
     redemptions: Redemptions
+    referrals: Referrals
     clock: TenantClock
 
     async def publish(self, source: str) -> PublishedBook:
@@ -100,9 +104,14 @@ class Shop:
             assert isinstance(await self.grants.grant_tokens(request), GrantEffect)
         return account.account_id
 
-    async def create(self, name: str = "passenger") -> AccountRecord:
+    async def create(self, name: str = "passenger", *, referred_by: str | None = None) -> AccountRecord:
         created = await self.accounts.create(
-            self.tenant_id, external_id=name, name=name.title(), kind=AccountKind.PERSONAL, time_zone="UTC"
+            self.tenant_id,
+            external_id=name,
+            name=name.title(),
+            kind=AccountKind.PERSONAL,
+            time_zone="UTC",
+            referred_by=referred_by,
         )
         assert isinstance(created, AccountRecord), created
         return created
@@ -135,6 +144,7 @@ async def open_shop(database: Database, tenant_id: UUID) -> AsyncIterator[Shop]:
     price_books = PriceBooks(database)
     async with Writer(database) as writer:
         reads = LedgerReads(database, writer, price_books)
+        referrals = Referrals(database, writer, price_books)
         shop = Shop(
             tenant_id,
             database,
@@ -142,12 +152,14 @@ async def open_shop(database: Database, tenant_id: UUID) -> AsyncIterator[Shop]:
             price_books,
             Publishing(database, price_books),
             reads,
-            Accounts(database, writer, price_books),
+            Accounts(database, writer, price_books, referrals),
             Fares(writer, price_books, reads, Quotes(database, price_books)),
             Charges(reads, price_books),
-            Grants(writer, price_books),
+            Grants(writer, price_books, referrals),
+            Gifts(database, writer, price_books),
             PromoCodes(database),
             Redemptions(database, writer, price_books),
+            referrals,
             TenantClock(database, writer, price_books),
         )
         if await price_books.at_version(tenant_id, 1) is None:

@@ -26,7 +26,7 @@ from services.ledger.lane import LedgerUnavailable
 from services.ledger.submission import NO_RIDERS, LedgerOutcome, Riders
 from services.redemptions import RedeemOutcome, Redemptions
 from tests.conftest import TenantBuilder
-from tests.services.ledger.cashier import granted, move_clock, of_kind, rows_of, value_of
+from tests.services.ledger.cashier import granted, held, move_clock, of_kind, rows_of, value_of
 from tests.services.ledger.sums import contradictions
 from tests.services.shop import Shop, open_shop
 from tests.services.test_promo_codes import changed, made
@@ -393,8 +393,7 @@ class TestRefusedByTheLedger:
         other = await shop.open("another")
         granted(await redeemed(shop, other))
         # Room is made, so that the late grant would go through if nothing else kept it back.
-        held = await shop.fares.charge(shop.reserve_request(full, "spend", work=40 * MICROS))
-        assert held
+        held(await shop.fares.charge(shop.reserve_request(full, "spend", work=40 * MICROS)))
         go_on.set()
 
         assert await slow == PromoNotActive()

@@ -48,7 +48,7 @@ TYPES = {
     "DatetimeField": "timestamp with time zone",
 }
 
-MADE_BY_THE_DATABASE = {("account", "external_id_folded"), ("account", "name_folded")}
+MADE_BY_THE_DATABASE = {("account", "external_id_folded"), ("account", "name_folded"), ("account", "referral_code")}
 
 
 @pytest.fixture
