@@ -26,6 +26,7 @@ from services.ledger.sweeper import Sweeper
 from services.ledger.writer import Writer
 from services.live.hub import LiveHub
 from services.live.postgres_bus import PostgresBus
+from services.loyalty import LoyaltyReviews
 from services.margin import Margins
 from services.price_books import PriceBooks
 from services.promo_codes import PromoCodes
@@ -116,6 +117,7 @@ async def open_services(dsn: str, *, root_key: str) -> AsyncIterator[Services]:
         reads = LedgerReads(database, writer, price_books)
         live: LiveHub[AccountReading] = LiveHub(reads, PostgresBus(dsn))
         referrals = Referrals(database, writer, price_books)
+        loyalty = LoyaltyReviews(database, writer, price_books)
         redemptions = Redemptions(database, writer, price_books)
         services = Services(
             database=database,
@@ -132,12 +134,12 @@ async def open_services(dsn: str, *, root_key: str) -> AsyncIterator[Services]:
             publishing=Publishing(database, price_books),
             margins=Margins(database),
             tenants=Tenants(database, ShippedPriceBooks()),
-            clocks=TenantClock(database, writer, price_books),
+            clocks=TenantClock(database, writer, price_books, loyalty),
             live=live,
         )
         credentials.start()
         try:
-            async with live, writer, Sweeper(database, writer, (redemptions.finish, referrals.finish)):
+            async with live, writer, Sweeper(database, writer, (redemptions.finish, referrals.finish, loyalty.sweep)):
                 try:
                     yield services
                 finally:

@@ -56,6 +56,7 @@ BEGIN
                 -- A claim whose grant was refused is taken back.
                 WHEN 'promo_claim' THEN 'SELECT, INSERT, UPDATE, DELETE'
                 WHEN 'promo_guesses' THEN 'SELECT, INSERT, UPDATE'
+                WHEN 'loyalty_watch' THEN 'SELECT, INSERT, UPDATE'
                 WHEN 'referral' THEN 'SELECT, UPDATE'
                 ELSE 'SELECT'
             END;

@@ -28,6 +28,7 @@ from services.gifts import Gifts
 from services.grants import Grants
 from services.ledger.reads import LedgerReads
 from services.ledger.writer import Writer
+from services.loyalty import LoyaltyReviews
 from services.price_books import PriceBooks, PublishedBook
 from services.promo_codes import PromoCodes
 from services.publishing import Publication, Publishing
@@ -89,6 +90,7 @@ class Shop:
     promo_codes: PromoCodes
     redemptions: Redemptions
     referrals: Referrals
+    loyalty: LoyaltyReviews
     clock: TenantClock
 
     async def publish(self, source: str) -> PublishedBook:
@@ -145,6 +147,7 @@ async def open_shop(database: Database, tenant_id: UUID) -> AsyncIterator[Shop]:
     async with Writer(database) as writer:
         reads = LedgerReads(database, writer, price_books)
         referrals = Referrals(database, writer, price_books)
+        loyalty = LoyaltyReviews(database, writer, price_books)
         shop = Shop(
             tenant_id,
             database,
@@ -160,7 +163,8 @@ async def open_shop(database: Database, tenant_id: UUID) -> AsyncIterator[Shop]:
             PromoCodes(database),
             Redemptions(database, writer, price_books),
             referrals,
-            TenantClock(database, writer, price_books),
+            loyalty,
+            TenantClock(database, writer, price_books, loyalty),
         )
         if await price_books.at_version(tenant_id, 1) is None:
             await shop.publish(a_source())

@@ -1,4 +1,4 @@
-"""Promo codes and referrals."""
+"""Promo codes, referrals and loyalty."""
 
 from tortoise import migrations
 from tortoise.migrations.operations import Operation, RunSQL
@@ -12,6 +12,6 @@ class Migration(migrations.Migration):
     dependencies = [("models", "m0002_quotes")]  # noqa: RUF012 - the base class declares it so
 
     operations: list[Operation] = [  # noqa: RUF012 - the base class declares it so
-        RunSQL([statement("make_promo_codes"), statement("make_referrals")]),
+        RunSQL([statement("make_promo_codes"), statement("make_referrals"), statement("make_loyalty")]),
         RunSQL(statement("secure_tables")),
     ]
