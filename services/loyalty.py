@@ -50,7 +50,7 @@ class LoyaltyReviews:
         self._price_books = price_books
 
     async def sweep(self) -> int:
-        """Reviews whoever has spent, of tenants that were not reviewed for a while; gives how many rewards came of it."""
+        """Reviews whoever has spent, of tenants that were not reviewed for a while; gives the number of rewards."""
         return await self._review_watched(REVIEW_SECONDS, None)
 
     async def review_tenant(self, tenant_id: UUID) -> int:

@@ -44,6 +44,11 @@ class LoyaltyRule:
     tokens_micros: int
     expires_months: int | None = None
 
+    @property
+    def asks_for(self) -> tuple[int, int]:
+        """What tells it from the book's other rules."""
+        return self.spent_micros, self.within_days
+
 
 @dataclass(frozen=True, slots=True)
 class Policies:

@@ -98,9 +98,8 @@ def _read_loyalty(policies: Section) -> tuple[LoyaltyRule, ...]:
             expires_months=section.optional_integer("expires_months", 1, MAX_MONTHS),
         )
         section.finish()
-        if section.sound and any(
-            (rule.spent_micros, rule.within_days) == (other.spent_micros, other.within_days) for other in rules
-        ):
+        is_there = any(rule.asks_for == other.asks_for for other in rules)
+        if section.sound and is_there:
             section.fault("spent", "stands here twice with the same within_days; change or remove one")
         rules.append(rule)
     return tuple(rules)
