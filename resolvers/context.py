@@ -28,6 +28,7 @@ from services.publishing import Publishing
 from services.redemptions import Redemptions
 from services.tenant_clock import TenantClock
 from services.tenants import Tenants
+from services.workflows import Workflows
 
 
 class Services(Protocol):
@@ -44,6 +45,10 @@ class Services(Protocol):
     @property
     def grants(self) -> Grants:
         """Tokens given."""
+
+    @property
+    def workflows(self) -> Workflows:
+        """Saved workflows."""
 
     @property
     def gifts(self) -> Gifts:

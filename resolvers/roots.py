@@ -19,6 +19,7 @@ from resolvers.promotions import PromotionMutations, PromotionQueries
 from resolvers.publishing import PublishingMutations, PublishingQueries
 from resolvers.tenants import TenantMutations
 from resolvers.viewer import ViewerQueries
+from resolvers.workflows import WorkflowMutations, WorkflowQueries
 from schema.described import output
 from schema.problems import PROBLEMS
 from schema.scalars import SCALARS
@@ -32,6 +33,7 @@ class Query(
     PublishingQueries,
     MarginQueries,
     PromotionQueries,
+    WorkflowQueries,
     AccountQueries,
     HoldQueries,
     ChargeQueries,
@@ -46,6 +48,7 @@ class Mutation(
     AccountMutations,
     GrantMutations,
     PromotionMutations,
+    WorkflowMutations,
     PublishingMutations,
     TenantMutations,
 ):

@@ -53,13 +53,25 @@ class LineInput:
 
 
 @given
+class WorkflowInput:
+    """A workflow that the account has saved."""
+
+    name: str
+    """Its name, or its slug."""
+    version: int | None
+    """Which version; absent: the newest. Under a known idempotency key: the one that was taken then."""
+
+
+@given
 class EstimateInput:
-    """What to price: lines (1 to 100), or a plain amount to ask whether it could be spent. Give one of them."""
+    """What to price: lines (1 to 100), a workflow, or a plain amount to ask whether it could be spent. One of them."""
 
     lines: list[LineInput] | None
     """The lines, 1 to 100."""
     amount: Tokens | None
     """Or a plain amount of tokens."""
+    workflow: WorkflowInput | None
+    """Or a workflow of the account, which must then be named."""
     account_id: strawberry.ID | None
     """Whose balance is asked; or `accountExternalId`. Neither: prices alone."""
     account_external_id: str | None
@@ -96,6 +108,8 @@ class WorkInput:
     """A plain amount of tokens, above 0."""
     quote_id: strawberry.ID | None
     """Or a quote, whose work is taken as it was priced, until the quote expires."""
+    workflow: WorkflowInput | None
+    """Or a workflow of the account, priced now."""
 
 
 @exactly_one_of
@@ -321,6 +335,36 @@ class RevokeGrantInput:
     """The grant."""
     note: str | None
     """Anything that people should find in the journal."""
+
+
+@given
+class SaveWorkflowInput:
+    """Lines of work to keep under a name."""
+
+    account_id: strawberry.ID | None
+    """Whose workflow; or `accountExternalId`."""
+    account_external_id: str | None
+    """The tenant's own name for the account."""
+    name: str
+    """What people call it, at most 200 characters."""
+    slug: str | None
+    """What it is known by within the account; absent: made of the name, in lower case and with hyphens."""
+    lines: list[LineInput]
+    """The lines, 1 to 100. They must have a price now; each use prices them anew."""
+    note: str | None
+    """What this version is about."""
+
+
+@given
+class ArchiveWorkflowInput:
+    """Which workflow is not needed any more."""
+
+    account_id: strawberry.ID | None
+    """Whose workflow; or `accountExternalId`."""
+    account_external_id: str | None
+    """The tenant's own name for the account."""
+    name: str
+    """Its name, or its slug."""
 
 
 @given

@@ -156,6 +156,8 @@ _REMEDIES: Final = {
     "quote": "Give the id that the mutation `estimate` answers with; a quote for another account is not found, nor is "
     "one that expired days ago.",
     "grant": "Check the id: `grantTokens` answers with it, and `account.grants` lists them.",
+    "workflow": "Check its name and version: `saveWorkflow` answers with them, and `workflows` lists them. One "
+    "that was archived cannot be used until it is saved again.",
     "promo code": "Check the id: `createPromoCode` answers with it, and `promoCodes` lists them.",
     "tenant": "Check the id: `createTenant` answers with it.",
     "key": "Give the id that `createApiKey` answers with, not the key itself.",

@@ -34,6 +34,7 @@ from schema.problems import (
 from schema.promotions import PromoCode
 from schema.publishing import PriceBookChange, PriceChange
 from schema.scalars import Tokens
+from schema.workflows import Workflow
 
 
 @output
@@ -96,6 +97,14 @@ class GrantSuccess:
     """What the account has now."""
     replayed: bool
     """Whether an earlier request with the same key did it."""
+
+
+@output
+class WorkflowSuccess:
+    """The workflow was saved, found as it was, or archived."""
+
+    workflow: Workflow
+    """Its newest version."""
 
 
 @output
@@ -251,6 +260,14 @@ ReleaseResult: TypeAlias = Annotated[
 GrantResult: TypeAlias = Annotated[
     GrantSuccess | PromoNotActive | RateLimited | IdempotencyConflict | NotFound | InvalidInput,
     strawberry.union("GrantResult", description="The grant, or why nothing was changed."),
+]
+WorkflowResult: TypeAlias = Annotated[
+    WorkflowSuccess | UnknownModel | InvalidParams | NotFound | InvalidInput,
+    strawberry.union("WorkflowResult", description="The workflow, or why it was not saved."),
+]
+ArchiveWorkflowResult: TypeAlias = Annotated[
+    WorkflowSuccess | NotFound | InvalidInput,
+    strawberry.union("ArchiveWorkflowResult", description="The archived workflow, or why there is none."),
 ]
 GrantTokensToManyResult: TypeAlias = Annotated[
     GrantTokensToManySuccess | InvalidInput,

@@ -37,6 +37,7 @@ from services.referrals import Referrals
 from services.shipped_price_books import ShippedPriceBooks
 from services.tenant_clock import TenantClock
 from services.tenants import Tenants
+from services.workflows import Workflows
 
 READY: Final = "ok"
 
@@ -55,6 +56,7 @@ class Services:
     database: Database
     credentials: Credentials
     fares: Fares
+    workflows: Workflows
     charges: Charges
     grants: Grants
     gifts: Gifts
@@ -119,10 +121,12 @@ async def open_services(dsn: str, *, root_key: str) -> AsyncIterator[Services]:
         referrals = Referrals(database, writer, price_books)
         loyalty = LoyaltyReviews(database, writer, price_books)
         redemptions = Redemptions(database, writer, price_books)
+        workflows = Workflows(database, price_books)
         services = Services(
             database=database,
             credentials=credentials,
-            fares=Fares(writer, price_books, reads, Quotes(database, price_books)),
+            fares=Fares(writer, price_books, reads, Quotes(database, price_books), workflows),
+            workflows=workflows,
             charges=Charges(reads, price_books),
             grants=Grants(writer, price_books, referrals),
             gifts=Gifts(database, writer, price_books),

@@ -103,4 +103,7 @@ Refusal = (
 """Everything that the ledger can refuse with."""
 
 InputRefusal = NotFound | InvalidInput | UnknownModel | InvalidParams
-"""Found before the queue, but judged in it: it counts only when the key is unknown. NotFound is of a quote."""
+"""Found before the queue, but judged in it: it counts only when the key is unknown.
+
+NotFound is of a quote or a workflow.
+"""

@@ -26,7 +26,15 @@ class Quoted:
     quote_id: str
 
 
-PayableWork = Work | Quoted
+@dataclass(frozen=True, slots=True)
+class SavedWork:
+    """Work that the account has saved, by its name or slug; `version` None: the newest when it is judged."""
+
+    name: str
+    version: int | None = None
+
+
+PayableWork = Work | Quoted | SavedWork
 """What can be reserved, charged, and added to a hold."""
 
 
@@ -142,7 +150,7 @@ class EstimateRequest:
     """Price work, and lock that price if asked; without an account nothing is said of balance and blockers."""
 
     tenant_id: UUID
-    work: Work
+    work: Work | SavedWork
     account_id: UUID | None = None
     project: str | None = None
 

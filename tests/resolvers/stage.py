@@ -181,6 +181,7 @@ class Stage:
         self.fares = Asked({})
         self.charges = Asked({})
         self.grants = Asked({})
+        self.workflows = Asked({"list": Page((), False), "count": 0, "find": None})
         self.gifts = Asked({})
         self.promo_codes = Asked({"list": Page((), False), "count": 0})
         self.redemptions = Asked({})

@@ -61,6 +61,15 @@ DOCUMENTS = {
         f'mutation {{ grantTokens(input: {{idempotencyKey: "k", accountId: "{ACCOUNT_ID}", amount: 1}}) '
         "{ __typename } }"
     ),
+    "Query.workflow": f'{{ workflow(accountId: "{ACCOUNT_ID}", name: "a") {{ version }} }}',
+    "Query.workflows": f'{{ workflows(accountId: "{ACCOUNT_ID}") {{ totalCount }} }}',
+    "Mutation.saveWorkflow": (
+        f'mutation {{ saveWorkflow(input: {{accountId: "{ACCOUNT_ID}", name: "a", lines: [{{model: "flux"}}]}}) '
+        "{ __typename } }"
+    ),
+    "Mutation.archiveWorkflow": (
+        f'mutation {{ archiveWorkflow(input: {{accountId: "{ACCOUNT_ID}", name: "a"}}) {{ __typename }} }}'
+    ),
     "Mutation.grantTokensToMany": (
         f'mutation {{ grantTokensToMany(input: {{idempotencyKey: "k", accountIds: ["{ACCOUNT_ID}"], amount: 1}}) '
         "{ __typename } }"
@@ -95,6 +104,7 @@ def stage() -> Stage:
         stage.fares,
         stage.charges,
         stage.grants,
+        stage.workflows,
         stage.gifts,
         stage.promo_codes,
         stage.redemptions,

@@ -23,7 +23,8 @@ OUTPUTS = {
         "viewer:Viewer prices:PriceConnection price:Price estimate:EstimateResult packages:[Package!] plans:[Plan!] "
         "affordable:AffordableResult priceBooks:PriceBookVersionConnection priceBook:PublishedPriceBook "
         "margin:MarginResult account:Account accounts:AccountConnection hold:Hold "
-        "explainCharge:ChargeExplanation node:Node promoCodes:PromoCodeConnection"
+        "explainCharge:ChargeExplanation node:Node promoCodes:PromoCodeConnection workflow:Workflow "
+        "workflows:WorkflowConnection"
     ),
     "Mutation": (
         "estimate:EstimateResult "
@@ -33,7 +34,7 @@ OUTPUTS = {
         "grantTokens:GrantResult revokeGrant:GrantResult publishPriceBook:PublishPriceBookResult "
         "advanceClock:AdvanceClockResult createPromoCode:PromoCodeResult updatePromoCode:PromoCodeResult "
         "redeemPromoCode:GrantResult "
-        "grantTokensToMany:GrantTokensToManyResult"
+        "grantTokensToMany:GrantTokensToManyResult saveWorkflow:WorkflowResult archiveWorkflow:ArchiveWorkflowResult"
     ),
     "Subscription": "balance:Balance",
     "Problem": "code:ProblemCode! message:String!",
@@ -48,6 +49,12 @@ OUTPUTS = {
     "HoldExceeded": "code:ProblemCode! message:String! held:Tokens! required:Tokens!",
     "RateLimited": "code:ProblemCode! message:String! retryAfterSeconds:Int!",
     "PromoNotActive": "code:ProblemCode! message:String!",
+    "Workflow": (
+        "slug:String! name:String! version:Int! lines:[WorkflowLine!]! note:String createdAt:DateTime! "
+        "archivedAt:DateTime"
+    ),
+    "WorkflowLine": "ref:String model:String! params:Params! count:Int!",
+    "WorkflowSuccess": "workflow:Workflow!",
     "GrantTokensToManySuccess": "granted:Int! replayed:Int! failures:[GiftFailure!]! endCursor:String",
     "GiftFailure": "index:Int! problem:Problem",
     "PromoCodeSuccess": "promoCode:PromoCode!",
@@ -219,11 +226,18 @@ ARGUMENTS = {
 INPUTS = {
     "PriceFilter": "category:String provider:String tier:String search:String models:[String!] premium:Boolean",
     "LineInput": "ref:String model:String! params:Params count:Int=1",
-    "EstimateInput": "lines:[LineInput!] amount:Tokens accountId:ID accountExternalId:String project:String",
+    "EstimateInput": (
+        "lines:[LineInput!] amount:Tokens workflow:WorkflowInput accountId:ID accountExternalId:String project:String"
+    ),
+    "WorkflowInput": "name:String! version:Int",
+    "SaveWorkflowInput": (
+        "accountId:ID accountExternalId:String name:String! slug:String lines:[LineInput!]! note:String"
+    ),
+    "ArchiveWorkflowInput": "accountId:ID accountExternalId:String name:String!",
     "AffordableInput": (
         "model:String! params:Params dimension:String! accountId:ID accountExternalId:String project:String"
     ),
-    "WorkInput": "lines:[LineInput!] amount:Tokens quoteId:ID",
+    "WorkInput": "lines:[LineInput!] amount:Tokens quoteId:ID workflow:WorkflowInput",
     "ActualInput": "lines:[LineInput!] amount:Tokens",
     "ReserveInput": (
         "idempotencyKey:String! accountId:ID accountExternalId:String project:String work:WorkInput! "
@@ -276,6 +290,8 @@ UNIONS = {
     ),
     "ReleaseResult": "ReleaseSuccess HoldExpired HoldNotOpen IdempotencyConflict NotFound InvalidInput",
     "GrantResult": "GrantSuccess PromoNotActive RateLimited IdempotencyConflict NotFound InvalidInput",
+    "WorkflowResult": "WorkflowSuccess UnknownModel InvalidParams NotFound InvalidInput",
+    "ArchiveWorkflowResult": "WorkflowSuccess NotFound InvalidInput",
     "PromoCodeResult": "PromoCodeSuccess NotFound InvalidInput",
     "AccountResult": "AccountSuccess NotFound InvalidInput",
     "CreateTenantResult": "CreateTenantSuccess InvalidInput",

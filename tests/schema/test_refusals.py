@@ -46,8 +46,12 @@ EXAMPLES: list[tuple[AnyRefusal, str, list[str]]] = [
     (HoldExceeded(1_000_000, 2_000_000), "HOLD_EXCEEDED", ["2 tokens", "CAP"]),
     (IdempotencyConflict("job-1"), "IDEMPOTENCY_CONFLICT", ["job-1", "new key"]),
     (NotFound("account"), "NOT_FOUND", ["no such account", "`createAccount`"]),
+    (NotFound("workflow"), "NOT_FOUND", ["no such workflow", "`saveWorkflow`", "archived"]),
     (NotFound("quote"), "NOT_FOUND", ["no such quote", "`estimate`"]),
-    *[(NotFound(what), "NOT_FOUND", [f"no such {what}", "id"]) for what in ("hold", "grant", "tenant", "key", "thing")],
+    *[
+        (NotFound(what), "NOT_FOUND", [f"no such {what}", "id"])
+        for what in ("hold", "grant", "promo code", "tenant", "key", "thing")
+    ],
     (InvalidInput("ttlSeconds", "must be at most 86400"), "INVALID_INPUT", ["ttlSeconds", "86400"]),
     (NotRefundable(1_000_000, 2_500_000), "NOT_REFUNDABLE", ["2.5 tokens", "1 "]),
     (NotRefundable(0, 0), "NOT_REFUNDABLE", ["Nothing is left to refund"]),

@@ -36,6 +36,7 @@ from services.quotes import Quotes
 from services.redemptions import Redemptions
 from services.referrals import Referrals
 from services.tenant_clock import TenantClock
+from services.workflows import Workflows
 
 
 def a_source(*, picture: int = 10, trial: int = 50, more: str = "") -> str:
@@ -91,6 +92,7 @@ class Shop:
     redemptions: Redemptions
     referrals: Referrals
     loyalty: LoyaltyReviews
+    workflows: Workflows
     clock: TenantClock
 
     async def publish(self, source: str) -> PublishedBook:
@@ -148,6 +150,7 @@ async def open_shop(database: Database, tenant_id: UUID) -> AsyncIterator[Shop]:
         reads = LedgerReads(database, writer, price_books)
         referrals = Referrals(database, writer, price_books)
         loyalty = LoyaltyReviews(database, writer, price_books)
+        workflows = Workflows(database, price_books)
         shop = Shop(
             tenant_id,
             database,
@@ -156,7 +159,7 @@ async def open_shop(database: Database, tenant_id: UUID) -> AsyncIterator[Shop]:
             Publishing(database, price_books),
             reads,
             Accounts(database, writer, price_books, referrals),
-            Fares(writer, price_books, reads, Quotes(database, price_books)),
+            Fares(writer, price_books, reads, Quotes(database, price_books), workflows),
             Charges(reads, price_books),
             Grants(writer, price_books, referrals),
             Gifts(database, writer, price_books),
@@ -164,6 +167,7 @@ async def open_shop(database: Database, tenant_id: UUID) -> AsyncIterator[Shop]:
             Redemptions(database, writer, price_books),
             referrals,
             loyalty,
+            workflows,
             TenantClock(database, writer, price_books, loyalty),
         )
         if await price_books.at_version(tenant_id, 1) is None:

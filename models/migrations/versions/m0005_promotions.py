@@ -1,4 +1,4 @@
-"""Promo codes, referrals and loyalty."""
+"""Promo codes, referrals, loyalty and saved workflows."""
 
 from tortoise import migrations
 from tortoise.migrations.operations import Operation, RunSQL
@@ -13,5 +13,6 @@ class Migration(migrations.Migration):
 
     operations: list[Operation] = [  # noqa: RUF012 - the base class declares it so
         RunSQL([statement("make_promo_codes"), statement("make_referrals"), statement("make_loyalty")]),
+        RunSQL(statement("make_workflows")),
         RunSQL(statement("secure_tables")),
     ]
