@@ -23,6 +23,7 @@ from services.ledger.reads import AccountReading
 from services.live.hub import LiveHub
 from services.margin import Margins
 from services.principal import Principal
+from services.projects import Projects
 from services.promo_codes import PromoCodes
 from services.publishing import Publishing
 from services.redemptions import Redemptions
@@ -49,6 +50,10 @@ class Services(Protocol):
     @property
     def workflows(self) -> Workflows:
         """Saved workflows."""
+
+    @property
+    def projects(self) -> Projects:
+        """Projects."""
 
     @property
     def gifts(self) -> Gifts:

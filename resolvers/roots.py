@@ -15,6 +15,7 @@ from resolvers.live import LiveSubscriptions
 from resolvers.margin import MarginQueries
 from resolvers.offers import OfferQueries
 from resolvers.prices import PriceMutations, PriceQueries
+from resolvers.projects import ProjectMutations, ProjectQueries
 from resolvers.promotions import PromotionMutations, PromotionQueries
 from resolvers.publishing import PublishingMutations, PublishingQueries
 from resolvers.tenants import TenantMutations
@@ -34,6 +35,7 @@ class Query(
     MarginQueries,
     PromotionQueries,
     WorkflowQueries,
+    ProjectQueries,
     AccountQueries,
     HoldQueries,
     ChargeQueries,
@@ -49,6 +51,7 @@ class Mutation(
     GrantMutations,
     PromotionMutations,
     WorkflowMutations,
+    ProjectMutations,
     PublishingMutations,
     TenantMutations,
 ):

@@ -9,11 +9,9 @@ from uuid import UUID
 import strawberry
 
 from resolvers.context import Info
-from resolvers.errors import ErrorCode, coded
-from resolvers.scope import required_account, tenant_with
+from resolvers.scope import account_to_read, required_account, tenant_with
 from resolvers.work import lines_of
 from rules.ledger.refusals import NotFound
-from rules.pricing.refusals import InvalidInput
 from rules.workflows import Workflow as WorkflowRow
 from schema.connections import FIRST_DEFAULT, Connection, connection, slice_of_names
 from schema.described import output
@@ -45,7 +43,7 @@ class WorkflowQueries:
         account_external_id: the tenant's own name for the account
         """
         tenant_id = tenant_with(info, Scope.READ)
-        account = _account(tenant_id, account_id, account_external_id)
+        account = account_to_read(tenant_id, account_id, account_external_id)
         if account is None:
             return None
         found = await info.context.services.workflows.find(tenant_id, account, name, version)
@@ -70,7 +68,7 @@ class WorkflowQueries:
         after: the cursor that the page follows
         """
         tenant_id = tenant_with(info, Scope.READ)
-        account = _account(tenant_id, account_id, account_external_id)
+        account = account_to_read(tenant_id, account_id, account_external_id)
         if account is None or await info.context.services.accounts.get(tenant_id, account) is None:
             return None
         workflows, too = info.context.services.workflows, archived is True
@@ -117,11 +115,3 @@ class WorkflowMutations:
         if isinstance(archived, NotFound):
             return problem_of(archived)
         return WorkflowSuccess(workflow=shown_workflow(archived))
-
-
-def _account(tenant_id: UUID, account_id: str | None, external_id: str | None) -> UUID | None:
-    """The account that a read must name; None where there is no such one."""
-    account = required_account(tenant_id, account_id, external_id)
-    if isinstance(account, InvalidInput):
-        raise coded(ErrorCode.BAD_USER_INPUT, "Give `accountId` or `accountExternalId`, one of them.")
-    return None if isinstance(account, NotFound) else account

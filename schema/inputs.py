@@ -338,6 +338,26 @@ class RevokeGrantInput:
 
 
 @given
+class SaveProjectInput:
+    """A project to make or to change. An absent field stays as it is."""
+
+    account_id: strawberry.ID | None
+    """Whose project; or `accountExternalId`."""
+    account_external_id: str | None
+    """The tenant's own name for the account."""
+    name: str
+    """The label that its work carries as `project`, 1 to 255 characters."""
+    estimate: Maybe[Tokens | None]
+    """How many tokens it is expected to take, 0 or more; null: not known."""
+    buffer_percent: Maybe[int | None]
+    """By how many percent the budget lies above the estimate, 0 to 1000; 0 at first."""
+    budget: Maybe[Tokens | None]
+    """How many tokens it may take, 0 or more, whatever the estimate says; null: as estimate and buffer say."""
+    archived: Maybe[bool | None]
+    """Whether it is left out of lists. Its label can go on being used."""
+
+
+@given
 class SaveWorkflowInput:
     """Lines of work to keep under a name."""
 

@@ -31,6 +31,7 @@ from schema.problems import (
     RateLimited,
     UnknownModel,
 )
+from schema.projects import Project
 from schema.promotions import PromoCode
 from schema.publishing import PriceBookChange, PriceChange
 from schema.scalars import Tokens
@@ -105,6 +106,14 @@ class WorkflowSuccess:
 
     workflow: Workflow
     """Its newest version."""
+
+
+@output
+class ProjectSuccess:
+    """The project was made or changed."""
+
+    project: Project
+    """As it stands now."""
 
 
 @output
@@ -268,6 +277,10 @@ WorkflowResult: TypeAlias = Annotated[
 ArchiveWorkflowResult: TypeAlias = Annotated[
     WorkflowSuccess | NotFound | InvalidInput,
     strawberry.union("ArchiveWorkflowResult", description="The archived workflow, or why there is none."),
+]
+ProjectResult: TypeAlias = Annotated[
+    ProjectSuccess | NotFound | InvalidInput,
+    strawberry.union("ProjectResult", description="The project, or why nothing was changed."),
 ]
 GrantTokensToManyResult: TypeAlias = Annotated[
     GrantTokensToManySuccess | InvalidInput,

@@ -29,6 +29,7 @@ from services.live.postgres_bus import PostgresBus
 from services.loyalty import LoyaltyReviews
 from services.margin import Margins
 from services.price_books import PriceBooks
+from services.projects import Projects
 from services.promo_codes import PromoCodes
 from services.publishing import Publishing
 from services.quotes import Quotes
@@ -57,6 +58,7 @@ class Services:
     credentials: Credentials
     fares: Fares
     workflows: Workflows
+    projects: Projects
     charges: Charges
     grants: Grants
     gifts: Gifts
@@ -127,6 +129,7 @@ async def open_services(dsn: str, *, root_key: str) -> AsyncIterator[Services]:
             credentials=credentials,
             fares=Fares(writer, price_books, reads, Quotes(database, price_books), workflows),
             workflows=workflows,
+            projects=Projects(database),
             charges=Charges(reads, price_books),
             grants=Grants(writer, price_books, referrals),
             gifts=Gifts(database, writer, price_books),

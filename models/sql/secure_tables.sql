@@ -57,6 +57,7 @@ BEGIN
                 WHEN 'promo_claim' THEN 'SELECT, INSERT, UPDATE, DELETE'
                 WHEN 'promo_guesses' THEN 'SELECT, INSERT, UPDATE'
                 WHEN 'loyalty_watch' THEN 'SELECT, INSERT, UPDATE'
+                WHEN 'project' THEN 'SELECT, INSERT, UPDATE'
                 WHEN 'workflow' THEN 'SELECT, INSERT, UPDATE'
                 WHEN 'workflow_version' THEN 'SELECT, INSERT'
                 WHEN 'referral' THEN 'SELECT, UPDATE'

@@ -182,6 +182,7 @@ class Stage:
         self.charges = Asked({})
         self.grants = Asked({})
         self.workflows = Asked({"list": Page((), False), "count": 0, "find": None})
+        self.projects = Asked({"list": Page((), False), "count": 0, "find": None})
         self.gifts = Asked({})
         self.promo_codes = Asked({"list": Page((), False), "count": 0})
         self.redemptions = Asked({})

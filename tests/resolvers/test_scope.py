@@ -63,6 +63,11 @@ DOCUMENTS = {
     ),
     "Query.workflow": f'{{ workflow(accountId: "{ACCOUNT_ID}", name: "a") {{ version }} }}',
     "Query.workflows": f'{{ workflows(accountId: "{ACCOUNT_ID}") {{ totalCount }} }}',
+    "Query.project": f'{{ project(accountId: "{ACCOUNT_ID}", name: "a") {{ name }} }}',
+    "Query.projects": f'{{ projects(accountId: "{ACCOUNT_ID}") {{ totalCount }} }}',
+    "Mutation.saveProject": (
+        f'mutation {{ saveProject(input: {{accountId: "{ACCOUNT_ID}", name: "a"}}) {{ __typename }} }}'
+    ),
     "Mutation.saveWorkflow": (
         f'mutation {{ saveWorkflow(input: {{accountId: "{ACCOUNT_ID}", name: "a", lines: [{{model: "flux"}}]}}) '
         "{ __typename } }"
@@ -105,6 +110,7 @@ def stage() -> Stage:
         stage.charges,
         stage.grants,
         stage.workflows,
+        stage.projects,
         stage.gifts,
         stage.promo_codes,
         stage.redemptions,

@@ -24,7 +24,7 @@ OUTPUTS = {
         "affordable:AffordableResult priceBooks:PriceBookVersionConnection priceBook:PublishedPriceBook "
         "margin:MarginResult account:Account accounts:AccountConnection hold:Hold "
         "explainCharge:ChargeExplanation node:Node promoCodes:PromoCodeConnection workflow:Workflow "
-        "workflows:WorkflowConnection"
+        "workflows:WorkflowConnection project:Project projects:ProjectConnection"
     ),
     "Mutation": (
         "estimate:EstimateResult "
@@ -34,7 +34,8 @@ OUTPUTS = {
         "grantTokens:GrantResult revokeGrant:GrantResult publishPriceBook:PublishPriceBookResult "
         "advanceClock:AdvanceClockResult createPromoCode:PromoCodeResult updatePromoCode:PromoCodeResult "
         "redeemPromoCode:GrantResult "
-        "grantTokensToMany:GrantTokensToManyResult saveWorkflow:WorkflowResult archiveWorkflow:ArchiveWorkflowResult"
+        "grantTokensToMany:GrantTokensToManyResult saveWorkflow:WorkflowResult archiveWorkflow:ArchiveWorkflowResult "
+        "saveProject:ProjectResult"
     ),
     "Subscription": "balance:Balance",
     "Problem": "code:ProblemCode! message:String!",
@@ -54,6 +55,11 @@ OUTPUTS = {
         "archivedAt:DateTime"
     ),
     "WorkflowLine": "ref:String model:String! params:Params! count:Int!",
+    "Project": (
+        "name:String! estimate:Tokens bufferPercent:Int! budget:Tokens actual:Tokens! createdAt:DateTime! "
+        "archivedAt:DateTime"
+    ),
+    "ProjectSuccess": "project:Project!",
     "WorkflowSuccess": "workflow:Workflow!",
     "GrantTokensToManySuccess": "granted:Int! replayed:Int! failures:[GiftFailure!]! endCursor:String",
     "GiftFailure": "index:Int! problem:Problem",
@@ -233,6 +239,10 @@ INPUTS = {
     "SaveWorkflowInput": (
         "accountId:ID accountExternalId:String name:String! slug:String lines:[LineInput!]! note:String"
     ),
+    "SaveProjectInput": (
+        "accountId:ID accountExternalId:String name:String! estimate:Tokens bufferPercent:Int budget:Tokens "
+        "archived:Boolean"
+    ),
     "ArchiveWorkflowInput": "accountId:ID accountExternalId:String name:String!",
     "AffordableInput": (
         "model:String! params:Params dimension:String! accountId:ID accountExternalId:String project:String"
@@ -292,6 +302,7 @@ UNIONS = {
     "GrantResult": "GrantSuccess PromoNotActive RateLimited IdempotencyConflict NotFound InvalidInput",
     "WorkflowResult": "WorkflowSuccess UnknownModel InvalidParams NotFound InvalidInput",
     "ArchiveWorkflowResult": "WorkflowSuccess NotFound InvalidInput",
+    "ProjectResult": "ProjectSuccess NotFound InvalidInput",
     "PromoCodeResult": "PromoCodeSuccess NotFound InvalidInput",
     "AccountResult": "AccountSuccess NotFound InvalidInput",
     "CreateTenantResult": "CreateTenantSuccess InvalidInput",

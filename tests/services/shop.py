@@ -30,6 +30,7 @@ from services.ledger.reads import LedgerReads
 from services.ledger.writer import Writer
 from services.loyalty import LoyaltyReviews
 from services.price_books import PriceBooks, PublishedBook
+from services.projects import Projects
 from services.promo_codes import PromoCodes
 from services.publishing import Publication, Publishing
 from services.quotes import Quotes
@@ -93,6 +94,7 @@ class Shop:
     referrals: Referrals
     loyalty: LoyaltyReviews
     workflows: Workflows
+    projects: Projects
     clock: TenantClock
 
     async def publish(self, source: str) -> PublishedBook:
@@ -168,6 +170,7 @@ async def open_shop(database: Database, tenant_id: UUID) -> AsyncIterator[Shop]:
             referrals,
             loyalty,
             workflows,
+            Projects(database),
             TenantClock(database, writer, price_books, loyalty),
         )
         if await price_books.at_version(tenant_id, 1) is None:

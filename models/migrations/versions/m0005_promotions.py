@@ -1,4 +1,4 @@
-"""Promo codes, referrals, loyalty and saved workflows."""
+"""Promo codes, referrals, loyalty, saved workflows and projects."""
 
 from tortoise import migrations
 from tortoise.migrations.operations import Operation, RunSQL
@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
 
     operations: list[Operation] = [  # noqa: RUF012 - the base class declares it so
         RunSQL([statement("make_promo_codes"), statement("make_referrals"), statement("make_loyalty")]),
-        RunSQL(statement("make_workflows")),
+        RunSQL([statement("make_workflows"), statement("make_projects")]),
         RunSQL(statement("secure_tables")),
     ]
