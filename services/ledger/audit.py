@@ -100,6 +100,9 @@ CHECKS: Final[tuple[Check, ...]] = tuple(
             "captured_line_calls",
             "operation_results",
             "operation_amounts",
+            "promo_code_claims",
+            "promo_grants",
+            "referral_rewards",
         ),
     )
 )
