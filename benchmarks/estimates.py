@@ -31,6 +31,7 @@ from services.ledger.writer import Writer
 from services.price_books import PriceBooks
 from services.quotes import Quotes
 from services.shipped_price_books import ShippedPriceBooks
+from services.workflows import Workflows
 
 WORKFLOW_LINES: Final = 20
 LENGTHS: Final = (1, WORKFLOW_LINES)
@@ -71,7 +72,7 @@ async def measure_estimates(server_dsn: str, effort: Effort) -> EstimateSpeed:
         tenant = await make_tenant(database)
         price_books = PriceBooks(database)
         reads = LedgerReads(database, writer, price_books)
-        fares = Fares(writer, price_books, reads, Quotes(database, price_books))
+        fares = Fares(writer, price_books, reads, Quotes(database, price_books), Workflows(database, price_books))
         folder = stack.enter_context(TemporaryDirectory(prefix="farebox-benchmark-"))
         farebox = stack.enter_context(
             web_server(FAREBOX, {"DATABASE_URL": dsn, "FAREBOX_DATA_DIR": folder, "FAREBOX_ENV": "production"})

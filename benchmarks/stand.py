@@ -21,6 +21,7 @@ from services.price_books import PriceBooks
 from services.quotes import Quotes
 from services.shipped_price_books import ShippedPriceBooks
 from services.tenants import CreatedTenant, Tenants
+from services.workflows import Workflows
 
 PRICE_BOOK: Final = "node-studio"
 
@@ -58,7 +59,8 @@ async def open_stand(
         writer = await stack.enter_async_context(Writer(database))
         tenant_id = (await make_tenant(database)).tenant_id
         price_books = PriceBooks(database)
-        fares = Fares(writer, price_books, LedgerReads(database, writer, price_books), Quotes(database, price_books))
+        reads = LedgerReads(database, writer, price_books)
+        fares = Fares(writer, price_books, reads, Quotes(database, price_books), Workflows(database, price_books))
         tortoise: dict[Arrangement, TortoiseRival] = {}
         one_call: dict[Arrangement, OneCallRival] = {}
         for arrangement in Arrangement:

@@ -101,6 +101,7 @@ class AccountMutations:
             kind=input.kind or AccountKind.PERSONAL,
             time_zone=input.time_zone or "UTC",
             plan_id=input.plan_id,
+            referred_by=input.referred_by,
         )
         return _result(tenant_id, outcome)
 

@@ -18,6 +18,7 @@ from services.alerts import Alerts
 from services.charges import Charges
 from services.credentials import Credentials
 from services.fares import Fares
+from services.gifts import Gifts
 from services.grants import Grants
 from services.ledger.reads import AccountReading
 from services.ledger.usage import Usage
@@ -26,10 +27,14 @@ from services.live.hub import LiveHub
 from services.margin import Margins
 from services.members import Members
 from services.principal import Principal
+from services.projects import Projects
+from services.promo_codes import PromoCodes
 from services.publishing import Publishing
+from services.redemptions import Redemptions
 from services.tenant_clock import TenantClock
 from services.tenants import Tenants
 from services.transfers import Transfers
+from services.workflows import Workflows
 
 
 class Services(Protocol):
@@ -50,6 +55,26 @@ class Services(Protocol):
     @property
     def transfers(self) -> Transfers:
         """Tokens moved between accounts."""
+
+    @property
+    def workflows(self) -> Workflows:
+        """Saved workflows."""
+
+    @property
+    def projects(self) -> Projects:
+        """Projects."""
+
+    @property
+    def gifts(self) -> Gifts:
+        """Tokens given to many."""
+
+    @property
+    def promo_codes(self) -> PromoCodes:
+        """Promo codes."""
+
+    @property
+    def redemptions(self) -> Redemptions:
+        """Promo codes redeemed."""
 
     @property
     def accounts(self) -> Accounts:

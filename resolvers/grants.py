@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 import strawberry
@@ -11,14 +12,25 @@ from resolvers.scope import named_member, parsed, required_account, row_of, tena
 from rules.identity import IdKind
 from rules.ledger.kinds import GrantSource
 from rules.ledger.outcomes import GrantEffect, GrantOutcome
-from rules.ledger.refusals import NotFound
-from rules.ledger.requests import AssignRequest, GrantRequest, RevokeGrantRequest, TransferRequest
+from rules.ledger.records import Slice
+from rules.ledger.refusals import NotFound, RateLimited
+from rules.ledger.requests import AssignRequest, GiftRequest, GrantRequest, RevokeGrantRequest, TransferRequest
 from rules.pricing.refusals import InvalidInput
+from rules.promotions.promo_codes import PromoNotActive
 from schema.balances import shown_balance, shown_grant
+from schema.connections import cursor_of, slice_of_names
 from schema.described import output
-from schema.inputs import PRIORITY_DEFAULT, AssignTokensInput, GrantTokensInput, RevokeGrantInput, TransferTokensInput
+from schema.inputs import (
+    PRIORITY_DEFAULT,
+    AssignTokensInput,
+    GrantTokensInput,
+    GrantTokensToManyInput,
+    RevokeGrantInput,
+    TransferTokensInput,
+)
 from schema.refusals import problem_of
-from schema.results import GrantResult, GrantSuccess
+from schema.results import GiftFailure, GrantResult, GrantSuccess, GrantTokensToManyResult, GrantTokensToManySuccess
+from services.gifts import ACCOUNTS_MAX, GiftOutcome, Unanswered
 from services.principal import Scope
 
 
@@ -47,7 +59,44 @@ class GrantMutations:
             never_expires=input.expires_at is not None and input.expires_at.value is None,
             note=input.note,
         )
-        return _result(await info.context.services.grants.grant_tokens(request))
+        return grant_result(await info.context.services.grants.grant_tokens(request))
+
+    @strawberry.mutation
+    async def grant_tokens_to_many(self, info: Info, input: GrantTokensToManyInput) -> GrantTokensToManyResult | None:
+        """Adds a lot of tokens to each of many accounts, for an event: once for each under the key.
+
+        input: what to add, and to whom
+        """
+        tenant_id = tenant_with(info, Scope.MANAGE)
+        named = sum((input.account_ids is not None, input.account_external_ids is not None, input.everyone is True))
+        if named != 1:
+            return problem_of(InvalidInput("accountIds", "or accountExternalIds, or everyone: give one of them"))
+        if input.after is not None and input.everyone is not True:
+            return problem_of(InvalidInput("after", "is for everyone alone"))
+        gifts, end_cursor = info.context.services.gifts, None
+        accounts: list[UUID | NotFound | InvalidInput]
+        if input.everyone is True:
+            page = await gifts.everyone(tenant_id, Slice(ACCOUNTS_MAX, slice_of_names(None, input.after).after))
+            accounts = [account_id for _, account_id in page.rows]
+            end_cursor = cursor_of(page.rows[-1][0]) if page.has_more else None
+            if not accounts:
+                return GrantTokensToManySuccess(granted=0, replayed=0, failures=[], end_cursor=None)
+        else:
+            names = input.account_external_ids or ()
+            accounts = [required_account(tenant_id, account_id, None) for account_id in input.account_ids or ()]
+            accounts += [required_account(tenant_id, None, external_id) for external_id in names]
+        request = GiftRequest(
+            tenant_id,
+            key=input.idempotency_key,
+            amount=input.amount,
+            source=input.source or GrantSource.BONUS,
+            priority=PRIORITY_DEFAULT if input.priority is None else input.priority,
+            expires_at=None if input.expires_at is None else input.expires_at.value,
+            note=input.note,
+            never_expires=input.expires_at is not None and input.expires_at.value is None,
+        )
+        outcomes = await gifts.give(request, accounts)
+        return problem_of(outcomes) if isinstance(outcomes, InvalidInput) else _of_many(outcomes, end_cursor)
 
     @strawberry.mutation
     async def assign_tokens(self, info: Info, input: AssignTokensInput) -> GrantResult | None:
@@ -74,7 +123,7 @@ class GrantMutations:
             member_id=member_id,
             project=input.project,
         )
-        return _result(await info.context.services.grants.assign_tokens(request))
+        return grant_result(await info.context.services.grants.assign_tokens(request))
 
     @strawberry.mutation
     async def revoke_grant(self, info: Info, input: RevokeGrantInput) -> GrantResult | None:
@@ -87,7 +136,7 @@ class GrantMutations:
         if isinstance(row, NotFound):
             return problem_of(row)
         request = RevokeGrantRequest(tenant_id, row[0], key=input.idempotency_key, grant_id=row[1], note=input.note)
-        return _result(await info.context.services.grants.revoke_grant(request))
+        return grant_result(await info.context.services.grants.revoke_grant(request))
 
     @strawberry.mutation
     async def transfer_tokens(self, info: Info, input: TransferTokensInput) -> GrantResult | None:
@@ -109,7 +158,7 @@ class GrantMutations:
         request = TransferRequest(
             tenant_id, source, key=input.idempotency_key, target_id=target, amount=input.amount, note=input.note
         )
-        return _result(await info.context.services.transfers.transfer_tokens(request))
+        return grant_result(await info.context.services.transfers.transfer_tokens(request))
 
 
 def _party(
@@ -120,7 +169,20 @@ def _party(
     return InvalidInput(f"{side}AccountId", named.message) if isinstance(named, InvalidInput) else named
 
 
-def _result(outcome: GrantOutcome) -> GrantResult:
+def _of_many(outcomes: Sequence[GiftOutcome], end_cursor: str | None) -> GrantTokensToManySuccess:
+    replayed = [outcome.replayed for outcome in outcomes if isinstance(outcome, GrantEffect)]
+    failures = []
+    for index, outcome in enumerate(outcomes):
+        if not isinstance(outcome, GrantEffect):
+            problem = None if isinstance(outcome, Unanswered) else problem_of(outcome)
+            failures.append(GiftFailure(index=index, problem=problem))
+    return GrantTokensToManySuccess(
+        granted=replayed.count(False), replayed=replayed.count(True), failures=failures, end_cursor=end_cursor
+    )
+
+
+def grant_result(outcome: GrantOutcome | PromoNotActive | RateLimited) -> GrantResult:
+    """What came of a verb about a grant, as it is shown."""
     if isinstance(outcome, GrantEffect):
         return GrantSuccess(
             grant=shown_grant(outcome.balance.account_id, outcome.grant),

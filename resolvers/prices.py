@@ -11,10 +11,10 @@ import strawberry
 from resolvers.context import Info
 from resolvers.errors import ErrorCode, coded
 from resolvers.scope import named_account, named_member, required_account, tenant_with
-from resolvers.work import lines_of
+from resolvers.work import lines_of, saved_work_of
 from rules.ledger.records import Estimated, Page, Quote
 from rules.ledger.refusals import NotFound
-from rules.ledger.requests import AffordableRequest, EstimateRequest, Work
+from rules.ledger.requests import AffordableRequest, EstimateRequest, SavedWork, Work
 from rules.pricing import price_book as book_rules
 from rules.pricing.affordable import Affordable
 from rules.pricing.listing import search
@@ -239,11 +239,13 @@ def _behind(
     return tuple([price for price in wanted if places[price.model] > place])
 
 
-def _work(given: EstimateInput) -> Work | InvalidInput:
-    if given.lines is not None and given.amount is not None:
-        return InvalidInput("lines", "give lines or an amount, not both")
+def _work(given: EstimateInput) -> Work | SavedWork | InvalidInput:
+    if sum(member is not None for member in (given.lines, given.amount, given.workflow)) > 1:
+        return InvalidInput("lines", "give lines or an amount, not both; or a workflow instead of either")
+    if given.workflow is not None:
+        return saved_work_of(given.workflow)
     if given.lines is not None:
         return lines_of(given.lines)
     if given.amount is not None:
         return given.amount
-    return InvalidInput("lines", "give lines, or an amount")
+    return InvalidInput("lines", "give lines, an amount or a workflow")

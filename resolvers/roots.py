@@ -18,10 +18,13 @@ from resolvers.margin import MarginQueries
 from resolvers.members import MemberMutations
 from resolvers.offers import OfferQueries
 from resolvers.prices import PriceMutations, PriceQueries
+from resolvers.projects import ProjectMutations, ProjectQueries
+from resolvers.promotions import PromotionMutations, PromotionQueries
 from resolvers.publishing import PublishingMutations, PublishingQueries
 from resolvers.tenants import TenantMutations
 from resolvers.usage import UsageQueries
 from resolvers.viewer import ViewerQueries
+from resolvers.workflows import WorkflowMutations, WorkflowQueries
 from schema.described import output
 from schema.problems import PROBLEMS
 from schema.scalars import SCALARS
@@ -34,6 +37,9 @@ class Query(
     OfferQueries,
     PublishingQueries,
     MarginQueries,
+    PromotionQueries,
+    WorkflowQueries,
+    ProjectQueries,
     AccountQueries,
     HoldQueries,
     ChargeQueries,
@@ -52,6 +58,9 @@ class Mutation(
     AlertMutations,
     MemberMutations,
     GrantMutations,
+    PromotionMutations,
+    WorkflowMutations,
+    ProjectMutations,
     PublishingMutations,
     TenantMutations,
 ):

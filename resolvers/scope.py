@@ -126,6 +126,14 @@ def member_in(account_id: UUID, member_id: str) -> UUID | None:
     return named.part if named is not None and named.owner == account_id else None
 
 
+def account_to_read(tenant_id: UUID, account_id: str | None, external_id: str | None) -> UUID | None:
+    """The account that a read must name; None where there is no such one. Raises BAD_USER_INPUT where it names none."""
+    account = required_account(tenant_id, account_id, external_id)
+    if isinstance(account, InvalidInput):
+        raise coded(ErrorCode.BAD_USER_INPUT, "Give `accountId` or `accountExternalId`, one of them.")
+    return None if isinstance(account, NotFound) else account
+
+
 def own_or_named_account(info: Asking, tenant_id: UUID, external_id: str | None) -> UUID | NotFound | InvalidInput:
     """The account of a credential that has one; else the one of this external id, which then must be given.
 

@@ -71,7 +71,7 @@ class ViewerQueries:
                 if named.part is not None:
                     member = await reads.member(tenant_id, account_id, named.part)
                 return None if member is None else shown_member(tenant_id, account_id, member)
-            case IdKind.BALANCE | IdKind.LIMIT | IdKind.QUOTE | IdKind.TENANT | IdKind.API_KEY:
+            case IdKind.BALANCE | IdKind.LIMIT | IdKind.QUOTE | IdKind.TENANT | IdKind.API_KEY | IdKind.PROMO_CODE:
                 return None
             case _:
                 assert_never(named.kind)

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rules.ledger.requests import PayableWork, Quoted, Work
+from rules.ledger.requests import PayableWork, Quoted, SavedWork, Work
 from rules.pricing.rating import LineRequest
-from schema.inputs import ActualInput, LineInput, WorkInput
+from schema.inputs import ActualInput, LineInput, WorkflowInput, WorkInput
 
 
 def payable_work_of(given: WorkInput) -> PayableWork:
-    """As `work_of`, or the quote that was given instead."""
+    """As `work_of`, or the quote or workflow that was given instead."""
+    if given.workflow is not None:
+        return saved_work_of(given.workflow)
     return work_of(given) if given.quote_id is None else Quoted(given.quote_id)
+
+
+def saved_work_of(given: WorkflowInput) -> SavedWork:
+    """The workflow that is named, to be resolved where it is used."""
+    return SavedWork(given.name, given.version)
 
 
 def work_of(given: WorkInput | ActualInput) -> Work:

@@ -16,6 +16,10 @@ from uuid import UUID
 _NAMESPACE = b"farebox.account\x00"
 _MEMBER_NAMESPACE = b"farebox.member\x00"
 _SCOPE_NAMESPACE = b"farebox.scope\x00"
+_REFERRAL_NAMESPACE = b"farebox.referral\x00"
+_REFERRAL_CODE_LENGTH = 16
+_REFERRAL_LETTERS = str.maketrans("0123456789abcdef", "23456789CDFGHJKM")
+"""Digits and letters that nobody takes for one another, and that make no words."""
 _UUID_BYTES = 16
 _LONGEST_ID = 64
 """Characters; the longest public id made here has 48, so anything longer is refused unread."""
@@ -35,6 +39,7 @@ class IdKind(StrEnum):
     LIMIT = "lim"
     MEMBER = "mem"
     ALERT = "alert"
+    PROMO_CODE = "promo"
 
 
 _ROW_KINDS = frozenset({IdKind.GRANT, IdKind.HOLD, IdKind.ENTRY, IdKind.QUOTE, IdKind.ALERT})
@@ -74,6 +79,15 @@ def scope_id_of(member_id: UUID | None, project: str | None) -> UUID | None:
 def _uuid_of(named: bytes) -> UUID:
     number = int.from_bytes(hashlib.sha256(named).digest()[:_UUID_BYTES], "big")
     return UUID(int=number & ~(0xF << 76) & ~(0x3 << 62) | 0x8 << 76 | 0x2 << 62)
+
+
+def referral_code_of(account_id: UUID) -> str:
+    """The account's referral code: 64 bits of a digest of its id, in 16 letters and digits.
+
+    The database derives the same, in models/sql/make_referrals.sql.
+    """
+    digest = hashlib.sha256(_REFERRAL_NAMESPACE + account_id.bytes).hexdigest()
+    return digest[:_REFERRAL_CODE_LENGTH].translate(_REFERRAL_LETTERS)
 
 
 def public_id(kind: IdKind, owner: UUID, local: int | None = None, part: UUID | None = None) -> str:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import strawberry
 
-from rules.identity import IdKind
+from rules.identity import IdKind, referral_code_of
 from rules.ledger.records import AlertFilter, EntryFilter
 from rules.ledger.state import UNLIMITED
 from rules.pricing.tokens import MICROS
@@ -51,6 +51,8 @@ class Account(Node):
     """Whether it takes no new work."""
     closed_at: datetime | None
     """When it was closed, for good; null: it is open."""
+    referral_code: str
+    """What others give as `referredBy` when their account is made; their first purchase then earns this one a share."""
     tenant_id: strawberry.Private[UUID]
     account_id: strawberry.Private[UUID]
     plan_id: strawberry.Private[str | None]
@@ -257,6 +259,7 @@ def shown_account(tenant_id: UUID, record: AccountRecord) -> Account:
         credit_limit=UNLIMITED_SHOWN if limit == UNLIMITED else Tokens(limit),
         frozen=record.frozen,
         closed_at=record.closed_at,
+        referral_code=referral_code_of(record.account_id),
         tenant_id=tenant_id,
         account_id=record.account_id,
         plan_id=record.plan_id,

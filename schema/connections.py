@@ -73,7 +73,7 @@ def connection(
     follows: bool,
 ) -> Connection[Shown]:
     """The page as it is shown. `follows`: it was asked for after a cursor."""
-    edges = [Edge(cursor=_cursor(key(row)), node=show(row)) for row in page.rows]
+    edges = [Edge(cursor=cursor_of(key(row)), node=show(row)) for row in page.rows]
     return Connection(
         edges=edges,
         nodes=[edge.node for edge in edges],
@@ -112,7 +112,8 @@ def _first(first: int | None, default: int = FIRST_DEFAULT) -> int:
     return first
 
 
-def _cursor(key: int | str) -> str:
+def cursor_of(key: int | str) -> str:
+    """Where a row stands in its list, opaque."""
     return base64.urlsafe_b64encode(str(key).encode()).rstrip(b"=").decode()
 
 
@@ -123,7 +124,7 @@ def _key(cursor: str) -> str:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
     except (ValueError, binascii.Error):
         raise _bad_cursor() from None
-    if "\x00" in text or _cursor(text) != cursor:
+    if "\x00" in text or cursor_of(text) != cursor:
         raise _bad_cursor()
     return text
 

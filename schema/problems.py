@@ -42,11 +42,10 @@ class LimitReached(Problem):
 
 @output
 class RateLimited(Problem):
-    """There were as many runs in the last minute as the price book allows. A run is a reserve or charge that took
-    effect."""
+    """Too many in too short a time: runs, which are reserves and charges that took effect, or codes that were tried."""
 
     retry_after_seconds: int
-    """After so many seconds one more is allowed."""
+    """Whole seconds after which one more is allowed."""
 
 
 @output
@@ -65,6 +64,11 @@ class TierRequired(Problem):
     """The model."""
     tier: str
     """The lowest plan tier that may use it; `plans` lists who has it."""
+
+
+@output
+class PromoNotActive(Problem):
+    """The promo code gives nothing to this account now. Which of the reasons it is, is not told."""
 
 
 @output
@@ -170,6 +174,8 @@ PROBLEMS: tuple[type[Problem], ...] = (
     RateLimited,
     AccountFrozen,
     TierRequired,
+    RateLimited,
+    PromoNotActive,
     UnknownModel,
     InvalidParams,
     QuoteExpired,

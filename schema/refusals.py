@@ -12,6 +12,7 @@ from rules.pricing import publication
 from rules.pricing import refusals as pricing
 from rules.pricing.tokens import MICROS, format_tokens
 from rules.pricing.toml import Fault
+from rules.promotions import promo_codes
 from schema import problems
 from schema.limits import shown_limit
 from schema.scalars import Tokens
@@ -28,6 +29,8 @@ def problem_of(refusal: refusals.RateLimited) -> problems.RateLimited: ...
 def problem_of(refusal: refusals.AccountFrozen) -> problems.AccountFrozen: ...
 @overload
 def problem_of(refusal: refusals.TierRequired) -> problems.TierRequired: ...
+@overload
+def problem_of(refusal: promo_codes.PromoNotActive) -> problems.PromoNotActive: ...
 @overload
 def problem_of(refusal: pricing.UnknownModel) -> problems.UnknownModel: ...
 @overload
@@ -52,7 +55,9 @@ def problem_of(refusal: refusals.NotRefundable) -> problems.NotRefundable: ...
 def problem_of(refusal: publication.InvalidPriceBook) -> problems.InvalidPriceBook: ...
 
 
-def problem_of(refusal: refusals.Refusal | publication.InvalidPriceBook) -> problems.Problem:
+def problem_of(
+    refusal: refusals.Refusal | publication.InvalidPriceBook | promo_codes.PromoNotActive,
+) -> problems.Problem:
     """The problem that shows this refusal. The overloads pair them, so that a result's union is checked by types."""
     match refusal:
         case refusals.InsufficientTokens(required, available):
@@ -90,6 +95,19 @@ def problem_of(refusal: refusals.Refusal | publication.InvalidPriceBook) -> prob
                 "which `plans` lists, or choose a model without a tier.",
                 model=model,
                 tier=tier,
+            )
+        case refusals.RateLimited(retry_after_seconds):
+            return problems.RateLimited(
+                code=ProblemCode.RATE_LIMITED,
+                message=f"Too many in too short a time. Try again in {retry_after_seconds} seconds.",
+                retry_after_seconds=retry_after_seconds,
+            )
+        case promo_codes.PromoNotActive(already_redeemed):
+            return problems.PromoNotActive(
+                code=ProblemCode.PROMO_NOT_ACTIVE,
+                message="This account has redeemed the code already."
+                if already_redeemed
+                else "This code cannot be redeemed. Check how it is written, and when and for whom it is meant.",
             )
         case pricing.UnknownModel(model, suggestions):
             return problems.UnknownModel(
@@ -176,6 +194,9 @@ _REMEDIES: Final = {
     "one that expired days ago.",
     "grant": "Check the id: `grantTokens` answers with it, and `account.grants` lists them.",
     "member": "Add it with `addMember`, or check the id: one that was removed takes no new work.",
+    "workflow": "Check its name and version: `saveWorkflow` answers with them, and `workflows` lists them. One "
+    "that was archived cannot be used until it is saved again.",
+    "promo code": "Check the id: `createPromoCode` answers with it, and `promoCodes` lists them.",
     "tenant": "Check the id: `createTenant` answers with it.",
     "key": "Give the id that `createApiKey` answers with, not the key itself.",
 }

@@ -28,13 +28,18 @@ from schema.problems import (
     LimitReached,
     NotFound,
     NotRefundable,
+    Problem,
+    PromoNotActive,
     QuoteExpired,
     RateLimited,
     TierRequired,
     UnknownModel,
 )
+from schema.projects import Project
+from schema.promotions import PromoCode
 from schema.publishing import PriceBookChange, PriceChange
 from schema.scalars import Tokens
+from schema.workflows import Workflow
 
 
 @output
@@ -97,6 +102,54 @@ class GrantSuccess:
     """What the account has now; after `assignTokens` what the member or project has."""
     replayed: bool
     """Whether an earlier request with the same key did it."""
+
+
+@output
+class WorkflowSuccess:
+    """The workflow was saved, found as it was, or archived."""
+
+    workflow: Workflow
+    """Its newest version."""
+
+
+@output
+class ProjectSuccess:
+    """The project was made or changed."""
+
+    project: Project
+    """As it stands now."""
+
+
+@output
+class GiftFailure:
+    """An account that did not get its tokens; the others did."""
+
+    index: int
+    """Its place among the accounts of this call, from 0."""
+    problem: Problem | None
+    """Why; null: the ledger did not answer in time. The same call again finishes what can be finished."""
+
+
+@output
+class GrantTokensToManySuccess:
+    """Tokens came in, but for the failures."""
+
+    granted: int
+    """How many accounts got them by this call."""
+    replayed: int
+    """How many had got them before, under the same key."""
+    failures: list[GiftFailure]
+    """Who did not, in the order of the accounts."""
+    end_cursor: str | None
+    """With `everyone`: the next call's `after`; null: all accounts were served."""
+
+
+@output
+class PromoCodeSuccess:
+    """The promo code was made or changed."""
+
+    promo_code: PromoCode
+    """As it stands now."""
 
 
 @output
@@ -256,8 +309,28 @@ ReleaseResult: TypeAlias = Annotated[
     strawberry.union("ReleaseResult", description="The released hold, or why it was not released."),
 ]
 GrantResult: TypeAlias = Annotated[
-    GrantSuccess | InsufficientTokens | IdempotencyConflict | NotFound | InvalidInput,
+    GrantSuccess | InsufficientTokens | PromoNotActive | RateLimited | IdempotencyConflict | NotFound | InvalidInput,
     strawberry.union("GrantResult", description="The grant, or why nothing was changed."),
+]
+WorkflowResult: TypeAlias = Annotated[
+    WorkflowSuccess | UnknownModel | InvalidParams | NotFound | InvalidInput,
+    strawberry.union("WorkflowResult", description="The workflow, or why it was not saved."),
+]
+ArchiveWorkflowResult: TypeAlias = Annotated[
+    WorkflowSuccess | NotFound | InvalidInput,
+    strawberry.union("ArchiveWorkflowResult", description="The archived workflow, or why there is none."),
+]
+ProjectResult: TypeAlias = Annotated[
+    ProjectSuccess | NotFound | InvalidInput,
+    strawberry.union("ProjectResult", description="The project, or why nothing was changed."),
+]
+GrantTokensToManyResult: TypeAlias = Annotated[
+    GrantTokensToManySuccess | InvalidInput,
+    strawberry.union("GrantTokensToManyResult", description="Who got tokens and who did not, or why nobody did."),
+]
+PromoCodeResult: TypeAlias = Annotated[
+    PromoCodeSuccess | NotFound | InvalidInput,
+    strawberry.union("PromoCodeResult", description="The promo code, or why nothing was changed."),
 ]
 AccountResult: TypeAlias = Annotated[
     AccountSuccess | IdempotencyConflict | NotFound | InvalidInput,

@@ -30,6 +30,7 @@ from rules.ledger.usage_reports import UsageGroup
 from rules.pricing.dimensions import DimensionType
 from rules.pricing.formulas import PricingType
 from rules.pricing.offers import PlanInterval
+from rules.promotions.promo_codes import PromoAudience
 from schema.described import word
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "PlanInterval",
     "PricingType",
     "ProblemCode",
+    "PromoAudience",
     "TenantMode",
     "UsageGroup",
     "WorkOutcome",
@@ -66,6 +68,7 @@ class ProblemCode(StrEnum):
     RATE_LIMITED = "RATE_LIMITED"
     ACCOUNT_FROZEN = "ACCOUNT_FROZEN"
     TIER_REQUIRED = "TIER_REQUIRED"
+    PROMO_NOT_ACTIVE = "PROMO_NOT_ACTIVE"
     UNKNOWN_MODEL = "UNKNOWN_MODEL"
     INVALID_PARAMS = "INVALID_PARAMS"
     QUOTE_EXPIRED = "QUOTE_EXPIRED"
@@ -84,9 +87,10 @@ word(
     {
         ProblemCode.INSUFFICIENT_TOKENS: "More tokens are required than are available.",
         ProblemCode.LIMIT_REACHED: "More tokens are required than a limit leaves.",
-        ProblemCode.RATE_LIMITED: "Too many runs began in the last minute.",
         ProblemCode.ACCOUNT_FROZEN: "The account takes no new work.",
         ProblemCode.TIER_REQUIRED: "The model needs a plan of a higher tier.",
+        ProblemCode.RATE_LIMITED: "Too many in too short a time.",
+        ProblemCode.PROMO_NOT_ACTIVE: "The promo code gives nothing to this account now.",
         ProblemCode.UNKNOWN_MODEL: "No price of the price book has this model.",
         ProblemCode.INVALID_PARAMS: "A param is unknown, missing or out of bounds.",
         ProblemCode.QUOTE_EXPIRED: "The quote's price is no longer promised.",
@@ -285,4 +289,13 @@ word(
         TenantMode.LIVE: "Takes real money; its clock is the real one.",
         TenantMode.TEST: "For trying out: its clock can be moved forward.",
     },
+)
+word(
+    PromoAudience,
+    {
+        PromoAudience.EVERYONE: "Every account of the tenant.",
+        PromoAudience.NEW_ACCOUNTS: "Accounts that never had a purchase.",
+        PromoAudience.ACCOUNTS: "The accounts that the code names.",
+    },
+    text="Whom a promo code is for.",
 )

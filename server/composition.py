@@ -20,6 +20,7 @@ from services.alerts import Alerts
 from services.charges import Charges
 from services.credentials import Credentials
 from services.fares import Fares
+from services.gifts import Gifts
 from services.grants import Grants
 from services.ledger.reads import AccountReading, LedgerReads
 from services.ledger.sweeper import Sweeper
@@ -28,15 +29,21 @@ from services.ledger.writer import Writer
 from services.limits import Limits
 from services.live.hub import LiveHub
 from services.live.postgres_bus import PostgresBus
+from services.loyalty import LoyaltyReviews
 from services.margin import Margins
 from services.members import Members
 from services.price_books import PriceBooks
+from services.projects import Projects
+from services.promo_codes import PromoCodes
 from services.publishing import Publishing
 from services.quotes import Quotes
+from services.redemptions import Redemptions
+from services.referrals import Referrals
 from services.shipped_price_books import ShippedPriceBooks
 from services.tenant_clock import TenantClock
 from services.tenants import Tenants
 from services.transfers import Transfers
+from services.workflows import Workflows
 
 READY: Final = "ok"
 
@@ -55,10 +62,15 @@ class Services:
     database: Database
     credentials: Credentials
     fares: Fares
+    workflows: Workflows
+    projects: Projects
     charges: Charges
     grants: Grants
     limits: Limits
     transfers: Transfers
+    gifts: Gifts
+    promo_codes: PromoCodes
+    redemptions: Redemptions
     accounts: Accounts
     alerts: Alerts
     members: Members
@@ -118,13 +130,22 @@ async def open_services(dsn: str, *, root_key: str) -> AsyncIterator[Services]:
         writer = Writer(database, announce=lambda account_id, version: live.changed(account_id, version))
         reads = LedgerReads(database, writer, price_books)
         live: LiveHub[AccountReading] = LiveHub(reads, PostgresBus(dsn))
-        accounts = Accounts(database, writer, price_books)
+        referrals = Referrals(database, writer, price_books)
+        loyalty = LoyaltyReviews(database, writer, price_books)
+        redemptions = Redemptions(database, writer, price_books)
+        workflows = Workflows(database, price_books)
+        accounts = Accounts(database, writer, price_books, referrals)
         services = Services(
             database=database,
             credentials=credentials,
-            fares=Fares(writer, price_books, reads, Quotes(database, price_books)),
+            fares=Fares(writer, price_books, reads, Quotes(database, price_books), workflows),
+            workflows=workflows,
+            projects=Projects(database),
             charges=Charges(reads, price_books),
-            grants=Grants(writer, price_books),
+            grants=Grants(writer, price_books, referrals),
+            gifts=Gifts(database, writer, price_books),
+            promo_codes=PromoCodes(database),
+            redemptions=redemptions,
             limits=Limits(writer, price_books),
             accounts=accounts,
             alerts=Alerts(writer, accounts),
@@ -136,12 +157,12 @@ async def open_services(dsn: str, *, root_key: str) -> AsyncIterator[Services]:
             margins=Margins(database),
             usage=Usage(database, reads),
             tenants=Tenants(database, ShippedPriceBooks()),
-            clocks=TenantClock(database, writer, price_books),
+            clocks=TenantClock(database, writer, price_books, loyalty),
             live=live,
         )
         credentials.start()
         try:
-            async with live, writer, Sweeper(database, writer):
+            async with live, writer, Sweeper(database, writer, (redemptions.finish, referrals.finish, loyalty.sweep)):
                 try:
                     yield services
                 finally:

@@ -13,7 +13,7 @@ import asyncpg
 from models.account import EXTERNAL_ID_LENGTH_MAX, AccountKind
 from models.database import Database
 from models.statements import statement
-from rules.identity import account_id_of
+from rules.identity import account_id_of, referral_code_of
 from rules.ledger.commands import AdjustAccount, CloseAccount, OpenAccount, PlanAssignment, SettleOwed
 from rules.ledger.kinds import Mutation
 from rules.ledger.outcomes import AccountEffect
@@ -26,12 +26,14 @@ from rules.pricing.offers import PlanInterval
 from rules.pricing.price_book import PriceBook
 from rules.pricing.refusals import InvalidInput
 from rules.pricing.tokens import MAX_MICROS
+from rules.promotions.promo_codes import canonical_code
 from rules.time_zones import is_time_zone
 from services.fingerprints import once
 from services.ledger.submission import Profile, Riders
 from services.ledger.writer import Writer
 from services.names import fault_of_name
 from services.price_books import PriceBooks
+from services.referrals import Referrals
 from services.texts import NOTE_LENGTH_MAX, fault_of_key, fault_of_text, first_fault, new_salt
 
 
@@ -62,10 +64,11 @@ UNCHANGED: Final = Unchanged.UNCHANGED
 class Accounts:
     """Creates, changes, reads and lists accounts."""
 
-    def __init__(self, database: Database, writer: Writer, price_books: PriceBooks) -> None:
+    def __init__(self, database: Database, writer: Writer, price_books: PriceBooks, referrals: Referrals) -> None:
         self._database = database
         self._writer = writer
         self._price_books = price_books
+        self._referrals = referrals
 
     async def create(
         self,
@@ -76,8 +79,12 @@ class Accounts:
         kind: AccountKind,
         time_zone: str,
         plan_id: str | None = None,
+        referred_by: str | None = None,
     ) -> AccountRecord | InvalidInput:
-        """Creates the account with its plan and the trial tokens of the book's policy, or returns the one there is."""
+        """Creates the account with its plan and the trial tokens of the book's policy, or returns the one there is.
+
+        `referred_by` is another account's referral code, which counts for a new account only.
+        """
         book = (await self._price_books.current(tenant_id)).book
         policies = book.policies
         plan = _assignment(book, plan_id) if plan_id is not None else None
@@ -93,6 +100,13 @@ class Accounts:
         if plan is not None and plan.tokens + policies.trial_tokens_micros > MAX_MICROS:
             return InvalidInput("planId", "with its tokens the account would hold more than can be counted")
         account_id = account_id_of(tenant_id, external_id)
+        referrer_id = None
+        if referred_by is not None:
+            referrer_id = await self._referrals.find(tenant_id, referred_by)
+            if canonical_code(referred_by) == referral_code_of(account_id):
+                return InvalidInput("referredBy", "is the account's own referral code; nobody refers themselves")
+            if referrer_id is None:
+                return InvalidInput("referredBy", "is no account's referral code; leave it out, or check it")
         await self._writer.submit(
             OpenAccount(
                 tenant_id,
@@ -105,7 +119,7 @@ class Accounts:
                 day_limit_percents=policies.daily_limit_percents,
                 plan=plan,
             ),
-            Riders(profile=Profile(external_id, name, kind)),
+            Riders(profile=Profile(external_id, name, kind, referrer_id)),
         )
         record = await self.get(tenant_id, account_id)
         if record is None:

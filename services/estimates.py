@@ -12,7 +12,7 @@ from rules.ledger.kinds import LimitLevel
 from rules.ledger.limits import limit_reached, tightest_limit
 from rules.ledger.records import Blocker, Estimated, EstimateWarning
 from rules.ledger.refusals import AccountFrozen, InsufficientTokens
-from rules.ledger.requests import AffordableRequest, EstimateRequest, Work
+from rules.ledger.requests import AffordableRequest, Work
 from rules.ledger.runs import rate_limited
 from rules.pricing.affordable import Affordable, largest_affordable
 from rules.pricing.dimensions import printable
@@ -40,13 +40,12 @@ RATE: Final = "runs per minute"
 
 
 def estimate_work(
-    published: PublishedBook, request: EstimateRequest, account: AccountReading | None
+    published: PublishedBook, work: Work, spender: Spender, account: AccountReading | None
 ) -> Estimated | PricingRefusal:
     """Prices work; with an account also says what stands in the way of reserving it, and what would be left.
 
-    The account was read with the request's member and project.
+    The account was read as it is for the spender.
     """
-    work = request.work
     priced = _priced(published, work, Purpose.ESTIMATE)
     if not isinstance(priced, Priced):
         return priced
@@ -58,7 +57,7 @@ def estimate_work(
     if not isinstance(bound, Priced):
         return bound
     balance = account.balance
-    blockers = tuple(_blockers(published, priced, request, account, bound.total))
+    blockers = tuple(_blockers(published, priced, spender, account, bound.total))
     after = max(0, balance.available - priced.total)
     warnings: list[EstimateWarning] = []
     if not blockers and balance.would_be_low(after):
@@ -71,7 +70,7 @@ def estimate_work(
 
 
 def _blockers(
-    published: PublishedBook, priced: Priced, request: EstimateRequest, account: AccountReading, bound: int
+    published: PublishedBook, priced: Priced, spender: Spender, account: AccountReading, bound: int
 ) -> Iterator[Blocker]:
     """Whatever stands in the way of setting so much aside now, in the order in which it would be told."""
     row = account.account
@@ -81,10 +80,9 @@ def _blockers(
         shut = first_closed(row.plan_id, (gate,))
         if shut is not None:
             yield shut
-    too_soon = rate_limited(account.state, request.member_id, published.book.policies.runs_per_minute, account.now)
+    too_soon = rate_limited(account.state, spender.member_id, published.book.policies.runs_per_minute, account.now)
     if too_soon is not None:
         yield too_soon
-    spender = Spender(request.member_id, request.project)
     reached = limit_reached(account.state, spender, bound, account.now, account.now, account.daily_limit)
     if reached is not None:
         yield reached

@@ -38,6 +38,8 @@ from rules.ledger.requests import (
     RefundRequest,
     ReleaseRequest,
     ReserveRequest,
+    SavedWork,
+    Work,
 )
 from rules.pricing.affordable import Affordable
 from rules.pricing.rating import Purpose
@@ -50,6 +52,7 @@ from services.price_books import PriceBooks
 from services.quotes import Offer, Quotes
 from services.texts import NOTE_LENGTH_MAX, fault_of_key, fault_of_label, fault_of_text, first_fault, new_salt
 from services.work_pricing import PricedWork, price_work
+from services.workflows import Workflows
 
 REPRICINGS_MAX: Final = 2
 """Once at the version that the hold turned out to have; it never changes, so a second time is a bug."""
@@ -62,24 +65,42 @@ QUOTE: Final = "work.quoteId"
 class Fares:
     """Estimates, quotes, and the hot path. Raises `LedgerUnavailable` when the ledger could not judge."""
 
-    def __init__(self, writer: Writer, price_books: PriceBooks, reads: LedgerReads, quotes: Quotes) -> None:
+    def __init__(
+        self, writer: Writer, price_books: PriceBooks, reads: LedgerReads, quotes: Quotes, workflows: Workflows
+    ) -> None:
         self._writer = writer
         self._price_books = price_books
         self._reads = reads
         self._quotes = quotes
+        self._workflows = workflows
 
     async def estimate(
         self, request: EstimateRequest
     ) -> Estimated | UnknownModel | InvalidParams | NotFound | InvalidInput:
         """Prices work without a lock; with an account also whether it would go through, and what stands in the way."""
+        estimated = await self._estimate(request)
+        return estimated[1] if isinstance(estimated, tuple) else estimated
+
+    async def _estimate(
+        self, request: EstimateRequest
+    ) -> tuple[Work, Estimated] | UnknownModel | InvalidParams | NotFound | InvalidInput:
+        """The work, a workflow's resolved to its lines, with what it costs."""
+        account, spender = None, Spender(request.member_id, request.project)
+        if request.account_id is not None:
+            seen = await self._seen_by(request.tenant_id, request.account_id, spender)
+            if not isinstance(seen, AccountReading):
+                return seen
+            account = seen
+        elif isinstance(request.work, SavedWork):
+            return InvalidInput("workflow", "is an account's: name the account")
+        work = await self._workflows.resolved(request.tenant_id, request.account_id, request.work)
+        if isinstance(work, NotFound):
+            return work
+        if isinstance(work, Quoted):
+            raise AssertionError("a quote is no work to be estimated")
         published = await self._price_books.current(request.tenant_id)
-        if request.account_id is None:
-            return estimate_work(published, request, None)
-        spender = Spender(request.member_id, request.project)
-        account = await self._seen_by(request.tenant_id, request.account_id, spender)
-        if not isinstance(account, AccountReading):
-            return account
-        return estimate_work(published, request, account)
+        estimated = estimate_work(published, work, spender, account)
+        return (work, estimated) if isinstance(estimated, Estimated) else estimated
 
     async def affordable(
         self, request: AffordableRequest
@@ -109,11 +130,12 @@ class Fares:
 
     async def quote(self, request: EstimateRequest) -> Quote | UnknownModel | InvalidParams | NotFound | InvalidInput:
         """Estimates work and locks its price, whether or not anything stands in its way now."""
-        estimated = await self.estimate(request)
-        if not isinstance(estimated, Estimated):
-            return estimated
+        found = await self._estimate(request)
+        if not isinstance(found, tuple):
+            return found
+        work, estimated = found
         published = await self._price_books.version(request.tenant_id, estimated.price_book_version)
-        return await self._quotes.lock(request.tenant_id, request.account_id, published, request.work, estimated)
+        return await self._quotes.lock(request.tenant_id, request.account_id, published, work, estimated)
 
     async def reserve(self, request: ReserveRequest) -> ReserveOutcome:
         """Sets an upper bound aside."""
@@ -164,11 +186,14 @@ class Fares:
         self, request: AccountRequest, work: PayableWork, purpose: Purpose, *, version: int | None = None
     ) -> Offer:
         """The work with its price: a quote's, or that of the version, by default the one in force."""
-        if isinstance(work, Quoted):
-            return await self._quotes.offer(request.tenant_id, request.account_id, work, purpose)
+        resolved = await self._workflows.resolved(request.tenant_id, request.account_id, work)
+        if isinstance(resolved, NotFound):
+            return Offer(0, PricedWork(refusal=resolved))
+        if isinstance(resolved, Quoted):
+            return await self._quotes.offer(request.tenant_id, request.account_id, resolved, purpose)
         in_force = await self._price_books.current(request.tenant_id)
         published = in_force if version is None else await self._price_books.version(request.tenant_id, version)
-        return Offer(published.version, price_work(published, work, purpose, field=WORK, in_force=in_force))
+        return Offer(published.version, price_work(published, resolved, purpose, field=WORK, in_force=in_force))
 
     async def commit(self, request: CommitRequest) -> CommitOutcome:
         """Captures what was used, at the price book version of the hold."""
@@ -303,7 +328,7 @@ class Fares:
 
 
 def _first_refusal(fault: InvalidInput | None, of_work: InputRefusal | None) -> InputRefusal | None:
-    """Of what was found before the queue: a quote that is not there comes before bad input."""
+    """Of what was found before the queue: a quote or workflow that is not there comes before bad input."""
     return of_work if isinstance(of_work, NotFound) else fault or of_work
 
 

@@ -10,8 +10,9 @@ from uuid import UUID
 
 from rules.ledger.commands import Once
 from rules.ledger.kinds import Mutation
-from rules.ledger.requests import AccountRequest, Quoted
+from rules.ledger.requests import AccountRequest, Quoted, SavedWork
 from rules.pricing.rating import LineRequest
+from rules.workflows import workflow_slug
 
 _NOT_COMPARED = frozenset({"key", "tenant_id", "account_id"})
 """The key itself, and what already names the operation's row."""
@@ -52,6 +53,9 @@ def _canonical(value: object) -> object:
             return {"model": model, "params": given, "count": count, "ref": ref}
         case Quoted(quote_id):
             return {"quote": quote_id}
+        case SavedWork(name, version):
+            # As it was given: a repeated request means the version that the first one took, whatever was saved since.
+            return {"workflow": workflow_slug(name), "version": version}
         case float() if value.is_integer():
             # 1024.0 and 1024 are one number to whoever sends JSON.
             return int(value)

@@ -8,12 +8,22 @@ from rules.ledger.commands import AssignTokens, GrantTokens, RevokeGrant
 from rules.ledger.kinds import GrantSource, Mutation
 from rules.ledger.outcomes import GrantEffect, GrantOutcome
 from rules.ledger.refusals import IdempotencyConflict, InsufficientTokens, NotFound
-from rules.ledger.requests import AssignRequest, GrantRequest, RevokeGrantRequest
+from rules.ledger.requests import AssignRequest, GiftRequest, GrantRequest, RevokeGrantRequest
 from rules.pricing.refusals import InvalidInput
 from services.fingerprints import once
+from services.ledger.submission import PurchaseSignal, Riders
 from services.ledger.writer import Writer
 from services.price_books import PriceBooks
-from services.texts import NOTE_LENGTH_MAX, fault_of_key, fault_of_label, fault_of_text, first_fault, new_salt
+from services.referrals import Referrals
+from services.texts import (
+    LABEL_LENGTH_MAX,
+    NOTE_LENGTH_MAX,
+    fault_of_key,
+    fault_of_label,
+    fault_of_text,
+    first_fault,
+    new_salt,
+)
 
 PRIORITY_MAX: Final = 1_000_000
 _NOT_BY_HAND = frozenset({GrantSource.ASSIGNMENT, GrantSource.TRANSFER, GrantSource.AUTO_TOP_UP})
@@ -23,9 +33,10 @@ _NOT_BY_HAND = frozenset({GrantSource.ASSIGNMENT, GrantSource.TRANSFER, GrantSou
 class Grants:
     """grantTokens, revokeGrant and assignTokens. Raises `LedgerUnavailable` when nobody could judge."""
 
-    def __init__(self, writer: Writer, price_books: PriceBooks) -> None:
+    def __init__(self, writer: Writer, price_books: PriceBooks, referrals: Referrals) -> None:
         self._writer = writer
         self._price_books = price_books
+        self._referrals = referrals
 
     async def grant_tokens(self, request: GrantRequest) -> GrantOutcome:
         """Adds a lot of tokens. Without an instant or `never_expires`, the price book's policy says when it ends."""
@@ -34,16 +45,11 @@ class Grants:
             return bad_key
         published = await self._price_books.current(request.tenant_id)
         fault = first_fault(
-            InvalidInput("amount", "must be more than 0") if request.amount <= 0 else None,
-            InvalidInput("source", f"{request.source} is written by its own operation only")
-            if request.source in _NOT_BY_HAND
-            else None,
-            InvalidInput("priority", f"must be between 0 and {PRIORITY_MAX}")
-            if not 0 <= request.priority <= PRIORITY_MAX
-            else None,
-            fault_of_text("note", request.note, NOTE_LENGTH_MAX),
+            fault_of_lot(request, _NOT_BY_HAND),
+            fault_of_text("cardFingerprint", request.card_fingerprint, LABEL_LENGTH_MAX),
         )
-        return _of_grant(
+        is_purchase = request.source is GrantSource.PURCHASE
+        outcome = of_grant(
             await self._writer.submit(
                 GrantTokens(
                     tenant_id=request.tenant_id,
@@ -61,9 +67,17 @@ class Grants:
                     text_salt=new_salt(),
                     refusal=fault,
                     daily_limit=published.book.policies.daily_limit_micros,
-                )
+                ),
+                Riders(
+                    purchase=PurchaseSignal(published.book.policies.referral_percent, request.card_fingerprint)
+                    if is_purchase
+                    else None
+                ),
             )
         )
+        if is_purchase and isinstance(outcome, GrantEffect):
+            await self._referrals.attend_soon(request.tenant_id, request.account_id)
+        return outcome
 
     async def assign_tokens(self, request: AssignRequest) -> GrantOutcome:
         """Moves tokens between the pool and a member or project; the first lot that was made or taken from."""
@@ -77,7 +91,7 @@ class Grants:
             else None,
             fault_of_label("project", request.project),
         )
-        return _of_grant(
+        return of_grant(
             await self._writer.submit(
                 AssignTokens(
                     tenant_id=request.tenant_id,
@@ -97,7 +111,7 @@ class Grants:
         if bad_key is not None:
             return bad_key
         fault = fault_of_text("note", request.note, NOTE_LENGTH_MAX)
-        return _of_grant(
+        outcome = of_grant(
             await self._writer.submit(
                 RevokeGrant(
                     tenant_id=request.tenant_id,
@@ -111,9 +125,27 @@ class Grants:
                 )
             )
         )
+        if isinstance(outcome, GrantEffect) and outcome.grant.source is GrantSource.PURCHASE:
+            await self._referrals.attend_soon(request.tenant_id, request.account_id)
+        return outcome
 
 
-def _of_grant(outcome: object) -> GrantOutcome:
+def fault_of_lot(request: GrantRequest | GiftRequest, refused: frozenset[GrantSource]) -> InvalidInput | None:
+    """Why this can be no lot of tokens; None when it can. `refused` are sources that are not the caller's to write."""
+    return first_fault(
+        InvalidInput("amount", "must be more than 0") if request.amount <= 0 else None,
+        InvalidInput("source", f"{request.source} is written by its own operation only")
+        if request.source in refused
+        else None,
+        InvalidInput("priority", f"must be between 0 and {PRIORITY_MAX}")
+        if not 0 <= request.priority <= PRIORITY_MAX
+        else None,
+        fault_of_text("note", request.note, NOTE_LENGTH_MAX),
+    )
+
+
+def of_grant(outcome: object) -> GrantOutcome:
+    """The ledger's answer, for a command about a grant."""
     match outcome:
         case GrantEffect() | InsufficientTokens() | IdempotencyConflict() | NotFound() | InvalidInput():
             return outcome

@@ -19,6 +19,7 @@ from rules.pricing.publication import InvalidPriceBook
 from rules.pricing.refusals import InvalidInput
 from rules.pricing.toml import read_price_book
 from rules.pricing.toml.changes import book_changes
+from services.loyalty import watch_loyalty
 from services.price_books import PriceBookMissing, PriceBooks, PriceBookUnreadable, PublishedBook
 
 PUBLISHING_LOCK: Final = 7_201
@@ -180,6 +181,7 @@ async def _insert(connection: asyncpg.Connection, tenant_id: UUID, source: str, 
         terms.now,
         terms.effective_at,
     )
+    await watch_loyalty(connection, tenant_id, book.policies, terms.now)
 
 
 async def _read_source(connection: asyncpg.Connection, tenant_id: UUID, version: int) -> str:

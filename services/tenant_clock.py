@@ -12,6 +12,7 @@ from rules.pricing.refusals import InvalidInput
 from services.ledger.due_accounts import settle_due_accounts
 from services.ledger.sweeper import ensure_journal_months
 from services.ledger.writer import Writer
+from services.loyalty import LoyaltyReviews
 from services.price_books import PriceBooks
 
 ADVANCE_SECONDS_MAX: Final = 366 * 86_400
@@ -24,15 +25,18 @@ AHEAD_SECONDS_MAX: Final = 5 * ADVANCE_SECONDS_MAX
 class TenantClock:
     """Moves tenants' clocks. In a TEST tenant alone; LIVE tenants' time is real."""
 
-    def __init__(self, database: Database, writer: Writer, price_books: PriceBooks) -> None:
+    def __init__(self, database: Database, writer: Writer, price_books: PriceBooks, loyalty: LoyaltyReviews) -> None:
         self._database = database
         self._writer = writer
         self._price_books = price_books
+        self._loyalty = loyalty
 
     async def advance(self, tenant_id: UUID, seconds: int) -> datetime | InvalidInput:
         """Moves the clock; all that is due on the way has been settled, in order, when this gives the tenant's now."""
         if not 1 <= seconds <= ADVANCE_SECONDS_MAX:
             return InvalidInput("seconds", f"must be between 1 and {ADVANCE_SECONDS_MAX}, not {seconds}")
+        # What was earned until now comes before what falls due on the way.
+        await self._loyalty.review_tenant(tenant_id)
         async with self._database.administration() as connection:
             now: datetime | None = await connection.fetchval(
                 statement("advance_tenant_clock"), tenant_id, seconds * 1_000_000, AHEAD_SECONDS_MAX * 1_000_000
@@ -45,4 +49,5 @@ class TenantClock:
         await ensure_journal_months(self._database)
         self._price_books.clock_moved(tenant_id)
         await settle_due_accounts(self._database, self._writer, tenant_id)
+        await self._loyalty.review_tenant(tenant_id)
         return now

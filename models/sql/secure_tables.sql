@@ -52,6 +52,15 @@ BEGIN
                 WHEN 'account' THEN 'SELECT, UPDATE'
                 WHEN 'price_book' THEN 'SELECT, INSERT'
                 WHEN 'quote' THEN 'SELECT, INSERT'
+                WHEN 'promo_code' THEN 'SELECT, INSERT, UPDATE'
+                -- A claim whose grant was refused is taken back.
+                WHEN 'promo_claim' THEN 'SELECT, INSERT, UPDATE, DELETE'
+                WHEN 'promo_guesses' THEN 'SELECT, INSERT, UPDATE'
+                WHEN 'loyalty_watch' THEN 'SELECT, INSERT, UPDATE'
+                WHEN 'project' THEN 'SELECT, INSERT, UPDATE'
+                WHEN 'workflow' THEN 'SELECT, INSERT, UPDATE'
+                WHEN 'workflow_version' THEN 'SELECT, INSERT'
+                WHEN 'referral' THEN 'SELECT, UPDATE'
                 ELSE 'SELECT'
             END;
             -- Nothing is ever deleted but quotes that are long over and sums to be replaced, and what took effect under a key or from a message

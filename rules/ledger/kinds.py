@@ -108,6 +108,11 @@ class Mutation(StrEnum):
     ASSIGN_TOKENS = "assignTokens"
     SETTLE_OWED = "settleOwed"
     TRANSFER_TOKENS = "transferTokens"
+    REDEEM_PROMO_CODE = "redeemPromoCode"
+    GRANT_TOKENS_TO_MANY = "grantTokensToMany"
+    LOYALTY = "loyalty"
+    REFERRAL = "referral"
+    TAKE_BACK_REFERRAL = "takeBackReferral"
 
 
 class LimitScope(StrEnum):

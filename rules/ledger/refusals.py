@@ -48,7 +48,7 @@ class LimitReached:
 
 @dataclass(frozen=True, slots=True)
 class RateLimited:
-    """There were as many runs in the last minute as the price book allows; after so many whole seconds one more is."""
+    """Too many runs, or tries of a code, in too short a time; after so many whole seconds one more is allowed."""
 
     retry_after_seconds: int
 
@@ -125,4 +125,7 @@ Refusal = (
 """Everything that the ledger can refuse with."""
 
 InputRefusal = NotFound | InvalidInput | UnknownModel | InvalidParams
-"""Found before the queue, but judged in it: it counts only when the key is unknown. NotFound is of a quote."""
+"""Found before the queue, but judged in it: it counts only when the key is unknown.
+
+NotFound is of a quote or a workflow.
+"""

@@ -26,7 +26,15 @@ class Quoted:
     quote_id: str
 
 
-PayableWork = Work | Quoted
+@dataclass(frozen=True, slots=True)
+class SavedWork:
+    """Work that the account has saved, by its name or slug; `version` None: the newest when it is judged."""
+
+    name: str
+    version: int | None = None
+
+
+PayableWork = Work | Quoted | SavedWork
 """What can be reserved, charged, and added to a hold."""
 
 
@@ -103,6 +111,22 @@ class GrantRequest(AccountRequest):
     expires_at: datetime | None = None
     note: str | None = None
     never_expires: bool = False
+    card_fingerprint: str | None = None
+    """Of a purchase: which card paid, where that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class GiftRequest:
+    """What each of many accounts is given, once under the key."""
+
+    tenant_id: UUID
+    key: str
+    amount: int
+    source: GrantSource = GrantSource.BONUS
+    priority: int = 50
+    expires_at: datetime | None = None
+    note: str | None = None
+    never_expires: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +158,19 @@ class SettleOwedRequest(AccountRequest):
 
 
 @dataclass(frozen=True, slots=True)
+class RedeemRequest(AccountRequest):
+    """Redeem a promo code, in its canonical form."""
+
+    key: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class EstimateRequest:
     """Price work, and lock that price if asked; without an account nothing is said of balance and blockers."""
 
     tenant_id: UUID
-    work: Work
+    work: Work | SavedWork
     account_id: UUID | None = None
     project: str | None = None
     member_id: UUID | None = None

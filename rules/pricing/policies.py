@@ -33,6 +33,24 @@ class AutoTopUpPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class LoyaltyRule:
+    """So much spent within a period of so many days gives tokens, once for each period.
+
+    `expires_months` None: as `expiry_months` says of LOYALTY.
+    """
+
+    spent_micros: int
+    within_days: int
+    tokens_micros: int
+    expires_months: int | None = None
+
+    @property
+    def asks_for(self) -> tuple[int, int]:
+        """What tells it from the book's other rules."""
+        return self.spent_micros, self.within_days
+
+
+@dataclass(frozen=True, slots=True)
 class Policies:
     """The product's rules; what a book leaves out has these defaults.
 
@@ -53,6 +71,7 @@ class Policies:
     hold_ttl_seconds_max: int = 86_400
     grace_days: int = 7
     auto_top_up: AutoTopUpPolicy | None = None
+    loyalty: tuple[LoyaltyRule, ...] = ()
 
     def months_until_expiry(self, source: str) -> int | None:
         """After how many months a grant of this source expires; None: never."""

@@ -111,6 +111,9 @@ CHECKS: Final[tuple[Check, ...]] = tuple(
             "operation_amounts",
             "alert_events",
             "alert_crossings",
+            "promo_code_claims",
+            "promo_grants",
+            "referral_rewards",
         ),
     )
 )

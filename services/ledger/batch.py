@@ -26,6 +26,7 @@ from rules.ledger.commands import (
     Reserve,
     RevokeGrant,
     SetLimits,
+    Settle,
 )
 from rules.ledger.decide import decide
 from rules.ledger.due import settle_due
@@ -36,6 +37,7 @@ from rules.ledger.refusals import NotFound, Refusal
 from rules.ledger.spending import MEMBER_DEFAULT, Scope
 from rules.ledger.state import AccountState
 from rules.ledger.transfers import source_ref
+from services.ledger.referral_rows import ReferralRows
 from services.ledger.submission import AlreadyApplied, InboxMessage, LedgerOutcome, Submission
 
 DUE_HOLDS_MAX: Final = 500
@@ -76,8 +78,10 @@ class Decided:
 async def run_batch(connection: asyncpg.Connection, submissions: Sequence[Submission]) -> Decided:
     """Loads, decides and writes, inside the transaction that is open on the connection."""
     accounts = await _load(connection, submissions)
-    outcomes = [_decide(accounts.get(submission.account_id), submission) for submission in submissions]
+    referrals = ReferralRows()
+    outcomes = [_decide(accounts.get(submission.account_id), submission, referrals) for submission in submissions]
     await _write(connection, accounts.values())
+    await referrals.write(connection)
     changed = [
         (loaded.state.account.account_id, loaded.state.account.version)
         for loaded in accounts.values()
@@ -202,7 +206,7 @@ def _assemble(loaded: asyncpg.Record | None) -> dict[UUID, LoadedAccount]:
     return accounts
 
 
-def _decide(account: LoadedAccount | None, submission: Submission) -> LedgerOutcome | None:
+def _decide(account: LoadedAccount | None, submission: Submission, referrals: ReferralRows) -> LedgerOutcome | None:
     command, riders = submission.command, submission.riders
     if account is None:
         return NotFound("account")
@@ -218,15 +222,21 @@ def _decide(account: LoadedAccount | None, submission: Submission) -> LedgerOutc
                 return AlreadyApplied(message)
     remembered, opened = len(state.new_operations), state.account.opened
     outcome = decide(state, command, account.now)
-    if len(state.new_operations) > remembered:
+    # A settlement only notes its messages, so that whatever else would ride with one of them comes too late.
+    if len(state.new_operations) > remembered or (isinstance(command, Settle) and isinstance(outcome, AccountEffect)):
         account.new_messages += riders.messages
         account.messages.update(riders.messages)
+    referrals.note(command, riders, outcome)
     if riders.name is not None and isinstance(outcome, AccountEffect):
         account.name = riders.name
     if riders.change is not None and not is_replay and not isinstance(outcome, Refusal | RepriceAt):
         account.changes.append(rows.change_row(state.account, riders.change, account.now))
     if riders.profile is not None and state.account.opened and not opened:
         profile = riders.profile
+        if profile.referrer_id is not None:
+            referrals.referred.append(
+                (state.account.account_id, state.account.tenant_id, profile.referrer_id, account.now)
+            )
         account.profile = rows.profile_row(
             state.account.account_id,
             state.account.tenant_id,
@@ -241,7 +251,9 @@ def _decide(account: LoadedAccount | None, submission: Submission) -> LedgerOutc
 async def _write(connection: asyncpg.Connection, accounts: Collection[LoadedAccount]) -> None:
     """One call for everything that changed; none at all when nothing did."""
     changed = [
-        loaded for loaded in accounts if loaded.state.account_changed or loaded.name is not None or loaded.changes
+        loaded
+        for loaded in accounts
+        if loaded.state.account_changed or loaded.name is not None or loaded.changes or loaded.new_messages
     ]
     if not changed:
         return

@@ -26,6 +26,16 @@ class Profile:
     external_id: str
     name: str
     kind: str
+    referrer_id: UUID | None = None
+    """Whose referral code it came with."""
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseSignal:
+    """A grant that was bought: what share of the first one its referrer earns, and the card that paid, if known."""
+
+    percent: int
+    card_fingerprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +48,7 @@ class Riders:
     """The account's new display name."""
     change: Change | None = None
     """The administrative act that this is, for the change log."""
+    purchase: PurchaseSignal | None = None
 
 
 NO_RIDERS = Riders()

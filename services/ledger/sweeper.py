@@ -1,13 +1,15 @@
 """The sweeper: what should be done now and then, although nothing depends on when.
 
 It settles due accounts, so that events of unwatched ones come near their time, brings what is still on its way between
-accounts, makes the journal's months ahead, and deletes quotes that are long over.
+accounts, makes the journal's months ahead, deletes quotes that are long over, and does the chores of those who have
+something to finish after a crash.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable, Sequence
 from time import monotonic
 from types import TracebackType
 from typing import Final, Self
@@ -25,6 +27,9 @@ SWEEP_SECONDS: Final = 5.0
 MONTHS_SECONDS: Final = 6 * 3_600
 """How often the journal's months are looked after; three are always ahead."""
 
+Chore = Callable[[], Awaitable[object]]
+"""Something to be done in every sweep, a bounded part at a time."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -40,9 +45,10 @@ async def ensure_journal_months(database: Database) -> None:
 class Sweeper:
     """Sweeps every few seconds until it is left; an async context manager, which begins with the journal's months."""
 
-    def __init__(self, database: Database, writer: Writer) -> None:
+    def __init__(self, database: Database, writer: Writer, chores: Sequence[Chore] = ()) -> None:
         self._database = database
         self._writer = writer
+        self._chores = chores
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -62,15 +68,30 @@ class Sweeper:
         months_at = monotonic() + MONTHS_SECONDS
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            try:
-                await settle_due_accounts(self._database, self._writer)
-                await bring_transfers(self._database, self._writer)
-                await delete_old_quotes(self._database)
-                if monotonic() >= months_at:
-                    await ensure_journal_months(self._database)
-                    months_at = monotonic() + MONTHS_SECONDS
-            except (DatabaseUnavailable, LedgerUnavailable) as error:
-                logger.warning("the sweep waits for the database: %s", error)
-            except Exception:
-                # A convenience: whatever is wrong must not end it for good.
-                logger.exception("the sweep failed")
+            await _guarded(self._sweep)
+            for chore in self._chores:
+                await _guarded(chore)
+            if monotonic() >= months_at and await _guarded(self._ensure_months):
+                months_at = monotonic() + MONTHS_SECONDS
+
+    async def _sweep(self) -> None:
+        await settle_due_accounts(self._database, self._writer)
+        await bring_transfers(self._database, self._writer)
+        await delete_old_quotes(self._database)
+
+    async def _ensure_months(self) -> None:
+        await ensure_journal_months(self._database)
+
+
+async def _guarded(chore: Chore) -> bool:
+    """Does it, and says whether it came to its end: one that fails keeps no other from being done."""
+    try:
+        await chore()
+    except (DatabaseUnavailable, LedgerUnavailable) as error:
+        logger.warning("the sweep waits for the database: %s", error)
+    except Exception:
+        # A convenience: whatever is wrong must not end it for good.
+        logger.exception("the sweep failed")
+    else:
+        return True
+    return False

@@ -221,6 +221,11 @@ class Stage:
         self.limits = Asked({})
         self.members = Asked({})
         self.transfers = Asked({})
+        self.workflows = Asked({"list": Page((), False), "count": 0, "find": None})
+        self.projects = Asked({"list": Page((), False), "count": 0, "find": None})
+        self.gifts = Asked({})
+        self.promo_codes = Asked({"list": Page((), False), "count": 0})
+        self.redemptions = Asked({})
         self.accounts = Asked({"get": lambda tenant, account: AnAccount() if account == ACCOUNT else None})
         self.alerts = Asked({})
         self.reads = Asked(

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from models.account import AccountKind
-from rules.identity import IdKind, public_id
+from rules.identity import IdKind, public_id, referral_code_of
 from rules.ledger.journal import Entry
 from rules.ledger.kinds import EntryKind, GrantSource, HoldState
 from rules.ledger.records import EntryFilter, Page, Slice
@@ -64,6 +64,12 @@ async def test_an_account_must_be_named_in_one_way(ask: Ask, arguments: str) -> 
 
     assert result.errors is not None
     assert result.errors[0].extensions == {"code": "BAD_USER_INPUT"}
+
+
+async def test_its_referral_code_is_shown(ask: Ask) -> None:
+    result = await ask('{ account(externalId: "alice") { referralCode } }')
+
+    assert result.data == {"account": {"referralCode": referral_code_of(ACCOUNT)}}
 
 
 async def test_no_credit_limit_is_shown_as_minus_one_token(ask: Ask, stage: Stage) -> None:
@@ -216,13 +222,19 @@ async def test_creating_an_account_passes_on_what_is_given_and_fills_in_the_rest
     document = "mutation($input: CreateAccountInput!) { createAccount(input: $input) { __typename } }"
 
     await ask(document, input={"externalId": "alice", "name": "Alice"})
-    await ask(document, input={"externalId": "b", "name": "B", "kind": "TEAM", "timeZone": "Asia/Kathmandu"})
+    await ask(
+        document,
+        input={"externalId": "b", "name": "B", "kind": "TEAM", "timeZone": "Asia/Kathmandu", "referredBy": "22-CD"},
+    )
     await ask(document, input={"externalId": "c", "name": "C", "kind": None, "timeZone": None, "planId": "pro"})
 
+    absent = {"plan_id": None, "referred_by": None}
     assert [keywords for _, _, keywords in stage.accounts.calls] == [
-        {"external_id": "alice", "name": "Alice", "kind": AccountKind.PERSONAL, "time_zone": "UTC", "plan_id": None},
-        {"external_id": "b", "name": "B", "kind": AccountKind.TEAM, "time_zone": "Asia/Kathmandu", "plan_id": None},
-        {"external_id": "c", "name": "C", "kind": AccountKind.PERSONAL, "time_zone": "UTC", "plan_id": "pro"},
+        absent | {"external_id": "alice", "name": "Alice", "kind": AccountKind.PERSONAL, "time_zone": "UTC"},
+        absent
+        | {"external_id": "b", "name": "B", "kind": AccountKind.TEAM, "time_zone": "Asia/Kathmandu"}
+        | {"referred_by": "22-CD"},
+        absent | {"external_id": "c", "name": "C", "kind": AccountKind.PERSONAL, "time_zone": "UTC", "plan_id": "pro"},
     ]
 
 

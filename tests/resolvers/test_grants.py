@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,11 +8,13 @@ import pytest
 
 from rules.ledger.kinds import GrantSource
 from rules.ledger.outcomes import GrantEffect
+from rules.ledger.records import Page
 from rules.ledger.refusals import IdempotencyConflict, NotFound
-from rules.ledger.requests import GrantRequest, RevokeGrantRequest
+from rules.ledger.requests import GiftRequest, GrantRequest, RevokeGrantRequest
 from rules.ledger.state import Grant
 from rules.pricing.refusals import InvalidInput
 from rules.pricing.tokens import MICROS
+from services.gifts import Unanswered
 from tests.resolvers.conftest import Ask
 from tests.resolvers.stage import ACCOUNT, ACCOUNT_ID, GRANT_ID, HOLD_ID, NOON, TENANT, Stage, a_balance
 
@@ -108,3 +111,68 @@ async def test_a_grant_to_nobody_is_invalid(ask: Ask, stage: Stage) -> None:
 
     assert result.data == {"grantTokens": {"__typename": "InvalidInput", "code": "INVALID_INPUT"}}
     assert stage.grants.calls == []
+
+
+MANY = """mutation($input: GrantTokensToManyInput!) { grantTokensToMany(input: $input) { __typename
+    ... on GrantTokensToManySuccess { granted replayed endCursor failures { index problem { code } } }
+    ... on InvalidInput { field } } }"""
+
+
+async def test_many_are_given_to_and_failures_are_told_by_their_place(ask: Ask, stage: Stage) -> None:
+    replayed = EFFECT
+    stage.gifts.answers["give"] = (replayed, NotFound("account"), Unanswered(), replace(EFFECT, replayed=False))
+    given = {"idempotencyKey": "k", "accountIds": [ACCOUNT_ID, "nonsense", HOLD_ID, ACCOUNT_ID], "amount": "5"}
+
+    result = await ask(MANY, input=given)
+
+    assert stage.gifts.calls == [
+        (
+            "give",
+            (
+                GiftRequest(TENANT, "k", 5 * MICROS),
+                [ACCOUNT, NotFound("account"), NotFound("account"), ACCOUNT],
+            ),
+            {},
+        )
+    ]
+    assert result.data == {
+        "grantTokensToMany": {
+            "__typename": "GrantTokensToManySuccess",
+            "granted": 1,
+            "replayed": 1,
+            "endCursor": None,
+            "failures": [{"index": 1, "problem": {"code": "NOT_FOUND"}}, {"index": 2, "problem": None}],
+        }
+    }
+
+
+async def test_everyone_is_taken_a_page_at_a_time(ask: Ask, stage: Stage) -> None:
+    stage.gifts.answers |= {"everyone": Page((("alice", ACCOUNT),), True), "give": (EFFECT,)}
+    given = {"idempotencyKey": "k", "everyone": True, "amount": 5, "expiresAt": None}
+
+    result = await ask(MANY, input=given)
+
+    assert result.data is not None
+    cursor = result.data["grantTokensToMany"]["endCursor"]
+    await ask(MANY, input=given | {"after": cursor})
+    assert [part.after for _, (_, part), _ in stage.gifts.calls[::2]] == [None, "alice"]
+    assert stage.gifts.calls[1][1][0].never_expires
+    stage.gifts.answers["everyone"] = Page((), False)
+    last = await ask(MANY, input=given)
+    assert last.data is not None
+    assert last.data["grantTokensToMany"]["granted"] == 0
+
+
+@pytest.mark.parametrize(
+    ("who", "field"),
+    [
+        ({}, "accountIds"),
+        ({"accountIds": [ACCOUNT_ID], "everyone": True}, "accountIds"),
+        ({"accountIds": [ACCOUNT_ID], "accountExternalIds": ["a"]}, "accountIds"),
+        ({"accountIds": [ACCOUNT_ID], "after": "YQ"}, "after"),
+    ],
+)
+async def test_who_is_meant_is_said_in_one_way(ask: Ask, stage: Stage, who: dict[str, Any], field: str) -> None:
+    result = await ask(MANY, input={"idempotencyKey": "k", "amount": 5} | who)
+    assert result.data == {"grantTokensToMany": {"__typename": "InvalidInput", "field": field}}
+    assert stage.gifts.calls == []

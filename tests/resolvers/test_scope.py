@@ -88,6 +88,24 @@ DOCUMENTS = {
     "Mutation.manageMembers": (
         f'mutation {{ manageMembers(input: {{accountId: "{ACCOUNT_ID}", members: []}}) {{ __typename }} }}'
     ),
+    "Query.workflow": f'{{ workflow(accountId: "{ACCOUNT_ID}", name: "a") {{ version }} }}',
+    "Query.workflows": f'{{ workflows(accountId: "{ACCOUNT_ID}") {{ totalCount }} }}',
+    "Query.project": f'{{ project(accountId: "{ACCOUNT_ID}", name: "a") {{ name }} }}',
+    "Query.projects": f'{{ projects(accountId: "{ACCOUNT_ID}") {{ totalCount }} }}',
+    "Mutation.saveProject": (
+        f'mutation {{ saveProject(input: {{accountId: "{ACCOUNT_ID}", name: "a"}}) {{ __typename }} }}'
+    ),
+    "Mutation.saveWorkflow": (
+        f'mutation {{ saveWorkflow(input: {{accountId: "{ACCOUNT_ID}", name: "a", lines: [{{model: "flux"}}]}}) '
+        "{ __typename } }"
+    ),
+    "Mutation.archiveWorkflow": (
+        f'mutation {{ archiveWorkflow(input: {{accountId: "{ACCOUNT_ID}", name: "a"}}) {{ __typename }} }}'
+    ),
+    "Mutation.grantTokensToMany": (
+        f'mutation {{ grantTokensToMany(input: {{idempotencyKey: "k", accountIds: ["{ACCOUNT_ID}"], amount: 1}}) '
+        "{ __typename } }"
+    ),
     "Mutation.revokeGrant": (
         f'mutation {{ revokeGrant(input: {{idempotencyKey: "k", grantId: "{GRANT_ID}"}}) {{ __typename }} }}'
     ),
@@ -96,6 +114,15 @@ DOCUMENTS = {
     ),
     "Mutation.setLimits": (
         f'mutation {{ setLimits(input: {{accountId: "{ACCOUNT_ID}", limits: []}}) {{ __typename }} }}'
+    ),
+    "Query.promoCodes": "{ promoCodes { totalCount } }",
+    "Mutation.createPromoCode": 'mutation { createPromoCode(input: {code: "WELCOME", tokens: 1}) { __typename } }',
+    "Mutation.updatePromoCode": (
+        f'mutation {{ updatePromoCode(input: {{id: "{public_id(IdKind.PROMO_CODE, TENANT)}"}}) {{ __typename }} }}'
+    ),
+    "Mutation.redeemPromoCode": (
+        f'mutation {{ redeemPromoCode(input: {{idempotencyKey: "k", accountId: "{ACCOUNT_ID}", code: "WELCOME"}}) '
+        "{ __typename } }"
     ),
     "Mutation.advanceClock": "mutation { advanceClock(input: {seconds: 1}) { __typename } }",
     "Subscription.balance": f'subscription {{ balance(accountId: "{ACCOUNT_ID}") {{ version }} }}',
@@ -118,6 +145,11 @@ def stage() -> Stage:
         stage.limits,
         stage.members,
         stage.transfers,
+        stage.workflows,
+        stage.projects,
+        stage.gifts,
+        stage.promo_codes,
+        stage.redemptions,
         stage.accounts,
         stage.alerts,
         stage.reads,

@@ -20,20 +20,22 @@ SCHEMA: GraphQLSchema = build_schema()
 
 OUTPUTS = {
     "Query": (
-        "viewer:Viewer prices:PriceConnection price:Price estimate:EstimateResult packages:[Package!] plans:[Plan!] "
-        "affordable:AffordableResult priceBooks:PriceBookVersionConnection priceBook:PublishedPriceBook "
-        "margin:MarginResult account:Account accounts:AccountConnection hold:Hold "
-        "explainCharge:ChargeExplanation alertEvents:AlertEventConnection node:Node "
-        "margin:MarginResult usage:UsageReport account:Account accounts:AccountConnection hold:Hold "
-        "explainCharge:ChargeExplanation node:Node "
+        "viewer:Viewer prices:PriceConnection price:Price estimate:EstimateResult packages:[Package!] "
+        "plans:[Plan!] affordable:AffordableResult priceBooks:PriceBookVersionConnection "
+        "priceBook:PublishedPriceBook margin:MarginResult account:Account accounts:AccountConnection hold:Hold "
+        "explainCharge:ChargeExplanation alertEvents:AlertEventConnection node:Node usage:UsageReport "
+        "promoCodes:PromoCodeConnection workflow:Workflow workflows:WorkflowConnection project:Project "
+        "projects:ProjectConnection"
     ),
     "Mutation": (
-        "estimate:EstimateResult "
-        "reserve:ReserveResult commit:CommitResult release:ReleaseResult extend:ReserveResult charge:CommitResult "
-        "refund:CommitResult createTenant:CreateTenantResult createApiKey:CreateApiKeyResult "
-        "revokeApiKey:RevokeApiKeyResult createAccount:AccountResult updateAccount:AccountResult "
-        "grantTokens:GrantResult revokeGrant:GrantResult publishPriceBook:PublishPriceBookResult "
-        "advanceClock:AdvanceClockResult setLimit:LimitResult setLimits:SetLimitsResult setAlerts:AccountResult"
+        "estimate:EstimateResult reserve:ReserveResult commit:CommitResult release:ReleaseResult "
+        "extend:ReserveResult charge:CommitResult refund:CommitResult createTenant:CreateTenantResult "
+        "createApiKey:CreateApiKeyResult revokeApiKey:RevokeApiKeyResult createAccount:AccountResult "
+        "updateAccount:AccountResult grantTokens:GrantResult revokeGrant:GrantResult "
+        "publishPriceBook:PublishPriceBookResult advanceClock:AdvanceClockResult setLimit:LimitResult "
+        "setLimits:SetLimitsResult setAlerts:AccountResult createPromoCode:PromoCodeResult "
+        "updatePromoCode:PromoCodeResult redeemPromoCode:GrantResult grantTokensToMany:GrantTokensToManyResult "
+        "saveWorkflow:WorkflowResult archiveWorkflow:ArchiveWorkflowResult saveProject:ProjectResult"
     ),
     "Subscription": "balance:Balance",
     "Problem": "code:ProblemCode! message:String!",
@@ -54,6 +56,26 @@ OUTPUTS = {
     "HoldExpired": "code:ProblemCode! message:String! expiredAt:DateTime!",
     "HoldNotOpen": "code:ProblemCode! message:String! state:HoldState!",
     "HoldExceeded": "code:ProblemCode! message:String! held:Tokens! required:Tokens!",
+    "PromoNotActive": "code:ProblemCode! message:String!",
+    "Workflow": (
+        "slug:String! name:String! version:Int! lines:[WorkflowLine!]! note:String createdAt:DateTime! "
+        "archivedAt:DateTime"
+    ),
+    "WorkflowLine": "ref:String model:String! params:Params! count:Int!",
+    "Project": (
+        "name:String! estimate:Tokens bufferPercent:Int! budget:Tokens actual:Tokens! createdAt:DateTime! "
+        "archivedAt:DateTime"
+    ),
+    "ProjectSuccess": "project:Project!",
+    "WorkflowSuccess": "workflow:Workflow!",
+    "GrantTokensToManySuccess": "granted:Int! replayed:Int! failures:[GiftFailure!]! endCursor:String",
+    "GiftFailure": "index:Int! problem:Problem",
+    "PromoCodeSuccess": "promoCode:PromoCode!",
+    "PromoCode": (
+        "id:ID! code:String! tokens:Tokens! activeFrom:DateTime! activeTo:DateTime maxRedemptions:Int "
+        "maxPerAccount:Int! audience:PromoAudience! accountExternalIds:[String!]! expiresAt:DateTime "
+        "expiresAfterDays:Int priority:Int! note:String redemptions:Int! createdAt:DateTime!"
+    ),
     "IdempotencyConflict": "code:ProblemCode! message:String!",
     "NotFound": "code:ProblemCode! message:String!",
     "InvalidInput": "code:ProblemCode! message:String! field:String!",
@@ -114,7 +136,7 @@ OUTPUTS = {
     "CostStep": "label:String! amount:Tokens!",
     "Account": (
         "id:ID! externalId:String! name:String! kind:AccountKind! timeZone:TimeZone! creditLimit:Tokens! "
-        "frozen:Boolean! balance:Balance! limits:[LimitStatus!]! "
+        "frozen:Boolean! referralCode:String! balance:Balance! limits:[LimitStatus!]! "
         "grants:GrantConnection! holds:HoldConnection! entries:EntryConnection! "
         "alerts:AlertSettings! alertEvents:AlertEventConnection! forecast:Forecast!"
     ),
@@ -248,11 +270,22 @@ INPUTS = {
         "dailyLimitPercents:[Int!]"
     ),
     "LineInput": "ref:String model:String! params:Params count:Int=1",
-    "EstimateInput": "lines:[LineInput!] amount:Tokens accountId:ID accountExternalId:String project:String",
+    "EstimateInput": (
+        "lines:[LineInput!] amount:Tokens workflow:WorkflowInput accountId:ID accountExternalId:String project:String"
+    ),
+    "WorkflowInput": "name:String! version:Int",
+    "SaveWorkflowInput": (
+        "accountId:ID accountExternalId:String name:String! slug:String lines:[LineInput!]! note:String"
+    ),
+    "SaveProjectInput": (
+        "accountId:ID accountExternalId:String name:String! estimate:Tokens bufferPercent:Int budget:Tokens "
+        "archived:Boolean"
+    ),
+    "ArchiveWorkflowInput": "accountId:ID accountExternalId:String name:String!",
     "AffordableInput": (
         "model:String! params:Params dimension:String! accountId:ID accountExternalId:String project:String"
     ),
-    "WorkInput": "lines:[LineInput!] amount:Tokens quoteId:ID",
+    "WorkInput": "lines:[LineInput!] amount:Tokens quoteId:ID workflow:WorkflowInput",
     "ActualInput": "lines:[LineInput!] amount:Tokens",
     "ReserveInput": (
         "idempotencyKey:String! accountId:ID accountExternalId:String project:String work:WorkInput! "
@@ -272,17 +305,30 @@ INPUTS = {
     "CreateTenantInput": "slug:String! name:String! mode:TenantMode! priceBook:String!",
     "CreateApiKeyInput": "name:String! kind:ApiKeyKind! tenantId:ID expiresAt:DateTime",
     "RevokeApiKeyInput": "id:ID!",
-    "CreateAccountInput": "externalId:String! name:String! kind:AccountKind=PERSONAL timeZone:TimeZone=UTC",
+    "CreateAccountInput": (
+        "externalId:String! name:String! kind:AccountKind=PERSONAL timeZone:TimeZone=UTC referredBy:String"
+    ),
     "UpdateAccountInput": "accountId:ID! name:String timeZone:TimeZone frozen:Boolean creditLimit:Tokens",
     "GrantTokensInput": (
         "idempotencyKey:String! accountId:ID accountExternalId:String amount:Tokens! source:GrantSource=BONUS "
         "priority:Int=50 expiresAt:DateTime note:String"
+    ),
+    "GrantTokensToManyInput": (
+        "idempotencyKey:String! accountIds:[ID!] accountExternalIds:[String!] everyone:Boolean=false after:String "
+        "amount:Tokens! source:GrantSource=BONUS priority:Int=50 expiresAt:DateTime note:String"
     ),
     "RevokeGrantInput": "idempotencyKey:String! grantId:ID! note:String",
     "AdvanceClockInput": "seconds:Int!",
     "SetLimitInput": "accountId:ID! scope:LimitScope! period:LimitPeriod! memberId:ID project:String limit:Tokens",
     "SetLimitsInput": "accountId:ID! limits:[LimitSettingInput!]!",
     "LimitSettingInput": "scope:LimitScope! period:LimitPeriod! memberId:ID project:String limit:Tokens",
+    "CreatePromoCodeInput": (
+        "code:String! tokens:Tokens! activeFrom:DateTime activeTo:DateTime maxRedemptions:Int maxPerAccount:Int=1 "
+        "audience:PromoAudience=EVERYONE accountExternalIds:[String!] expiresAt:DateTime expiresAfterDays:Int "
+        "priority:Int=50 note:String"
+    ),
+    "UpdatePromoCodeInput": "id:ID! activeTo:DateTime maxRedemptions:Int maxPerAccount:Int note:String",
+    "RedeemPromoCodeInput": "idempotencyKey:String! accountId:ID accountExternalId:String code:String!",
     "PublishPriceBookInput": "source:String! effectiveAt:DateTime dryRun:Boolean=false",
 }
 
@@ -300,9 +346,15 @@ UNIONS = {
         "HoldNotOpen HoldExceeded NotRefundable IdempotencyConflict NotFound InvalidInput"
     ),
     "ReleaseResult": "ReleaseSuccess HoldExpired HoldNotOpen IdempotencyConflict NotFound InvalidInput",
-    "GrantResult": "GrantSuccess IdempotencyConflict NotFound InvalidInput",
     "LimitResult": "LimitSuccess NotFound InvalidInput",
     "SetLimitsResult": "SetLimitsSuccess NotFound InvalidInput",
+    "GrantResult": (
+        "GrantSuccess InsufficientTokens PromoNotActive RateLimited IdempotencyConflict NotFound InvalidInput"
+    ),
+    "WorkflowResult": "WorkflowSuccess UnknownModel InvalidParams NotFound InvalidInput",
+    "ArchiveWorkflowResult": "WorkflowSuccess NotFound InvalidInput",
+    "ProjectResult": "ProjectSuccess NotFound InvalidInput",
+    "PromoCodeResult": "PromoCodeSuccess NotFound InvalidInput",
     "AccountResult": "AccountSuccess NotFound InvalidInput",
     "CreateTenantResult": "CreateTenantSuccess InvalidInput",
     "CreateApiKeyResult": "CreateApiKeySuccess NotFound InvalidInput",
@@ -334,6 +386,7 @@ WORDS = {
     "TenantMode": "LIVE TEST",
     "CredentialKind": "ROOT SECRET",
     "ApiKeyKind": "SECRET",
+    "PromoAudience": "EVERYONE NEW_ACCOUNTS ACCOUNTS",
 }
 
 

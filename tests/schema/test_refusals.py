@@ -26,12 +26,13 @@ from rules.ledger.refusals import (
 from rules.pricing.publication import InvalidPriceBook
 from rules.pricing.refusals import InvalidInput, InvalidParams, UnknownModel
 from rules.pricing.toml import Fault
+from rules.promotions.promo_codes import PromoNotActive
 from schema.refusals import problem_of
 from tests.resolvers.stage import a_limit
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
-AnyRefusal = Refusal | InvalidPriceBook
+AnyRefusal = Refusal | InvalidPriceBook | PromoNotActive
 
 EXAMPLES: list[tuple[AnyRefusal, str, list[str]]] = [
     (InsufficientTokens(35_000_000, 4_500_000), "INSUFFICIENT_TOKENS", ["35 tokens", "4.5 are available"]),
@@ -52,6 +53,8 @@ EXAMPLES: list[tuple[AnyRefusal, str, list[str]]] = [
     (AccountFrozen(), "ACCOUNT_FROZEN", ["`updateAccount` with `frozen: false`"]),
     (AccountFrozen(closed=True), "ACCOUNT_FROZEN", ["closed, for good", "another account"]),
     (TierRequired("veo-3", "pro"), "TIER_REQUIRED", ["veo-3", "'pro'", "`plans`"]),
+    (PromoNotActive(), "PROMO_NOT_ACTIVE", ["cannot be redeemed"]),
+    (PromoNotActive(already_redeemed=True), "PROMO_NOT_ACTIVE", ["redeemed the code already"]),
     (UnknownModel("flx", ("flux",)), "UNKNOWN_MODEL", ["flx", "flux"]),
     (UnknownModel("zzz", ()), "UNKNOWN_MODEL", ["zzz", "`prices`"]),
     (InvalidParams("flux", "width", "width must be at most 2048."), "INVALID_PARAMS", ["flux", "width", "2048"]),
@@ -61,8 +64,12 @@ EXAMPLES: list[tuple[AnyRefusal, str, list[str]]] = [
     (HoldExceeded(1_000_000, 2_000_000), "HOLD_EXCEEDED", ["2 tokens", "CAP"]),
     (IdempotencyConflict("job-1"), "IDEMPOTENCY_CONFLICT", ["job-1", "new key"]),
     (NotFound("account"), "NOT_FOUND", ["no such account", "`createAccount`"]),
+    (NotFound("workflow"), "NOT_FOUND", ["no such workflow", "`saveWorkflow`", "archived"]),
     (NotFound("quote"), "NOT_FOUND", ["no such quote", "`estimate`"]),
-    *[(NotFound(what), "NOT_FOUND", [f"no such {what}", "id"]) for what in ("hold", "grant", "tenant", "key", "thing")],
+    *[
+        (NotFound(what), "NOT_FOUND", [f"no such {what}", "id"])
+        for what in ("hold", "grant", "promo code", "tenant", "key", "thing")
+    ],
     (InvalidInput("ttlSeconds", "must be at most 86400"), "INVALID_INPUT", ["ttlSeconds", "86400"]),
     (NotRefundable(1_000_000, 2_500_000), "NOT_REFUNDABLE", ["2.5 tokens", "1 "]),
     (NotRefundable(0, 0), "NOT_REFUNDABLE", ["Nothing is left to refund"]),

@@ -27,15 +27,22 @@ from services.accounts import AccountRecord, Accounts
 from services.alerts import Alerts
 from services.charges import Charges
 from services.fares import Fares
+from services.gifts import Gifts
 from services.grants import Grants
 from services.ledger.reads import LedgerReads
 from services.ledger.writer import Writer
 from services.limits import Limits
+from services.loyalty import LoyaltyReviews
 from services.price_books import PriceBooks, PublishedBook
+from services.projects import Projects
+from services.promo_codes import PromoCodes
 from services.publishing import Publication, Publishing
 from services.quotes import Quotes
+from services.redemptions import Redemptions
+from services.referrals import Referrals
 from services.tenant_clock import TenantClock
 from services.transfers import Transfers
+from services.workflows import Workflows
 
 
 def a_source(*, picture: int = 10, trial: int = 50, more: str = "", policies: str = "") -> str:
@@ -90,6 +97,13 @@ class Shop:
     grants: Grants
     limits: Limits
     transfers: Transfers
+    gifts: Gifts
+    promo_codes: PromoCodes
+    redemptions: Redemptions
+    referrals: Referrals
+    loyalty: LoyaltyReviews
+    workflows: Workflows
+    projects: Projects
     clock: TenantClock
 
     async def publish(self, source: str) -> PublishedBook:
@@ -105,9 +119,14 @@ class Shop:
             assert isinstance(await self.grants.grant_tokens(request), GrantEffect)
         return account.account_id
 
-    async def create(self, name: str = "passenger") -> AccountRecord:
+    async def create(self, name: str = "passenger", *, referred_by: str | None = None) -> AccountRecord:
         created = await self.accounts.create(
-            self.tenant_id, external_id=name, name=name.title(), kind=AccountKind.PERSONAL, time_zone="UTC"
+            self.tenant_id,
+            external_id=name,
+            name=name.title(),
+            kind=AccountKind.PERSONAL,
+            time_zone="UTC",
+            referred_by=referred_by,
         )
         assert isinstance(created, AccountRecord), created
         return created
@@ -152,7 +171,10 @@ async def open_shop(database: Database, tenant_id: UUID) -> AsyncIterator[Shop]:
     price_books = PriceBooks(database)
     async with Writer(database) as writer:
         reads = LedgerReads(database, writer, price_books)
-        accounts = Accounts(database, writer, price_books)
+        referrals = Referrals(database, writer, price_books)
+        loyalty = LoyaltyReviews(database, writer, price_books)
+        workflows = Workflows(database, price_books)
+        accounts = Accounts(database, writer, price_books, referrals)
         shop = Shop(
             tenant_id,
             database,
@@ -162,12 +184,19 @@ async def open_shop(database: Database, tenant_id: UUID) -> AsyncIterator[Shop]:
             reads,
             accounts,
             Alerts(writer, accounts),
-            Fares(writer, price_books, reads, Quotes(database, price_books)),
+            Fares(writer, price_books, reads, Quotes(database, price_books), workflows),
             Charges(reads, price_books),
-            Grants(writer, price_books),
+            Grants(writer, price_books, referrals),
             Limits(writer, price_books),
             Transfers(database, writer, reads),
-            TenantClock(database, writer, price_books),
+            Gifts(database, writer, price_books),
+            PromoCodes(database),
+            Redemptions(database, writer, price_books),
+            referrals,
+            loyalty,
+            workflows,
+            Projects(database),
+            TenantClock(database, writer, price_books, loyalty),
         )
         if await price_books.at_version(tenant_id, 1) is None:
             await shop.publish(a_source())

@@ -33,6 +33,22 @@ SELECT format('account %s %s %s', r.account_id, r.in_table, r.row_id) AS "where"
         UNION ALL
         SELECT account_id, tenant_id, 'outbox', topic || '/' || message_id FROM outbox
         UNION ALL
+        SELECT account_id, tenant_id, 'project', name FROM project
+        UNION ALL
+        SELECT account_id, tenant_id, 'promo_claim', key FROM promo_claim
+        UNION ALL
+        SELECT owner_id, tenant_id, 'promo_guesses', '' FROM promo_guesses WHERE owner_id <> tenant_id
+        UNION ALL
+        SELECT account_id, tenant_id, 'purchase_card', fingerprint FROM purchase_card
+        UNION ALL
+        SELECT account_id, tenant_id, 'referral', 'of it' FROM referral
+        UNION ALL
+        SELECT referrer_id, tenant_id, 'referral', 'by it' FROM referral
+        UNION ALL
+        SELECT account_id, tenant_id, 'workflow', slug FROM workflow
+        UNION ALL
+        SELECT account_id, tenant_id, 'workflow_version', slug || '/' || version FROM workflow_version
+        UNION ALL
         SELECT owner_id, tenant_id, 'quote', quote_id::text FROM quote WHERE owner_id <> tenant_id) r
   LEFT JOIN ledger_account a ON a.account_id = r.account_id
  WHERE a.tenant_id IS DISTINCT FROM r.tenant_id

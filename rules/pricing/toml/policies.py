@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rules.pricing.offers import MAX_MINOR_UNITS, Package, Plan, PlanInterval
-from rules.pricing.policies import GRANT_SOURCES, AutoTopUpPolicy, Policies
+from rules.pricing.policies import GRANT_SOURCES, AutoTopUpPolicy, LoyaltyRule, Policies
 from rules.pricing.slugs import is_slug
 from rules.pricing.toml.names import read_names
 from rules.pricing.toml.sections import Section
@@ -13,6 +13,8 @@ from rules.pricing.toml.sections import Section
 MAX_OFFERS = 100
 MAX_MONTHS = 1_200
 MAX_DAYS = 3_650
+MAX_LOYALTY_RULES = 20
+MAX_LOYALTY_DAYS = 366
 DAY_SECONDS = 86_400
 NEVER = "never"
 
@@ -36,6 +38,7 @@ def read_policies(book: Section, package_ids: Sequence[str]) -> Policies:
         hold_ttl_seconds_max=section.integer("hold_ttl_seconds_max", 1, DAY_SECONDS, default=DAY_SECONDS),
         grace_days=section.integer("grace_days", 0, MAX_DAYS, default=7),
         auto_top_up=_read_auto_top_up(section, package_ids),
+        loyalty=_read_loyalty(section),
     )
     if policies.hold_ttl_seconds > policies.hold_ttl_seconds_max:
         section.fault("hold_ttl_seconds", "is above hold_ttl_seconds_max; lower it or raise the other")
@@ -82,6 +85,24 @@ def _read_auto_top_up(policies: Section, package_ids: Sequence[str]) -> AutoTopU
     )
     section.finish()
     return policy
+
+
+def _read_loyalty(policies: Section) -> tuple[LoyaltyRule, ...]:
+    """The rules, in the book's order; what they ask for tells them apart."""
+    rules: list[LoyaltyRule] = []
+    for section in policies.sections("loyalty", limit=MAX_LOYALTY_RULES):
+        rule = LoyaltyRule(
+            spent_micros=section.amount("spent", zero=False),
+            within_days=section.integer("within_days", 1, MAX_LOYALTY_DAYS),
+            tokens_micros=section.amount("tokens", zero=False),
+            expires_months=section.optional_integer("expires_months", 1, MAX_MONTHS),
+        )
+        section.finish()
+        is_there = any(rule.asks_for == other.asks_for for other in rules)
+        if section.sound and is_there:
+            section.fault("spent", "stands here twice with the same within_days; change or remove one")
+        rules.append(rule)
+    return tuple(rules)
 
 
 def read_packages(book: Section) -> tuple[Package, ...]:

@@ -53,7 +53,7 @@ TYPES = {
     "DatetimeField": "timestamp with time zone",
 }
 
-MADE_BY_THE_DATABASE = {("account", "external_id_folded"), ("account", "name_folded")}
+MADE_BY_THE_DATABASE = {("account", "external_id_folded"), ("account", "name_folded"), ("account", "referral_code")}
 
 
 @pytest.fixture
@@ -95,6 +95,7 @@ class TestMigrate:
                 ("models", "m0001_foundation", 1),
                 ("models", "m0002_quotes", 1),
                 ("models", "m0004_teams", 1),
+                ("models", "m0005_promotions", 1),
             ]
         finally:
             await connection.close()

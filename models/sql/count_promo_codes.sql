@@ -1,0 +1,1 @@
+SELECT count(*) FROM promo_code WHERE tenant_id = $1

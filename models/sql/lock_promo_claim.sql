@@ -1,0 +1,1 @@
+SELECT * FROM promo_claim WHERE account_id = $1 AND key = $2 FOR UPDATE
