@@ -76,7 +76,8 @@ class Server:
 
     @property
     def key(self) -> str:
-        return str(json.loads((self.data_dir / "demo-keys.json").read_text())["node-studio"]["secretKey"])
+        """Of a tenant whose price book allows any number of runs a minute."""
+        return str(json.loads((self.data_dir / "demo-keys.json").read_text())["ai-playground"]["secretKey"])
 
     @property
     def log(self) -> str:

@@ -23,6 +23,9 @@ CONVERGENCE_SECONDS_MAX = 10.0
 OPEN = """mutation {
   createAccount(input: {externalId: "rider", name: "Rider"}) { ... on AccountSuccess { account { id } } }
 }"""
+GRANT = """mutation {
+  grantTokens(input: {idempotencyKey: "g", accountExternalId: "rider", amount: 50}) { ... on GrantSuccess { replayed } }
+}"""
 CHARGE = """mutation ($key: String!) {
   charge(input: {idempotencyKey: $key, accountExternalId: "rider", work: {amount: "1"}}) {
     ... on CommitSuccess { balance { version } } ... on Problem { message }
@@ -62,7 +65,8 @@ async def test_subscribers_of_both_processes_see_the_last_of_many_charges_and_on
     with served(tmp_path / "data", processes=2) as server:
         await server.is_ready()
         account = (await ask(server, OPEN))["account"]["id"]
-        last = 1 + 2 * CHARGES  # The trial grant, then HOLD and CAPTURE of each charge.
+        assert await ask(server, GRANT) == {"replayed": False}
+        last = 1 + 2 * CHARGES  # The grant, then HOLD and CAPTURE of each charge.
         seen: list[list[tuple[int, str]]] = [[] for _ in range(SOCKETS)]
         async with asyncio.TaskGroup() as group, asyncio.timeout(ANSWER_SECONDS_MAX + CONVERGENCE_SECONDS_MAX):
             for events in seen:

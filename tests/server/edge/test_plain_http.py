@@ -81,7 +81,7 @@ def stage() -> Stage:
 
     def estimate(request: EstimateRequest) -> Any:
         assert (request.tenant_id, request.account_id) == (TENANT, None)
-        return estimate_work(published, request.work, None)
+        return estimate_work(published, request, None)
 
     stage.fares.answers["estimate"] = estimate
     return stage
