@@ -387,7 +387,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(owner=st.sampled_from(OWNERS), part=st.integers(1, 2), more=st.sampled_from([0, 0, 1]))
     def assign_to_the_edge(self, owner: str, part: int, more: int) -> None:
         """As much as the pool has, or half of it; or more than there is."""
-        self.model.settle()
+        self.look()
         free = sum(grant["free"] for grant in self.model.grants if grant["owner"] is None)
         amount = (free if self.model.limit == UNLIMITED else min(free, self.model.available_to(POOL))) // part + more
         if amount > 0:
@@ -399,7 +399,7 @@ class LedgerMachine(RuleBasedStateMachine):
         parts = [grant for grant in self.model.grants if grant["owner"] and grant["free"]]
         owner = parts[-1 - back % len(parts)]["owner"]
         amount = sum(grant["free"] for grant in parts if grant["owner"] == owner) // part + more
-        self.say("assign", owner=owner, amount=-amount)
+        self.say("assign", owner=owner, amount=-max(1, amount))
 
     # What is said again
 
