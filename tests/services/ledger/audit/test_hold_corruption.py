@@ -104,6 +104,7 @@ async def test_a_refund_without_its_entry(vandal: Vandal, lived_in: LivedIn) -> 
 async def test_a_hold_that_expired_and_claims_a_commit(vandal: Vandal, lived_in: LivedIn) -> None:
     hold = await vandal.finds("SELECT hold_id FROM hold WHERE account_id = $1 AND state = 'EXPIRED'", lived_in.rider)
     await vandal.changes(SETS.format("state = 'COMMITTED'"), lived_in.rider, hold)
+    await vandal.recounts_works(lived_in.rider)
     await vandal.is_caught("hold_states", the_hold(lived_in.rider, hold))
 
 
@@ -123,6 +124,7 @@ async def test_a_hold_that_ends_twice(vandal: Vandal, lived_in: LivedIn) -> None
 async def test_a_hold_that_ended_without_a_release(vandal: Vandal, lived_in: LivedIn) -> None:
     hold = await vandal.finds("SELECT max(hold_id) FROM hold WHERE account_id = $1 AND captures = 2", lived_in.rider)
     await vandal.changes(SETS.format("state = 'RELEASED'"), lived_in.rider, hold)
+    await vandal.recounts_works(lived_in.rider)
     await vandal.is_caught("hold_ends", the_hold(lived_in.rider, hold))
 
 

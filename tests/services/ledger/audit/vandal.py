@@ -110,6 +110,11 @@ class Vandal:
                 more,
             )
 
+    async def recounts_works(self, account_id: UUID) -> None:
+        """Makes the sums of works agree with the holds again, so that another check must tell."""
+        await self._there.execute("DELETE FROM work_day WHERE account_id = $1", account_id)
+        await self._there.execute("INSERT INTO work_day SELECT * FROM work_journaled WHERE account_id = $1", account_id)
+
     async def is_caught(self, check: str, where: str) -> None:
         """The audit names this check and this row, and nothing else."""
         findings = await audit(self._database)
