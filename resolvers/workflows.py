@@ -37,7 +37,7 @@ class WorkflowQueries:
     ) -> Workflow | None:
         """One version of a saved workflow, archived or not; null when the account has none of this name.
 
-        name: its name, or its slug
+        name: its slug, or the name that the slug was made of
         version: which version; absent: the newest
         account_id: whose workflow; or `accountExternalId`
         account_external_id: the tenant's own name for the account

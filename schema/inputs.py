@@ -69,7 +69,7 @@ class WorkflowInput:
     """A workflow that the account has saved."""
 
     name: str
-    """Its name, or its slug."""
+    """Its slug, or the name that the slug was made of."""
     version: int | None
     """Which version; absent: the newest. Under a known idempotency key: the one that was taken then."""
 
@@ -596,7 +596,7 @@ class ArchiveWorkflowInput:
     account_external_id: str | None
     """The tenant's own name for the account."""
     name: str
-    """Its name, or its slug."""
+    """Its slug, or the name that the slug was made of."""
 
 
 @given
