@@ -191,7 +191,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(limit=st.sampled_from([0, 5 * MICROS, 30 * MICROS, UNLIMITED]))
     def set_credit_limit(self, limit: int) -> None:
-        self.model.settle()
+        self.look()
         if self.model.closed:
             return
         self.model.adjust(limit, None)
@@ -218,7 +218,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.set_frozen(False)
 
     def set_frozen(self, frozen: bool) -> None:
-        self.model.settle()
+        self.look()
         if self.model.closed:
             return
         self.model.adjust(None, frozen)
@@ -333,7 +333,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(owner=st.sampled_from(OWNERS), part=st.integers(1, 2), more=st.sampled_from([0, 0, 1]))
     def assign_to_the_edge(self, owner: str, part: int, more: int) -> None:
         """As much as the pool has, or half of it; or more than there is."""
-        self.model.settle()
+        self.look()
         free = sum(grant["free"] for grant in self.model.grants if grant["owner"] is None)
         amount = (free if self.model.limit == UNLIMITED else min(free, self.model.available_to(POOL))) // part + more
         if amount > 0:
