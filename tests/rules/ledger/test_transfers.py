@@ -184,16 +184,53 @@ def test_the_money_of_all_parts_adds_up_to_what_was_paid() -> None:
     for _ in range(40):
         bench = an_account()
         granted = dice.randint(1, 60)
-        buy(bench, granted, dice.randint(1, 999))
+        paid = dice.randint(1, 999)
+        buy(bench, granted, paid)
         money, left = 0, granted
         while left:
             amount = dice.randint(1, left)
             bench.send(amount)
             (part,) = on_its_way(bench)
             assert (part.paid_currency is None) == (part.paid_minor_units == 0)
-            assert part.paid_minor_units <= -(-bench.lot(1).paid_minor_units * amount // granted)
+            assert part.paid_minor_units == (paid - money) * amount // left
             money, left = money + part.paid_minor_units, left - amount
-        assert money == bench.lot(1).paid_minor_units
+            assert bench.lot(1).paid_minor_units == paid - money
+        assert money == paid
+
+
+def test_money_is_neither_made_nor_lost_where_a_grant_is_assigned_from_and_sent_from() -> None:
+    dice = Random(11)
+    for _ in range(60):
+        bench = an_account()
+        granted, paid, sent = dice.randint(1, 20), dice.randint(1, 60), 0
+        buy(bench, granted, paid)
+        for _ in range(20):
+            in_pool = bench.lot(1).remaining // tokens(1)
+            with_the_film = bench.account.assigned // tokens(1)
+            if in_pool and dice.random() < 0.6:
+                amount = dice.randint(1, in_pool)
+                if dice.random() < 0.4:
+                    bench.send(amount)
+                    sent += sum(part.paid_minor_units for part in on_its_way(bench))
+                elif dice.random() < 0.8:
+                    bench.assign(amount, project="film")
+                else:
+                    bench.charge(1)
+            elif with_the_film:
+                bench.assign(-dice.randint(1, with_the_film), project="film")
+            lots = bench.shelf.grants.values()
+            assert sum(lot.paid_minor_units for lot in lots) + sent == paid
+            assert all(lot.paid_minor_units >= 0 for lot in lots)
+            assert all(lot.paid_minor_units == 0 for lot in lots if lot.kept == 0)
+
+
+def test_money_that_comes_back_is_not_counted_twice() -> None:
+    bench = an_account()
+    buy(bench, 40, 1_000)
+    bench.send(10)
+    assert bench.lot(1).paid_minor_units == 750
+    bench.take_back()
+    assert sum(lot.paid_minor_units for lot in bench.shelf.grants.values()) == 1_000
 
 
 def test_what_is_on_its_way_is_read_as_it_was_written() -> None:
