@@ -94,7 +94,8 @@ class LedgerMachine(RuleBasedStateMachine):
     )
     def grant(self, amount: int, source: str, priority: int, lifetime: int | None) -> None:
         expires = self.model.now + lifetime * SECOND if lifetime is not None else NEVER
-        self.say("grant", amount=amount, source=source, priority=priority, expires=expires)
+        cents = amount // 300_000 if source == "PURCHASE" else 0
+        self.say("grant", amount=amount, source=source, priority=priority, expires=expires, cents=cents)
 
     @rule(amount=amounts, ttl=ttls, whom=whoms)
     def reserve(self, amount: int, ttl: int, whom: Whom) -> None:
@@ -184,7 +185,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(amount=st.integers(1, 9).map(lambda amount: amount * MICROS))
     def buy_spend_and_dispute(self, amount: int) -> None:
         """Leaves a debt beside whatever else there is."""
-        self.say("grant", amount=amount, source="PURCHASE", priority=0, expires=NEVER)
+        self.say("grant", amount=amount, source="PURCHASE", priority=0, expires=NEVER, cents=amount // MICROS)
         index = len(self.model.grants) - 1
         self.say("charge", amount=amount, lines=[(amount, False)], whom=POOL)
         self.say("revoke", grant=index, clawback=True)
@@ -270,6 +271,7 @@ class LedgerMachine(RuleBasedStateMachine):
         parts = [
             {
                 "amount": amount,
+                "cents": amount // MICROS,
                 "priority": 50,
                 "expires": self.model.now + (lifetime - 60) * SECOND if lifetime is not None else NEVER,
             }
@@ -442,7 +444,7 @@ class LedgerMachine(RuleBasedStateMachine):
         def effect() -> Row:
             match verb:
                 case "grant":
-                    return model.grant(said["amount"], said["source"], said["priority"], said["expires"])
+                    return model.grant(said["amount"], said["source"], said["priority"], said["expires"], said["cents"])
                 case "reserve":
                     return model.reserve(said["amount"], said["ttl"] * SECOND, said["whom"], unit, quote)
                 case "charge":
@@ -505,7 +507,14 @@ class LedgerMachine(RuleBasedStateMachine):
             case "grant":
                 expires = START + timedelta(microseconds=said["expires"]) if said["expires"] < NEVER else None
                 source = GrantSource(said["source"])
-                bench.grant(amount or "0", source=source, priority=said["priority"], expires_at=expires, key=key)
+                bench.grant(
+                    amount or "0",
+                    source=source,
+                    priority=said["priority"],
+                    expires_at=expires,
+                    key=key,
+                    cents=said["cents"],
+                )
             case "reserve":
                 bench.reserve(
                     amount,
@@ -631,6 +640,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 grant.spent,
                 grant.settled,
                 grant.transferred,
+                grant.paid_minor_units,
                 owner_of(grant),
             )
             for _, grant in sorted(shelf.grants.items())
@@ -643,6 +653,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 model.spent_of(grant),
                 grant["settled"],
                 grant["sent"],
+                grant["cents"],
                 grant["owner"],
             )
             for grant in model.grants
@@ -696,7 +707,7 @@ def bound_of(lines: list[tuple[int, bool]]) -> int:
 
 def a_sent_part(version: int, part: Row) -> TransferPart:
     expires_at = START + timedelta(microseconds=part["expires"]) if part["expires"] < NEVER else None
-    return TransferPart(version, part["amount"], part["priority"], expires_at)
+    return TransferPart(version, part["amount"], part["priority"], expires_at, part["cents"], "usd")
 
 
 def a_priced_line(cost: int, rounds_at_end: bool) -> Line:

@@ -229,10 +229,11 @@ class Model:
 
     # Commands
 
-    def grant(self, amount: int, source: str, priority: int, expires: int) -> Row:
+    def grant(self, amount: int, source: str, priority: int, expires: int, cents: int) -> Row:
         if expires <= self.now or self.closed:
             raise No("InvalidInput")
         grant = self.new_grant(amount, source, priority, expires)
+        grant["cents"] = cents
         self.write("GRANT", total=amount)
         self.came_in = True
         self.pay_debt(grant, amount)
@@ -360,7 +361,7 @@ class Model:
     def assign_part(self, grant: Row, share: int, owner: str, at: int) -> Row:
         grant["free"] -= share
         part = self.new_grant(share, "ASSIGNMENT", grant["priority"], grant["expires"], born=at)
-        part.update(owner=owner, grace=grant["grace"])
+        part.update(owner=owner, grace=grant["grace"], cents=self.cents_of(grant, share))
         part["from"] = grant
         self.write("ASSIGNMENT", at)
         return part
@@ -369,8 +370,17 @@ class Model:
         part["free"] -= share
         whole: Row = part["from"]
         whole["free"] += share
+        whole["cents"] += self.cents_of(part, share)
+        whole["paid for"] += share
         self.write("ASSIGNMENT", at)
         return whole
+
+    def cents_of(self, grant: Row, share: int) -> int:
+        """Tokens take their share of the money along wherever they go, but no part of a cent."""
+        cents = int(Fraction(grant["cents"] * share, grant["paid for"]))
+        grant["cents"] -= cents
+        grant["paid for"] -= share
+        return cents
 
     def add_member(self, name: str) -> None:
         if not self.members.get(name, False):
@@ -433,13 +443,14 @@ class Model:
         if amount > min(free, credit):
             raise No("InsufficientTokens")
         taken = self.take(amount, POOL)
+        parts: list[Row] = []
         for grant, share in taken:
             assert grant is not None
             grant["sent"] += share
+            as_good = {"priority": grant["priority"], "expires": grant["expires"]}
+            parts.append({"amount": share, "cents": self.cents_of(grant, share), **as_good})
             self.write("TRANSFER", total=-share)
-        self.sent.append(
-            [{"amount": share, "priority": g["priority"], "expires": g["expires"]} for g, share in taken if g]
-        )
+        self.sent.append(parts)
         assert taken[0][0] is not None
         return {"grant": taken[0][0]["index"]}
 
@@ -455,6 +466,7 @@ class Model:
     def take_in(self, parts: list[Row]) -> None:
         for part in parts:
             grant = self.new_grant(part["amount"], "TRANSFER", part["priority"], part["expires"])
+            grant["cents"] = part["cents"]
             self.write("TRANSFER", total=part["amount"])
             self.came_in = True
             if self.closed:
@@ -518,6 +530,8 @@ class Model:
             "owner": None,
             "from": None,
             "sent": 0,
+            "cents": 0,
+            "paid for": amount,
         }
         born = self.now if born is None else born
         early = 7 * DAY if expires - born > 8 * DAY else DAY

@@ -8,13 +8,13 @@ from random import Random
 
 import pytest
 
-from rules.ledger.commands import GrantTokens, TransferPart
-from rules.ledger.kinds import GrantSource, Mutation
+from rules.ledger.commands import TransferPart
+from rules.ledger.kinds import GrantSource
 from rules.ledger.refusals import IdempotencyConflict, InsufficientTokens
 from rules.ledger.transfers import payload_of, read_payload, source_ref
 from rules.pricing.refusals import InvalidInput
 from rules.pricing.tokens import MAX_MICROS
-from tests.rules.ledger.notation import ACCOUNT, ELSEWHERE, START, TENANT, fact, refusal, tokens
+from tests.rules.ledger.notation import ELSEWHERE, START, fact, refusal, tokens
 from tests.rules.ledger.workbench import Workbench, an_account
 
 
@@ -28,24 +28,6 @@ def on_its_way(bench: Workbench) -> Sequence[TransferPart]:
 def a_part(amount: int = 10, *, version: int = 7, expires_in: int | None = None, priority: int = 50) -> TransferPart:
     expires_at = START + timedelta(seconds=expires_in) if expires_in is not None else None
     return TransferPart(version, tokens(amount), priority, expires_at, 250, "usd")
-
-
-def buy(bench: Workbench, amount: int, cents: int, **more: object) -> int:
-    key = bench.once(Mutation.GRANT_TOKENS, None)
-    bench.submit(
-        GrantTokens(
-            TENANT,
-            ACCOUNT,
-            key,
-            tokens(amount),
-            GrantSource.PURCHASE,
-            key.key,
-            paid_minor_units=cents,
-            paid_currency="usd",
-            **more,  # type: ignore[arg-type]
-        )
-    )
-    return bench.account.version
 
 
 class TestSending:
@@ -169,7 +151,7 @@ class TestReceiving:
 class TestWhatComesBack:
     def test_is_a_grant_of_the_sender_again_with_all_that_it_was(self) -> None:
         bench = an_account()
-        bought = buy(bench, 40, 1_000, priority=3, expires_at=START + timedelta(days=30))
+        bought = bench.grant(40, cents=1_000, priority=3, expires_at=START + timedelta(days=30))
         bench.send(10)
         bench.take_back()
         assert bench.written == [fact("TRANSFER", total=10)]
@@ -185,7 +167,7 @@ def test_the_money_of_all_parts_adds_up_to_what_was_paid() -> None:
         bench = an_account()
         granted = dice.randint(1, 60)
         paid = dice.randint(1, 999)
-        buy(bench, granted, paid)
+        bench.grant(granted, cents=paid)
         money, left = 0, granted
         while left:
             amount = dice.randint(1, left)
@@ -203,7 +185,7 @@ def test_money_is_neither_made_nor_lost_where_a_grant_is_assigned_from_and_sent_
     for _ in range(60):
         bench = an_account()
         granted, paid, sent = dice.randint(1, 20), dice.randint(1, 60), 0
-        buy(bench, granted, paid)
+        bench.grant(granted, cents=paid)
         for _ in range(20):
             in_pool = bench.lot(1).remaining // tokens(1)
             with_the_film = bench.account.assigned // tokens(1)
@@ -226,7 +208,7 @@ def test_money_is_neither_made_nor_lost_where_a_grant_is_assigned_from_and_sent_
 
 def test_money_that_comes_back_is_not_counted_twice() -> None:
     bench = an_account()
-    buy(bench, 40, 1_000)
+    bench.grant(40, cents=1_000)
     bench.send(10)
     assert bench.lot(1).paid_minor_units == 750
     bench.take_back()
