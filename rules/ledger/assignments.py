@@ -13,7 +13,7 @@ from rules.ledger.commands import AssignTokens
 from rules.ledger.entries import append, next_version
 from rules.ledger.grants import add_grant, falls_due, tell_again
 from rules.ledger.kinds import EntryKind, GrantSource
-from rules.ledger.refusals import InsufficientTokens, NotFound, Refusal
+from rules.ledger.refusals import CLOSED, InsufficientTokens, NotFound, Refusal
 from rules.ledger.state import AccountState, Grant
 from rules.pricing.refusals import InvalidInput
 from rules.pricing.tokens import format_tokens
@@ -33,6 +33,8 @@ def assign_tokens(state: AccountState, command: AssignTokens, now: datetime) -> 
         return NotFound("member")
     if command.refusal is not None:
         return command.refusal
+    if state.account.closed_at is not None:
+        return InvalidInput("accountId", CLOSED)
     if command.amount < 0:
         return _take_back(state, owner, -command.amount, now)
     pool = spendable_grants(state, Spender(), now)

@@ -15,10 +15,10 @@ from uuid import UUID
 from rules.ledger.burn_down import Spender, available_in_pool, available_to, spendable_grants
 from rules.ledger.commands import ReceiveTransfer, SendTokens, TransferPart
 from rules.ledger.entries import append, next_version
-from rules.ledger.grants import CLOSED, add_grant, expire, pay_clawed_back, revoke_rest
+from rules.ledger.grants import add_grant, expire, pay_clawed_back, revoke_rest
 from rules.ledger.journal import EPOCH, epoch_micros
 from rules.ledger.kinds import EntryKind, GrantSource
-from rules.ledger.refusals import InsufficientTokens, Refusal
+from rules.ledger.refusals import CLOSED, InsufficientTokens, Refusal
 from rules.ledger.state import AccountState, Grant, Outgoing
 from rules.pricing.refusals import InvalidInput
 

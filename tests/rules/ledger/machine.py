@@ -19,11 +19,10 @@ from rules.ledger.alerting import AlertEvent
 from rules.ledger.commands import Line, OpenAccount, TransferPart
 from rules.ledger.kinds import AlertKind, GrantSource, OverrunPolicy
 from rules.ledger.outcomes import AccountEffect, GrantEffect, HoldEffect
-from rules.ledger.refusals import NotFound
 from rules.ledger.state import UNLIMITED, Grant
 from rules.pricing.tokens import MICROS, format_tokens
 from tests.rules.ledger.model import DAY, NEVER, POOL, SECOND, Model, No, Row, Whom
-from tests.rules.ledger.notation import ACCOUNT, START, TENANT, Refused, in_tokens, refusal
+from tests.rules.ledger.notation import ACCOUNT, START, TENANT, Refused, in_tokens
 from tests.rules.ledger.workbench import Workbench, member_named
 
 incomes = st.integers(5, 40).map(lambda amount: amount * MICROS) | st.integers(1, 5_000_000)
@@ -192,11 +191,8 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(limit=st.sampled_from([0, 5 * MICROS, 30 * MICROS, UNLIMITED]))
     def set_credit_limit(self, limit: int) -> None:
-        self.look()
-        if self.model.closed:
-            return
-        self.model.adjust(limit, None)
-        self.bench.adjust(credit_limit="unlimited" if limit == UNLIMITED else limit // MICROS)
+        tokens = "unlimited" if limit == UNLIMITED else limit // MICROS
+        self.both(lambda: self.model.adjust(limit, None), lambda: self.bench.adjust(credit_limit=tokens))
 
     @precondition(lambda machine: machine.keys % 16 == 0)
     @rule(verb=st.sampled_from(["commit", "release", "extend", "refund", "revoke"]), amount=amounts)
@@ -219,11 +215,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.set_frozen(False)
 
     def set_frozen(self, frozen: bool) -> None:
-        self.look()
-        if self.model.closed:
-            return
-        self.model.adjust(None, frozen)
-        self.bench.adjust(frozen=frozen)
+        self.both(lambda: self.model.adjust(None, frozen), lambda: self.bench.adjust(frozen=frozen))
 
     @rule(
         percents=st.none() | st.sets(st.sampled_from([0, 5, 10, 20, 50, 95, 100]), max_size=3),
@@ -231,12 +223,13 @@ class LedgerMachine(RuleBasedStateMachine):
     )
     def set_alerts(self, percents: set[int] | None, amounts: set[int] | None) -> None:
         model = self.model
-        model.settle()
-        model.set_alerts(
-            model.percents if percents is None else percents, model.amounts if amounts is None else amounts
-        )
-        self.bench.set_alerts(
-            percents=None if percents is None else tuple(percents), amounts=None if amounts is None else tuple(amounts)
+        wanted = model.percents if percents is None else percents, model.amounts if amounts is None else amounts
+        said = {"percents": percents, "amounts": amounts}
+        self.both(
+            lambda: model.set_alerts(*wanted),
+            lambda: self.bench.set_alerts(
+                **{name: tuple(values) for name, values in said.items() if values is not None}
+            ),
         )
 
     @precondition(lambda machine: machine.model.drawn > 0)
@@ -280,20 +273,11 @@ class LedgerMachine(RuleBasedStateMachine):
         self.bring(("other", number), parts, own=False)
 
     def bring(self, name: tuple[str, int], parts: list[Row], *, own: bool) -> None:
-        self.model.settle()
-        expected = told = None
-        try:
-            self.model.receive(name, parts, own=own)
-        except No as no:
-            expected = str(no)
-        try:
-            if own:
-                self.bench.take_back(name[1])
-            else:
-                self.bench.receive(*(a_sent_part(name[1] * 10 + place, part) for place, part in enumerate(parts)))
-        except Refused as refused:
-            told = type(refused.refusal).__name__
-        assert told == expected
+        sent = [a_sent_part(name[1] * 10 + place, part) for place, part in enumerate(parts)]
+        self.both(
+            lambda: self.model.receive(name, parts, own=own),
+            lambda: self.bench.take_back(name[1]) if own else self.bench.receive(*sent),
+        )
 
     @precondition(lambda machine: machine.keys % 16 == 15 and not machine.model.closed)
     @rule()
@@ -312,21 +296,12 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(MEMBERS))
     def add_member(self, name: str) -> None:
-        self.model.settle()
-        self.model.add_member(name)
-        self.bench.add_member(name)
+        self.both(lambda: self.model.add_member(name), lambda: self.bench.add_member(name))
 
     @precondition(lambda machine: any(machine.model.members.values()) and machine.keys % 3 == 0)
     @rule(name=st.sampled_from(MEMBERS))
     def remove_member(self, name: str) -> None:
-        self.model.settle()
-        try:
-            self.model.remove_member(name)
-        except No:
-            with refusal(NotFound("member")):
-                self.bench.remove_member(name)
-        else:
-            self.bench.remove_member(name)
+        self.both(lambda: self.model.remove_member(name), lambda: self.bench.remove_member(name))
 
     @rule(owner=st.sampled_from(OWNERS), amount=amounts)
     def assign(self, owner: str, amount: int) -> None:
@@ -394,6 +369,20 @@ class LedgerMachine(RuleBasedStateMachine):
             self.move_to(self.model.now + DAY - SECOND)
 
     # How it is compared
+
+    def both(self, to_model: Callable[[], object], to_core: Callable[[], object]) -> None:
+        """Says something without a key to both: it passes on both sides or is refused by the same name."""
+        self.model.settle()
+        expected = told = None
+        try:
+            to_model()
+        except No as no:
+            expected = str(no)
+        try:
+            to_core()
+        except Refused as refused:
+            told = type(refused.refusal).__name__
+        assert told == expected
 
     def say(self, verb: str, **said: object) -> None:
         self.keys += 1

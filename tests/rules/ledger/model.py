@@ -215,6 +215,8 @@ class Model:
         self.tell("GRANT_EXPIRING", at, grant=grant)
 
     def set_alerts(self, percents: set[int], amounts: set[int]) -> None:
+        if self.closed:
+            raise No("InvalidInput")
         if (percents, amounts) == (self.percents, self.amounts):
             return
         known = self.thresholds()
@@ -337,6 +339,8 @@ class Model:
         """From the pool in burn order to the owner; or back (below 0), what it would burn last first."""
         whom: Whom = (owner, None) if is_member else (None, owner)
         self.is_known(whom[0])
+        if self.closed:
+            raise No("InvalidInput")
         mine = [
             grant
             for grant in sorted(self.grants, key=lambda grant: self.burn_rank(grant, whom))
@@ -383,6 +387,8 @@ class Model:
         return cents
 
     def add_member(self, name: str) -> None:
+        if self.closed:
+            raise No("InvalidInput")
         if not self.members.get(name, False):
             self.members[name] = True
             self.write("ADJUSTMENT")
@@ -390,6 +396,8 @@ class Model:
     def remove_member(self, name: str) -> None:
         if name not in self.members:
             raise No("NotFound")
+        if self.closed:
+            raise No("InvalidInput")
         self.step(partial(self.take_out, name))
 
     def take_out(self, name: str) -> None:
@@ -479,6 +487,8 @@ class Model:
                 self.mark = self.available_to(POOL)
 
     def adjust(self, limit: int | None, frozen: bool | None) -> None:
+        if self.closed:
+            raise No("InvalidInput")
         self.step(partial(self.change, limit, frozen))
 
     def change(self, limit: int | None, frozen: bool | None) -> None:

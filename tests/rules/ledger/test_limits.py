@@ -374,7 +374,7 @@ class TestSetting:
     )
     def test_one_that_is_wrong_is_named_and_nothing_is_set(self, wrong: LimitSetting, field: str) -> None:
         bench = an_account(tokens=10)
-        bench.add_member("ada").member_id
+        bench.add_member("ada")
         right = LimitSetting(ACCOUNT, MONTH, limit=5)
         with pytest.raises(Refused) as refused:
             bench.set_limits(right, wrong)
