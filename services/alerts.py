@@ -56,7 +56,7 @@ class Alerts:
             )
         )
         match outcome:
-            case NotFound():
+            case NotFound() | InvalidInput():
                 return outcome
             case AccountEffect():
                 return record

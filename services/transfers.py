@@ -8,10 +8,9 @@ from typing import Final
 from models.database import Database
 from models.unavailable import DatabaseUnavailable
 from rules.ledger.commands import SendTokens
-from rules.ledger.grants import CLOSED
 from rules.ledger.kinds import Mutation
 from rules.ledger.outcomes import GrantEffect, GrantOutcome
-from rules.ledger.refusals import IdempotencyConflict, InputRefusal, InsufficientTokens, NotFound
+from rules.ledger.refusals import CLOSED, IdempotencyConflict, InputRefusal, InsufficientTokens, NotFound
 from rules.ledger.requests import TransferRequest
 from rules.pricing.refusals import InvalidInput
 from rules.pricing.tokens import MAX_MICROS, MAX_TOKENS

@@ -7,9 +7,10 @@ from datetime import datetime
 from rules.ledger.alerting import DAY_LIMIT_PERCENTS, LOW_BALANCE_PERCENTS, Alerting
 from rules.ledger.commands import AdjustAccount, OpenAccount, PlanAssignment
 from rules.ledger.entries import append, next_version
-from rules.ledger.grants import CLOSED, months_after, receive
+from rules.ledger.grants import months_after, receive
 from rules.ledger.kinds import EntryKind, GrantSource
 from rules.ledger.limits import change_calendar
+from rules.ledger.refusals import CLOSED
 from rules.ledger.state import UNLIMITED, AccountState, Grant
 from rules.pricing.refusals import InvalidInput
 from rules.pricing.tokens import MAX_MICROS, format_tokens

@@ -17,8 +17,10 @@ from rules.ledger.entries import append
 from rules.ledger.journal import Entry
 from rules.ledger.kinds import AlertKind, EntryKind, GrantSource, LimitPeriod
 from rules.ledger.limits import effective_limit, spending_of
+from rules.ledger.refusals import CLOSED
 from rules.ledger.spending import Scope, Spending
 from rules.ledger.state import Account, AccountState, Grant
+from rules.pricing.refusals import InvalidInput
 from rules.pricing.tokens import format_tokens
 
 BOUNDLESS: Final = 2**63
@@ -57,12 +59,14 @@ def conclude_step(state: AccountState, before: int, version: int, daily_limit: i
         state.noticed.clear()
 
 
-def set_alerts(state: AccountState, command: SetAlerts, now: datetime) -> None:
+def set_alerts(state: AccountState, command: SetAlerts, now: datetime) -> InvalidInput | None:
     """Changes thresholds, with one ADJUSTMENT entry where they really change.
 
     A new threshold that the balance is below already is crossed now. One that is given up is no longer crossed.
     """
     account = state.account
+    if account.closed_at is not None:
+        return InvalidInput("accountId", CLOSED)
     known = account.alerting or Alerting()
     percents = _falling(command.balance_percents, known.balance_percents)
     amounts = _falling(command.balance_tokens, known.balance_tokens)
@@ -77,7 +81,7 @@ def set_alerts(state: AccountState, command: SetAlerts, now: datetime) -> None:
         if before != after
     ]
     if not changes:
-        return
+        return None
     before = {threshold.key for threshold in known.thresholds}
     account.alerting = known
     known.balance_percents, known.balance_tokens, known.day_limit_percents = percents, amounts, day_percents
@@ -89,6 +93,7 @@ def set_alerts(state: AccountState, command: SetAlerts, now: datetime) -> None:
     for threshold in _by_rank(known, account.mark):
         if threshold.key not in before and threshold.is_under(available, account.mark):
             _record_crossing(state, threshold)
+    return None
 
 
 def notice_instant(created_at: datetime, expires_at: datetime) -> datetime | None:

@@ -13,7 +13,7 @@ from rules.ledger.commands import AssignTokens
 from rules.ledger.entries import append, next_version
 from rules.ledger.grants import add_grant, falls_due, tell_again
 from rules.ledger.kinds import EntryKind, GrantSource
-from rules.ledger.refusals import InsufficientTokens, NotFound, Refusal
+from rules.ledger.refusals import CLOSED, InsufficientTokens, NotFound, Refusal
 from rules.ledger.state import AccountState, Grant
 from rules.pricing.refusals import InvalidInput
 from rules.pricing.tokens import format_tokens
@@ -33,6 +33,8 @@ def assign_tokens(state: AccountState, command: AssignTokens, now: datetime) -> 
         return NotFound("member")
     if command.refusal is not None:
         return command.refusal
+    if state.account.closed_at is not None:
+        return InvalidInput("accountId", CLOSED)
     if command.amount < 0:
         return _take_back(state, owner, -command.amount, now)
     pool = spendable_grants(state, Spender(), now)
@@ -56,7 +58,7 @@ def is_member(state: AccountState, spender: Spender) -> bool:
 
 def split_off(state: AccountState, grant: Grant, amount: int, owner: Spender, at: datetime) -> Grant:
     """Assigns a part of a grant of the pool to its owner, with its ASSIGNMENT entry."""
-    paid = grant.paid_minor_units * amount // (grant.granted - grant.moved)
+    paid = grant.take_money(amount)
     part = Grant(
         grant_id=next_version(state),
         source=GrantSource.ASSIGNMENT,
@@ -75,7 +77,6 @@ def split_off(state: AccountState, grant: Grant, amount: int, owner: Spender, at
     )
     state.add_remaining(grant, -amount)
     grant.moved += amount
-    grant.paid_minor_units -= paid
     _assignment_entry(state, part, f"assigned {format_tokens(amount)}", at)
     add_grant(state, part)
     return part
@@ -89,10 +90,9 @@ def hand_back(state: AccountState, part: Grant, amount: int, at: datetime) -> Gr
     if part.parent_id is None:
         raise AssertionError(f"grant {part.grant_id} was not split off another")
     grant = state.grants[part.parent_id]
-    paid = part.paid_minor_units * amount // (part.granted - part.moved)
+    paid = part.take_money(amount)
     state.add_remaining(part, -amount)
     part.moved += amount
-    part.paid_minor_units -= paid
     state.add_remaining(grant, amount)
     grant.moved -= amount
     grant.paid_minor_units += paid

@@ -133,8 +133,7 @@ def _decide_unkeyed(
         case AdjustAccount():
             return adjust_account(state, command, now)
         case SetAlerts():
-            set_alerts(state, command, now)
-            return None
+            return set_alerts(state, command, now)
         case CloseAccount():
             return close_account(state, command, now)
         case ReceiveTransfer():

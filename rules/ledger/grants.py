@@ -11,13 +11,10 @@ from rules.ledger.burn_down import available_in_pool
 from rules.ledger.commands import ClawBack, GrantTokens, RevokeGrant
 from rules.ledger.entries import append, next_version
 from rules.ledger.kinds import GIFTS, EntryKind, GrantEnd
-from rules.ledger.refusals import NotFound, Refusal
+from rules.ledger.refusals import CLOSED, NotFound, Refusal
 from rules.ledger.state import AccountState, Grant
 from rules.pricing.refusals import InvalidInput
 from rules.pricing.tokens import MAX_MICROS
-
-CLOSED = "the account was closed, for good"
-"""Said of a closed account to whoever wants to put something on it, or to change it."""
 
 _GIFT_MOVES_MARK_PERCENT = 5
 """A gift smaller than this share of the mark leaves the mark where it is."""

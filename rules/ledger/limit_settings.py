@@ -12,7 +12,7 @@ from rules.ledger.kinds import EntryKind, LimitScope
 from rules.ledger.limit_status import named
 from rules.ledger.limits import status_of
 from rules.ledger.outcomes import LimitsEffect
-from rules.ledger.refusals import NotFound
+from rules.ledger.refusals import CLOSED, NotFound
 from rules.ledger.spending import NO_LIMIT, Scope, Spending
 from rules.ledger.state import AccountState
 from rules.pricing.refusals import InvalidInput
@@ -27,6 +27,8 @@ def set_limits(state: AccountState, command: SetLimits, now: datetime) -> Limits
     fault = command.refusal or _fault(settings)
     if fault is not None:
         return fault
+    if state.account.closed_at is not None:
+        return InvalidInput("accountId", CLOSED)
     # From here on it succeeds.
     for setting in settings:
         scope = scope_of(setting)

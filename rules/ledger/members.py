@@ -11,7 +11,7 @@ from rules.ledger.burn_down import Spender
 from rules.ledger.commands import AddMember, ManageMembers, MemberChange, RemoveMember, UpdateMember
 from rules.ledger.entries import append
 from rules.ledger.kinds import EntryKind
-from rules.ledger.refusals import NotFound, Refusal
+from rules.ledger.refusals import CLOSED, NotFound, Refusal
 from rules.ledger.state import AccountState
 from rules.ledger.team import Member
 from rules.pricing.refusals import InvalidInput
@@ -30,6 +30,8 @@ def manage_members(state: AccountState, command: ManageMembers, now: datetime) -
         return command.refusal
     if stranger is not None:
         return InvalidInput(f"members[{stranger}].memberId", "there is no such member")
+    if state.account.closed_at is not None:
+        return InvalidInput("accountId", CLOSED)
     # From here on it succeeds.
     for change in command.changes:
         _apply(state, change, now)

@@ -15,6 +15,9 @@ from rules.ledger.kinds import HoldState
 from rules.ledger.limit_status import LimitStatus
 from rules.pricing.refusals import InvalidInput, InvalidParams, UnknownModel
 
+CLOSED = "the account was closed, for good"
+"""Said of a closed account to whoever wants to put something on it, or to change it."""
+
 
 @dataclass(frozen=True, slots=True)
 class NotFound:

@@ -122,6 +122,7 @@ class Grant:
     project: str | None = None
     parent_id: int | None = None
     paid_minor_units: int = 0
+    """What was paid for what it has kept."""
     paid_currency: str | None = None
     note: str | None = None
     notice_at: datetime | None = None
@@ -131,6 +132,20 @@ class Grant:
     def unheld(self) -> int:
         """What no hold has set aside."""
         return self.remaining - self.held
+
+    @property
+    def kept(self) -> int:
+        """What went neither to another grant of the account nor to another account: used up or not."""
+        return self.granted - self.moved - self.transferred
+
+    def take_money(self, amount: int) -> int:
+        """Takes the money of so many tokens that are about to go, in whole minor units, rounded down.
+
+        The rest stays with what it keeps, so that sums are exact; with the last token all of it goes.
+        """
+        money = self.paid_minor_units * amount // self.kept
+        self.paid_minor_units -= money
+        return money
 
     @property
     def is_assigned(self) -> bool:

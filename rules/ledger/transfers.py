@@ -15,10 +15,10 @@ from uuid import UUID
 from rules.ledger.burn_down import Spender, available_in_pool, available_to, spendable_grants
 from rules.ledger.commands import ReceiveTransfer, SendTokens, TransferPart
 from rules.ledger.entries import append, next_version
-from rules.ledger.grants import CLOSED, add_grant, expire, pay_clawed_back, revoke_rest
+from rules.ledger.grants import add_grant, expire, pay_clawed_back, revoke_rest
 from rules.ledger.journal import EPOCH, epoch_micros
 from rules.ledger.kinds import EntryKind, GrantSource
-from rules.ledger.refusals import InsufficientTokens, Refusal
+from rules.ledger.refusals import CLOSED, InsufficientTokens, Refusal
 from rules.ledger.state import AccountState, Grant, Outgoing
 from rules.pricing.refusals import InvalidInput
 
@@ -124,7 +124,7 @@ def read_payload(payload_json: str) -> tuple[UUID, tuple[TransferPart, ...]]:
 
 
 def _take(state: AccountState, grant: Grant, amount: int, command: SendTokens, now: datetime) -> TransferPart:
-    paid = max(0, _share(grant, grant.transferred + amount) - _share(grant, grant.transferred))
+    paid = grant.take_money(amount)
     state.add_remaining(grant, -amount)
     grant.transferred += amount
     version = append(
@@ -139,14 +139,6 @@ def _take(state: AccountState, grant: Grant, amount: int, command: SendTokens, n
     return TransferPart(
         version, amount, grant.priority, grant.expires_at, paid, grant.paid_currency if paid > 0 else None
     )
-
-
-def _share(grant: Grant, transferred: int) -> int:
-    """The money that goes with so many tokens of a grant. Of the sums, so that parts add up to it exactly.
-
-    What was assigned took its money with it.
-    """
-    return grant.paid_minor_units * transferred // (grant.granted - grant.moved)
 
 
 def _credit(state: AccountState, part: TransferPart, command: ReceiveTransfer, now: datetime) -> None:

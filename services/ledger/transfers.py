@@ -16,8 +16,8 @@ import asyncpg
 from models.database import Database
 from models.statements import statement
 from rules.ledger.commands import ReceiveTransfer, TransferPart
-from rules.ledger.grants import CLOSED
 from rules.ledger.outcomes import AccountEffect
+from rules.ledger.refusals import CLOSED
 from rules.ledger.transfers import TOPIC, read_payload
 from rules.pricing.refusals import InvalidInput
 from services.ledger.submission import LedgerOutcome

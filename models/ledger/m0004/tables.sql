@@ -42,7 +42,7 @@ COMMENT ON COLUMN ledger_account.alerting IS 'null: thresholds as they are by de
 
 ALTER TABLE token_grant ADD COLUMN notice_at timestamptz;
 CREATE INDEX token_grant_part ON token_grant (account_id, parent_id) WHERE parent_id IS NOT NULL;
-COMMENT ON COLUMN token_grant.paid_minor_units IS 'what was paid for it, less the shares of what is assigned of it';
+COMMENT ON COLUMN token_grant.paid_minor_units IS 'what was paid for it, less the shares of what was assigned or sent of it';
 COMMENT ON COLUMN token_grant.notice_at IS 'when to warn that it is about to expire; null once that is done';
 
 -- What took effect without a hold or a grant names neither.

@@ -21,14 +21,14 @@ from rules.ledger.commands import LimitSetting, Line, OpenAccount, TransferPart
 from rules.ledger.kinds import AlertKind, GrantSource, LimitPeriod, LimitScope, OverrunPolicy
 from rules.ledger.limits import statuses_of
 from rules.ledger.outcomes import AccountEffect, GrantEffect, HoldEffect
-from rules.ledger.refusals import NotFound, RateLimited
+from rules.ledger.refusals import RateLimited
 from rules.ledger.spending import NO_LIMIT
 from rules.ledger.state import UNLIMITED, Grant
 from rules.pricing.tokens import MICROS, format_tokens
 from tests.rules.ledger.limit_model import ACCOUNT as LIMITED_ACCOUNT
 from tests.rules.ledger.limit_model import ANY_AMOUNT, Owner
 from tests.rules.ledger.model import DAY, NEVER, POOL, SECOND, Model, No, Row, Whom
-from tests.rules.ledger.notation import ACCOUNT, START, TENANT, Refused, in_tokens, refusal
+from tests.rules.ledger.notation import ACCOUNT, START, TENANT, Refused, in_tokens
 from tests.rules.ledger.workbench import Workbench, member_named
 
 incomes = st.integers(5, 40).map(lambda amount: amount * MICROS) | st.integers(1, 5_000_000)
@@ -102,7 +102,8 @@ class LedgerMachine(RuleBasedStateMachine):
     )
     def grant(self, amount: int, source: str, priority: int, lifetime: int | None) -> None:
         expires = self.model.now + lifetime * SECOND if lifetime is not None else NEVER
-        self.say("grant", amount=amount, source=source, priority=priority, expires=expires)
+        cents = amount // 300_000 if source == "PURCHASE" else 0
+        self.say("grant", amount=amount, source=source, priority=priority, expires=expires, cents=cents)
 
     @rule(amount=amounts, ttl=ttls, whom=whoms)
     def reserve(self, amount: int, ttl: int, whom: Whom) -> None:
@@ -192,18 +193,15 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(amount=st.integers(1, 9).map(lambda amount: amount * MICROS))
     def buy_spend_and_dispute(self, amount: int) -> None:
         """Leaves a debt beside whatever else there is."""
-        self.say("grant", amount=amount, source="PURCHASE", priority=0, expires=NEVER)
+        self.say("grant", amount=amount, source="PURCHASE", priority=0, expires=NEVER, cents=amount // MICROS)
         index = len(self.model.grants) - 1
         self.say("charge", amount=amount, lines=[(amount, False)], whom=POOL)
         self.say("revoke", grant=index, clawback=True)
 
     @rule(limit=st.sampled_from([0, 5 * MICROS, 30 * MICROS, UNLIMITED]))
     def set_credit_limit(self, limit: int) -> None:
-        self.model.settle()
-        if self.model.closed:
-            return
-        self.model.adjust(limit, None)
-        self.bench.adjust(credit_limit="unlimited" if limit == UNLIMITED else limit // MICROS)
+        tokens = "unlimited" if limit == UNLIMITED else limit // MICROS
+        self.both(lambda: self.model.adjust(limit, None), lambda: self.bench.adjust(credit_limit=tokens))
 
     @precondition(lambda machine: machine.keys % 3 == 0)
     @rule(owner=owners, period=periods, limit=limits)
@@ -266,11 +264,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.set_frozen(False)
 
     def set_frozen(self, frozen: bool) -> None:
-        self.model.settle()
-        if self.model.closed:
-            return
-        self.model.adjust(None, frozen)
-        self.bench.adjust(frozen=frozen)
+        self.both(lambda: self.model.adjust(None, frozen), lambda: self.bench.adjust(frozen=frozen))
 
     @rule(
         percents=st.none() | st.sets(st.sampled_from([0, 5, 10, 20, 50, 95, 100]), max_size=3),
@@ -278,12 +272,13 @@ class LedgerMachine(RuleBasedStateMachine):
     )
     def set_alerts(self, percents: set[int] | None, amounts: set[int] | None) -> None:
         model = self.model
-        model.settle()
-        model.set_alerts(
-            model.percents if percents is None else percents, model.amounts if amounts is None else amounts
-        )
-        self.bench.set_alerts(
-            percents=None if percents is None else tuple(percents), amounts=None if amounts is None else tuple(amounts)
+        wanted = model.percents if percents is None else percents, model.amounts if amounts is None else amounts
+        said = {"percents": percents, "amounts": amounts}
+        self.both(
+            lambda: model.set_alerts(*wanted),
+            lambda: self.bench.set_alerts(
+                **{name: tuple(values) for name, values in said.items() if values is not None}
+            ),
         )
 
     @precondition(lambda machine: machine.model.drawn > 0)
@@ -318,6 +313,7 @@ class LedgerMachine(RuleBasedStateMachine):
         parts = [
             {
                 "amount": amount,
+                "cents": amount // MICROS,
                 "priority": 50,
                 "expires": self.model.now + (lifetime - 60) * SECOND if lifetime is not None else NEVER,
             }
@@ -326,20 +322,11 @@ class LedgerMachine(RuleBasedStateMachine):
         self.bring(("other", number), parts, own=False)
 
     def bring(self, name: tuple[str, int], parts: list[Row], *, own: bool) -> None:
-        self.model.settle()
-        expected = told = None
-        try:
-            self.model.receive(name, parts, own=own)
-        except No as no:
-            expected = str(no)
-        try:
-            if own:
-                self.bench.take_back(name[1])
-            else:
-                self.bench.receive(*(a_sent_part(name[1] * 10 + place, part) for place, part in enumerate(parts)))
-        except Refused as refused:
-            told = type(refused.refusal).__name__
-        assert told == expected
+        sent = [a_sent_part(name[1] * 10 + place, part) for place, part in enumerate(parts)]
+        self.both(
+            lambda: self.model.receive(name, parts, own=own),
+            lambda: self.bench.take_back(name[1]) if own else self.bench.receive(*sent),
+        )
 
     @precondition(lambda machine: machine.keys % 16 == 15 and not machine.model.closed)
     @rule(spends_all=st.booleans())
@@ -364,21 +351,12 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(MEMBERS))
     def add_member(self, name: str) -> None:
-        self.model.settle()
-        self.model.add_member(name)
-        self.bench.add_member(name)
+        self.both(lambda: self.model.add_member(name), lambda: self.bench.add_member(name))
 
     @precondition(lambda machine: any(machine.model.members.values()) and machine.keys % 3 == 0)
     @rule(name=st.sampled_from(MEMBERS))
     def remove_member(self, name: str) -> None:
-        self.model.settle()
-        try:
-            self.model.remove_member(name)
-        except No:
-            with refusal(NotFound("member")):
-                self.bench.remove_member(name)
-        else:
-            self.bench.remove_member(name)
+        self.both(lambda: self.model.remove_member(name), lambda: self.bench.remove_member(name))
 
     @rule(owner=st.sampled_from(OWNERS), amount=amounts)
     def assign(self, owner: str, amount: int) -> None:
@@ -449,6 +427,20 @@ class LedgerMachine(RuleBasedStateMachine):
 
     # How it is compared
 
+    def both(self, to_model: Callable[[], object], to_core: Callable[[], object]) -> None:
+        """Says something without a key to both: it passes on both sides or is refused by the same name."""
+        self.model.settle()
+        expected = told = None
+        try:
+            to_model()
+        except No as no:
+            expected = str(no)
+        try:
+            to_core()
+        except Refused as refused:
+            told = type(refused.refusal).__name__
+        assert told == expected
+
     def say(self, verb: str, **said: object) -> None:
         self.keys += 1
         if self.bench.due_holds_max < ALL_HOLDS:
@@ -501,7 +493,7 @@ class LedgerMachine(RuleBasedStateMachine):
         def effect() -> Row:
             match verb:
                 case "grant":
-                    return model.grant(said["amount"], said["source"], said["priority"], said["expires"])
+                    return model.grant(said["amount"], said["source"], said["priority"], said["expires"], said["cents"])
                 case "reserve":
                     return model.reserve(said["amount"], said["ttl"] * SECOND, said["whom"], unit, quote)
                 case "charge":
@@ -564,7 +556,14 @@ class LedgerMachine(RuleBasedStateMachine):
             case "grant":
                 expires = START + timedelta(microseconds=said["expires"]) if said["expires"] < NEVER else None
                 source = GrantSource(said["source"])
-                bench.grant(amount or "0", source=source, priority=said["priority"], expires_at=expires, key=key)
+                bench.grant(
+                    amount or "0",
+                    source=source,
+                    priority=said["priority"],
+                    expires_at=expires,
+                    key=key,
+                    cents=said["cents"],
+                )
             case "reserve":
                 bench.reserve(
                     amount,
@@ -708,6 +707,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 grant.spent,
                 grant.settled,
                 grant.transferred,
+                grant.paid_minor_units,
                 owner_of(grant),
             )
             for _, grant in sorted(shelf.grants.items())
@@ -720,6 +720,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 model.spent_of(grant),
                 grant["settled"],
                 grant["sent"],
+                grant["cents"],
                 grant["owner"],
             )
             for grant in model.grants
@@ -778,7 +779,7 @@ def bound_of(lines: list[tuple[int, bool]]) -> int:
 
 def a_sent_part(version: int, part: Row) -> TransferPart:
     expires_at = START + timedelta(microseconds=part["expires"]) if part["expires"] < NEVER else None
-    return TransferPart(version, part["amount"], part["priority"], expires_at)
+    return TransferPart(version, part["amount"], part["priority"], expires_at, part["cents"], "usd")
 
 
 def a_priced_line(cost: int, rounds_at_end: bool) -> Line:

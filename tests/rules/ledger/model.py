@@ -219,6 +219,8 @@ class Model:
         self.tell("GRANT_EXPIRING", at, grant=grant)
 
     def set_alerts(self, percents: set[int], amounts: set[int]) -> None:
+        if self.closed:
+            raise No("InvalidInput")
         if (percents, amounts) == (self.percents, self.amounts):
             return
         known = self.thresholds()
@@ -233,10 +235,11 @@ class Model:
 
     # Commands
 
-    def grant(self, amount: int, source: str, priority: int, expires: int) -> Row:
+    def grant(self, amount: int, source: str, priority: int, expires: int, cents: int) -> Row:
         if expires <= self.now or self.closed:
             raise No("InvalidInput")
         grant = self.new_grant(amount, source, priority, expires)
+        grant["cents"] = cents
         self.write("GRANT", total=amount)
         self.came_in = True
         self.pay_debt(grant, amount)
@@ -341,6 +344,8 @@ class Model:
         """From the pool in burn order to the owner; or back (below 0), what it would burn last first."""
         whom: Whom = (owner, None) if is_member else (None, owner)
         self.is_known(whom[0])
+        if self.closed:
+            raise No("InvalidInput")
         mine = [
             grant
             for grant in sorted(self.grants, key=lambda grant: self.burn_rank(grant, whom))
@@ -365,7 +370,7 @@ class Model:
     def assign_part(self, grant: Row, share: int, owner: str, at: int) -> Row:
         grant["free"] -= share
         part = self.new_grant(share, "ASSIGNMENT", grant["priority"], grant["expires"], born=at)
-        part.update(owner=owner, grace=grant["grace"])
+        part.update(owner=owner, grace=grant["grace"], cents=self.cents_of(grant, share))
         part["from"] = grant
         self.write("ASSIGNMENT", at)
         return part
@@ -374,10 +379,21 @@ class Model:
         part["free"] -= share
         whole: Row = part["from"]
         whole["free"] += share
+        whole["cents"] += self.cents_of(part, share)
+        whole["paid for"] += share
         self.write("ASSIGNMENT", at)
         return whole
 
+    def cents_of(self, grant: Row, share: int) -> int:
+        """Tokens take their share of the money along wherever they go, but no part of a cent."""
+        cents = int(Fraction(grant["cents"] * share, grant["paid for"]))
+        grant["cents"] -= cents
+        grant["paid for"] -= share
+        return cents
+
     def add_member(self, name: str) -> None:
+        if self.closed:
+            raise No("InvalidInput")
         if not self.members.get(name, False):
             self.members[name] = True
             self.write("ADJUSTMENT")
@@ -385,6 +401,8 @@ class Model:
     def remove_member(self, name: str) -> None:
         if name not in self.members:
             raise No("NotFound")
+        if self.closed:
+            raise No("InvalidInput")
         self.step(partial(self.take_out, name))
 
     def take_out(self, name: str) -> None:
@@ -438,13 +456,14 @@ class Model:
         if amount > min(free, credit):
             raise No("InsufficientTokens")
         taken = self.take(amount, POOL)
+        parts: list[Row] = []
         for grant, share in taken:
             assert grant is not None
             grant["sent"] += share
+            as_good = {"priority": grant["priority"], "expires": grant["expires"]}
+            parts.append({"amount": share, "cents": self.cents_of(grant, share), **as_good})
             self.write("TRANSFER", total=-share)
-        self.sent.append(
-            [{"amount": share, "priority": g["priority"], "expires": g["expires"]} for g, share in taken if g]
-        )
+        self.sent.append(parts)
         assert taken[0][0] is not None
         return {"grant": taken[0][0]["index"]}
 
@@ -460,6 +479,7 @@ class Model:
     def take_in(self, parts: list[Row]) -> None:
         for part in parts:
             grant = self.new_grant(part["amount"], "TRANSFER", part["priority"], part["expires"])
+            grant["cents"] = part["cents"]
             self.write("TRANSFER", total=part["amount"])
             self.came_in = True
             if self.closed:
@@ -472,6 +492,8 @@ class Model:
                 self.mark = self.available_to(POOL)
 
     def adjust(self, limit: int | None, frozen: bool | None) -> None:
+        if self.closed:
+            raise No("InvalidInput")
         self.step(partial(self.change, limit, frozen))
 
     def change(self, limit: int | None, frozen: bool | None) -> None:
@@ -531,6 +553,8 @@ class Model:
             "owner": None,
             "from": None,
             "sent": 0,
+            "cents": 0,
+            "paid for": amount,
         }
         born = self.now if born is None else born
         early = 7 * DAY if expires - born > 8 * DAY else DAY

@@ -25,6 +25,11 @@ CHANGES: dict[str, tuple[str, Callable[[Workbench], object]]] = {
     "a transfer from it": ("fromAccountId", lambda bench: bench.send(1)),
     "a plan": ("accountId", lambda bench: bench.adjust(plan=PlanAssignment("pro", 5))),
     "a credit line": ("accountId", lambda bench: bench.adjust(credit_limit=5)),
+    "tokens for a project": ("accountId", lambda bench: bench.assign(1, project="film")),
+    "tokens back from one": ("accountId", lambda bench: bench.assign(-1, project="film")),
+    "a member": ("accountId", lambda bench: bench.add_member("anna")),
+    "a limit": ("accountId", lambda bench: bench.set_limit(5)),
+    "alerts": ("accountId", lambda bench: bench.set_alerts(percents=(50,))),
     "thawing": ("accountId", lambda bench: bench.adjust(frozen=False)),
 }
 

@@ -8,13 +8,13 @@ from random import Random
 
 import pytest
 
-from rules.ledger.commands import GrantTokens, TransferPart
-from rules.ledger.kinds import GrantSource, Mutation
+from rules.ledger.commands import TransferPart
+from rules.ledger.kinds import GrantSource
 from rules.ledger.refusals import IdempotencyConflict, InsufficientTokens
 from rules.ledger.transfers import payload_of, read_payload, source_ref
 from rules.pricing.refusals import InvalidInput
 from rules.pricing.tokens import MAX_MICROS
-from tests.rules.ledger.notation import ACCOUNT, ELSEWHERE, START, TENANT, fact, refusal, tokens
+from tests.rules.ledger.notation import ELSEWHERE, START, fact, refusal, tokens
 from tests.rules.ledger.workbench import Workbench, an_account
 
 
@@ -28,24 +28,6 @@ def on_its_way(bench: Workbench) -> Sequence[TransferPart]:
 def a_part(amount: int = 10, *, version: int = 7, expires_in: int | None = None, priority: int = 50) -> TransferPart:
     expires_at = START + timedelta(seconds=expires_in) if expires_in is not None else None
     return TransferPart(version, tokens(amount), priority, expires_at, 250, "usd")
-
-
-def buy(bench: Workbench, amount: int, cents: int, **more: object) -> int:
-    key = bench.once(Mutation.GRANT_TOKENS, None)
-    bench.submit(
-        GrantTokens(
-            TENANT,
-            ACCOUNT,
-            key,
-            tokens(amount),
-            GrantSource.PURCHASE,
-            key.key,
-            paid_minor_units=cents,
-            paid_currency="usd",
-            **more,  # type: ignore[arg-type]
-        )
-    )
-    return bench.account.version
 
 
 class TestSending:
@@ -169,7 +151,7 @@ class TestReceiving:
 class TestWhatComesBack:
     def test_is_a_grant_of_the_sender_again_with_all_that_it_was(self) -> None:
         bench = an_account()
-        bought = buy(bench, 40, 1_000, priority=3, expires_at=START + timedelta(days=30))
+        bought = bench.grant(40, cents=1_000, priority=3, expires_at=START + timedelta(days=30))
         bench.send(10)
         bench.take_back()
         assert bench.written == [fact("TRANSFER", total=10)]
@@ -184,16 +166,53 @@ def test_the_money_of_all_parts_adds_up_to_what_was_paid() -> None:
     for _ in range(40):
         bench = an_account()
         granted = dice.randint(1, 60)
-        buy(bench, granted, dice.randint(1, 999))
+        paid = dice.randint(1, 999)
+        bench.grant(granted, cents=paid)
         money, left = 0, granted
         while left:
             amount = dice.randint(1, left)
             bench.send(amount)
             (part,) = on_its_way(bench)
             assert (part.paid_currency is None) == (part.paid_minor_units == 0)
-            assert part.paid_minor_units <= -(-bench.lot(1).paid_minor_units * amount // granted)
+            assert part.paid_minor_units == (paid - money) * amount // left
             money, left = money + part.paid_minor_units, left - amount
-        assert money == bench.lot(1).paid_minor_units
+            assert bench.lot(1).paid_minor_units == paid - money
+        assert money == paid
+
+
+def test_money_is_neither_made_nor_lost_where_a_grant_is_assigned_from_and_sent_from() -> None:
+    dice = Random(11)
+    for _ in range(60):
+        bench = an_account()
+        granted, paid, sent = dice.randint(1, 20), dice.randint(1, 60), 0
+        bench.grant(granted, cents=paid)
+        for _ in range(20):
+            in_pool = bench.lot(1).remaining // tokens(1)
+            with_the_film = bench.account.assigned // tokens(1)
+            if in_pool and dice.random() < 0.6:
+                amount = dice.randint(1, in_pool)
+                if dice.random() < 0.4:
+                    bench.send(amount)
+                    sent += sum(part.paid_minor_units for part in on_its_way(bench))
+                elif dice.random() < 0.8:
+                    bench.assign(amount, project="film")
+                else:
+                    bench.charge(1)
+            elif with_the_film:
+                bench.assign(-dice.randint(1, with_the_film), project="film")
+            lots = bench.shelf.grants.values()
+            assert sum(lot.paid_minor_units for lot in lots) + sent == paid
+            assert all(lot.paid_minor_units >= 0 for lot in lots)
+            assert all(lot.paid_minor_units == 0 for lot in lots if lot.kept == 0)
+
+
+def test_money_that_comes_back_is_not_counted_twice() -> None:
+    bench = an_account()
+    bench.grant(40, cents=1_000)
+    bench.send(10)
+    assert bench.lot(1).paid_minor_units == 750
+    bench.take_back()
+    assert sum(lot.paid_minor_units for lot in bench.shelf.grants.values()) == 1_000
 
 
 def test_what_is_on_its_way_is_read_as_it_was_written() -> None:

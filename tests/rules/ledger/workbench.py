@@ -288,9 +288,10 @@ class Workbench:
         key: str | None = None,
         source_ref: str | None = None,
         note: str | None = None,
+        cents: int = 0,
         refused: InputRefusal | None = None,
     ) -> int:
-        """Adds tokens; gives the grant's id. `expires_in` counts seconds from now."""
+        """Adds tokens; gives the grant's id. `expires_in` counts seconds from now, `cents` were paid."""
         if expires_in is not None:
             expires_at = self.now + timedelta(seconds=expires_in)
         once = self.once(Mutation.GRANT_TOKENS, key, amount, source, priority, expires_at)
@@ -305,6 +306,8 @@ class Workbench:
                 priority,
                 expires_at,
                 expires_after_months,
+                paid_minor_units=cents,
+                paid_currency="usd" if cents else None,
                 note=note,
                 refusal=refused,
             )
