@@ -20,7 +20,8 @@ from rules.promotions.promo_codes import PromoNotActive
 from schema.balances import shown_balance, shown_grant
 from schema.connections import cursor_of, slice_of_names
 from schema.described import output
-from schema.inputs import PRIORITY_DEFAULT, GrantTokensInput, GrantTokensToManyInput, RevokeGrantInput
+from schema.inputs import PRIORITY_DEFAULT, GrantTokensInput, RevokeGrantInput
+from schema.promotion_inputs import GrantTokensToManyInput
 from schema.refusals import problem_of
 from schema.results import GiftFailure, GrantResult, GrantSuccess, GrantTokensToManyResult, GrantTokensToManySuccess
 from services.gifts import ACCOUNTS_MAX, GiftOutcome, Unanswered
