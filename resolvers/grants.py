@@ -24,10 +24,10 @@ from schema.inputs import (
     PRIORITY_DEFAULT,
     AssignTokensInput,
     GrantTokensInput,
-    GrantTokensToManyInput,
     RevokeGrantInput,
     TransferTokensInput,
 )
+from schema.promotion_inputs import GrantTokensToManyInput
 from schema.refusals import problem_of
 from schema.results import GiftFailure, GrantResult, GrantSuccess, GrantTokensToManyResult, GrantTokensToManySuccess
 from services.gifts import ACCOUNTS_MAX, GiftOutcome, Unanswered

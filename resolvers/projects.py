@@ -13,10 +13,10 @@ from resolvers.scope import account_to_read, required_account, tenant_with
 from rules.projects import Project as ProjectRow
 from schema.connections import FIRST_DEFAULT, Connection, connection, slice_of_names
 from schema.described import output
-from schema.inputs import SaveProjectInput
 from schema.projects import Project, shown_project
 from schema.refusals import problem_of
 from schema.results import ProjectResult, ProjectSuccess
+from schema.saved_inputs import SaveProjectInput
 from services.principal import Scope
 from services.projects import ProjectChanges
 

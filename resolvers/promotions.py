@@ -17,7 +17,8 @@ from rules.promotions.promo_codes import PromoAudience, PromoTerms, canonical_co
 from rules.promotions.promo_codes import PromoCode as PromoCodeRow
 from schema.connections import FIRST_DEFAULT, Connection, connection, slice_of_names
 from schema.described import output
-from schema.inputs import PRIORITY_DEFAULT, CreatePromoCodeInput, RedeemPromoCodeInput, UpdatePromoCodeInput
+from schema.inputs import PRIORITY_DEFAULT
+from schema.promotion_inputs import CreatePromoCodeInput, RedeemPromoCodeInput, UpdatePromoCodeInput
 from schema.promotions import PromoCode, shown_promo_code
 from schema.refusals import problem_of
 from schema.results import GrantResult, PromoCodeResult, PromoCodeSuccess

@@ -15,9 +15,9 @@ from rules.ledger.refusals import NotFound
 from rules.workflows import Workflow as WorkflowRow
 from schema.connections import FIRST_DEFAULT, Connection, connection, slice_of_names
 from schema.described import output
-from schema.inputs import ArchiveWorkflowInput, SaveWorkflowInput
 from schema.refusals import problem_of
 from schema.results import ArchiveWorkflowResult, WorkflowResult, WorkflowSuccess
+from schema.saved_inputs import ArchiveWorkflowInput, SaveWorkflowInput
 from schema.workflows import Workflow, shown_workflow
 from services.principal import Scope
 
