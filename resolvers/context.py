@@ -14,7 +14,9 @@ import strawberry
 
 from schema.reads import LedgerReads, PriceBooks
 from services.accounts import Accounts
+from services.change_log import ChangeLog
 from services.charges import Charges
+from services.client_tokens import ClientTokens
 from services.credentials import Credentials
 from services.fares import Fares
 from services.grants import Grants
@@ -69,6 +71,14 @@ class Services(Protocol):
     @property
     def api_keys(self) -> Credentials:
         """Keys."""
+
+    @property
+    def client_tokens(self) -> ClientTokens:
+        """Tokens for browsers."""
+
+    @property
+    def change_log(self) -> ChangeLog:
+        """Who administered what."""
 
     @property
     def margins(self) -> Margins:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 import strawberry
 
 from resolvers.context import Info
-from resolvers.scope import required_account, row_of, tenant_with
+from resolvers.scope import ScopedAccount, account_in_scope, row_in_scope
 from rules.identity import IdKind
 from rules.ledger.kinds import GrantSource
 from rules.ledger.outcomes import GrantEffect, GrantOutcome
@@ -31,13 +29,12 @@ class GrantMutations:
 
         input: what to add, and to whom
         """
-        tenant_id = tenant_with(info, Scope.MANAGE)
-        account_id = required_account(tenant_id, input.account_id, input.account_external_id)
-        if not isinstance(account_id, UUID):
-            return problem_of(account_id)
+        account = account_in_scope(info, Scope.MANAGE, input.account_id, input.account_external_id)
+        if not isinstance(account, ScopedAccount):
+            return problem_of(account)
         request = GrantRequest(
-            tenant_id,
-            account_id,
+            account.tenant_id,
+            account.account_id,
             key=input.idempotency_key,
             amount=input.amount,
             source=input.source or GrantSource.BONUS,
@@ -54,11 +51,12 @@ class GrantMutations:
 
         input: which grant
         """
-        tenant_id = tenant_with(info, Scope.MANAGE)
-        row = row_of(input.grant_id, IdKind.GRANT)
+        row = row_in_scope(info, Scope.MANAGE, input.grant_id, IdKind.GRANT)
         if isinstance(row, NotFound):
             return problem_of(row)
-        request = RevokeGrantRequest(tenant_id, row[0], key=input.idempotency_key, grant_id=row[1], note=input.note)
+        request = RevokeGrantRequest(
+            row.tenant_id, row.account_id, key=input.idempotency_key, grant_id=row.local, note=input.note
+        )
         return _result(await info.context.services.grants.revoke_grant(request))
 
 

@@ -9,8 +9,7 @@ import strawberry
 
 from resolvers.context import Info
 from resolvers.errors import ErrorCode, coded
-from resolvers.scope import parsed, tenant_with
-from rules.identity import IdKind
+from resolvers.scope import ScopedAccount, account_in_scope
 from schema.balances import Balance, shown_balance
 from schema.described import output
 from schema.scalars import Version
@@ -30,15 +29,17 @@ class LiveSubscriptions:
         Bursts are conflated to at most 10 a second; the last one always comes. `entries(afterVersion:)` has what lies
         between.
 
-        account_id: whose balance
+        account_id: whose balance; absent: that of the credential's own account
         since_version: the last version that the client saw; a snapshot comes at once unless it is still the same
         """
-        tenant_id = tenant_with(info, Scope.READ)
-        named = None if account_id is None else parsed(account_id, IdKind.ACCOUNT)
+        account = account_in_scope(info, Scope.READ, account_id)
         # Checked before anything is streamed, so that a refusal is the protocol's own error and not a null event.
-        if named is None or await info.context.reads.balance(tenant_id, named.owner) is None:
-            raise coded(ErrorCode.BAD_USER_INPUT, "`accountId` must be the id of an account of this tenant.")
-        return _snapshots(info, tenant_id, named.owner, since_version)
+        if (
+            not isinstance(account, ScopedAccount)
+            or await info.context.reads.balance(account.tenant_id, account.account_id) is None
+        ):
+            raise coded(ErrorCode.BAD_USER_INPUT, "`accountId` must be the id of an account in the credential's scope.")
+        return _snapshots(info, account.tenant_id, account.account_id, since_version)
 
 
 async def _snapshots(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from operator import attrgetter
-from uuid import UUID
 
 import strawberry
 
 from resolvers.context import Info
 from resolvers.errors import ErrorCode, coded
-from resolvers.scope import named_account, required_account, tenant_with
+from resolvers.scope import ScopedAccount, account_in_scope, named_account, tenant_shown_to
 from resolvers.work import lines_of
 from rules.ledger.records import Estimated, Page, Quote
 from rules.ledger.refusals import NotFound
@@ -48,7 +47,7 @@ class PriceQueries:
         first: how many, 1 to 100
         after: the cursor that the page follows
         """
-        tenant_id = tenant_with(info, Scope.READ)
+        tenant_id = tenant_shown_to(info, Scope.READ)
         part = slice_of_names(first, after, default=FIRST_MAX)
         book = (await info.context.price_books.current(tenant_id)).book
         wanted = _filtered(book, filter)
@@ -66,7 +65,7 @@ class PriceQueries:
 
         model: the model's slug
         """
-        tenant_id = tenant_with(info, Scope.READ)
+        tenant_id = tenant_shown_to(info, Scope.READ)
         price = (await info.context.price_books.current(tenant_id)).book.price(model)
         return None if price is None else shown_price(price)
 
@@ -76,8 +75,7 @@ class PriceQueries:
 
         input: what to price, and for whom
         """
-        tenant_id = tenant_with(info, Scope.READ)
-        request = await _estimate_request(info, tenant_id, input)
+        request = await _estimate_request(info, Scope.READ, input)
         if not isinstance(request, EstimateRequest):
             return problem_of(request)
         outcome = await info.context.services.fares.estimate(request)
@@ -91,13 +89,12 @@ class PriceQueries:
 
         input: of what, and for whom
         """
-        tenant_id = tenant_with(info, Scope.READ)
-        account_id = required_account(tenant_id, input.account_id, input.account_external_id)
-        if not isinstance(account_id, UUID):
-            return problem_of(account_id)
+        account = account_in_scope(info, Scope.READ, input.account_id, input.account_external_id)
+        if not isinstance(account, ScopedAccount):
+            return problem_of(account)
         request = AffordableRequest(
-            tenant_id,
-            account_id,
+            account.tenant_id,
+            account.account_id,
             input.model,
             input.dimension,
             params={} if input.params is None else input.params,
@@ -117,8 +114,7 @@ class PriceMutations:
 
         input: what to price, and for whom
         """
-        tenant_id = tenant_with(info, Scope.QUOTE)
-        request = await _estimate_request(info, tenant_id, input)
+        request = await _estimate_request(info, Scope.QUOTE, input)
         if not isinstance(request, EstimateRequest):
             return problem_of(request)
         outcome = await info.context.services.fares.quote(request)
@@ -129,9 +125,10 @@ class PriceMutations:
 
 
 async def _estimate_request(
-    info: Info, tenant_id: UUID, given: EstimateInput
+    info: Info, scope: Scope, given: EstimateInput
 ) -> EstimateRequest | NotFound | InvalidInput:
-    account_id = named_account(tenant_id, given.account_id, given.account_external_id)
+    tenant_id = tenant_shown_to(info, scope)
+    account_id = named_account(info, given.account_id, given.account_external_id)
     if isinstance(account_id, NotFound | InvalidInput):
         return account_id
     work = _work(given)

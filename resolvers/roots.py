@@ -7,7 +7,9 @@ from graphql import GraphQLSchema, Undefined, is_input_object_type, is_interface
 from strawberry.schema.config import StrawberryConfig
 
 from resolvers.accounts import AccountMutations, AccountQueries
+from resolvers.changes import ChangeQueries
 from resolvers.charges import ChargeQueries
+from resolvers.credentials import CredentialMutations, CredentialQueries
 from resolvers.direct_calls import call_directly
 from resolvers.grants import GrantMutations
 from resolvers.holds import HoldMutations, HoldQueries
@@ -16,7 +18,7 @@ from resolvers.margin import MarginQueries
 from resolvers.offers import OfferQueries
 from resolvers.prices import PriceMutations, PriceQueries
 from resolvers.publishing import PublishingMutations, PublishingQueries
-from resolvers.tenants import TenantMutations
+from resolvers.tenants import TenantMutations, TenantQueries
 from resolvers.viewer import ViewerQueries
 from schema.described import output
 from schema.problems import PROBLEMS
@@ -33,12 +35,23 @@ class Query(
     AccountQueries,
     HoldQueries,
     ChargeQueries,
+    CredentialQueries,
+    ChangeQueries,
+    TenantQueries,
 ):
     """What can be asked."""
 
 
 @output
-class Mutation(PriceMutations, HoldMutations, AccountMutations, GrantMutations, PublishingMutations, TenantMutations):
+class Mutation(
+    PriceMutations,
+    HoldMutations,
+    AccountMutations,
+    GrantMutations,
+    PublishingMutations,
+    CredentialMutations,
+    TenantMutations,
+):
     """What can be done. Every verb answers with one success or one problem."""
 
 

@@ -30,15 +30,16 @@ class IdKind(StrEnum):
     ENTRY = "entry"
     TENANT = "ten"
     API_KEY = "key"
+    CHANGE = "chg"
 
 
-_ROW_KINDS = frozenset({IdKind.GRANT, IdKind.HOLD, IdKind.ENTRY, IdKind.QUOTE})
+_ROW_KINDS = frozenset({IdKind.GRANT, IdKind.HOLD, IdKind.ENTRY, IdKind.QUOTE, IdKind.CHANGE})
 
 
 @dataclass(frozen=True, slots=True)
 class PublicId:
-    """A parsed public id. `local` is the journal version that made the row, or a quote's random number; None where the
-    UUID alone names it."""
+    """A parsed public id. `local` is the journal version that made the row, a quote's random number or a change's
+    number in the log; None where the UUID alone names it."""
 
     kind: IdKind
     owner: UUID

@@ -12,7 +12,7 @@ from models.api_key import ApiKeyKind
 from models.tenant import TenantMode
 from rules.credentials import CredentialKind
 from rules.ledger.charges import ChargeBasis
-from rules.ledger.kinds import BalanceLevel, EntryKind, GrantSource, HoldState, OverrunPolicy, WorkOutcome
+from rules.ledger.kinds import BalanceLevel, EntryKind, GrantSource, HoldState, MemberRole, OverrunPolicy, WorkOutcome
 from rules.ledger.records import EstimateWarning
 from rules.pricing.dimensions import DimensionType
 from rules.pricing.formulas import PricingType
@@ -30,6 +30,7 @@ __all__ = [
     "EstimateWarning",
     "GrantSource",
     "HoldState",
+    "MemberRole",
     "OverrunPolicy",
     "PlanInterval",
     "PricingType",
@@ -190,9 +191,27 @@ word(
     {
         CredentialKind.ROOT: "The operator's key: makes tenants and their keys, and nothing else.",
         CredentialKind.SECRET: "A tenant's key: everything within the tenant.",
+        CredentialKind.PARTNER: "A key that reads prices, balances and usage of the tenant, or of one account.",
+        CredentialKind.CLIENT: "A short-lived token for one account, made with a secret key.",
     },
 )
-word(ApiKeyKind, {ApiKeyKind.SECRET: "Everything within the tenant; for the tenant's backend alone."})
+word(
+    ApiKeyKind,
+    {
+        ApiKeyKind.SECRET: "Everything within the tenant; for the tenant's backend alone.",
+        ApiKeyKind.PARTNER: "Reads prices, balances and usage of the tenant, or of one account; changes nothing.",
+    },
+    text="What a key may do.",
+)
+word(
+    MemberRole,
+    {
+        MemberRole.ADMIN: "Administers the account, and sees all of its members.",
+        MemberRole.MEMBER: "Sees the account's pool and itself.",
+        MemberRole.VIEWER: "Only looks: at the account's pool and itself.",
+    },
+    text="What somebody may do in an account.",
+)
 word(
     TenantMode,
     {

@@ -15,7 +15,9 @@ from models.migrations import is_current
 from models.statements import statement
 from models.unavailable import DatabaseUnavailable
 from services.accounts import Accounts
+from services.change_log import ChangeLog
 from services.charges import Charges
+from services.client_tokens import ClientTokens
 from services.credentials import Credentials
 from services.fares import Fares
 from services.grants import Grants
@@ -58,7 +60,13 @@ class Services:
     margins: Margins
     tenants: Tenants
     clocks: TenantClock
+    change_log: ChangeLog
     live: LiveHub[AccountReading]
+
+    @property
+    def client_tokens(self) -> ClientTokens:
+        """Tokens are made and revoked where they are known."""
+        return self.credentials.client_tokens
 
     @property
     def api_keys(self) -> Credentials:
@@ -119,6 +127,7 @@ async def open_services(dsn: str, *, root_key: str) -> AsyncIterator[Services]:
             margins=Margins(database),
             tenants=Tenants(database, ShippedPriceBooks()),
             clocks=TenantClock(database, writer, price_books),
+            change_log=ChangeLog(database),
             live=live,
         )
         credentials.start()

@@ -111,18 +111,23 @@ class Accounts:
             row = await connection.fetchrow(statement("read_account"), account_id, tenant_id)
         return _record(row) if row is not None else None
 
-    async def list(self, tenant_id: UUID, part: Slice[str], *, search: str | None) -> Page[AccountRecord]:
-        """By external id, which is also the key. `search` is the beginning of the external id or name, in any case."""
+    async def list(
+        self, tenant_id: UUID, part: Slice[str], *, search: str | None, only: UUID | None = None
+    ) -> Page[AccountRecord]:
+        """By external id, which is also the key. `search` is the beginning of the external id or name, in any case.
+
+        `only`: no account but this one.
+        """
         async with self._database.reader(tenant_id) as connection:
             found = await connection.fetch(
-                statement("list_accounts"), tenant_id, part.after, search or None, part.first + 1
+                statement("list_accounts"), tenant_id, part.after, search or None, part.first + 1, only
             )
         return Page(tuple(_record(row) for row in found[: part.first]), len(found) > part.first)
 
-    async def count(self, tenant_id: UUID, *, search: str | None) -> int:
+    async def count(self, tenant_id: UUID, *, search: str | None, only: UUID | None = None) -> int:
         """How many `list` lists in all."""
         async with self._database.reader(tenant_id) as connection:
-            return int(await connection.fetchval(statement("count_accounts"), tenant_id, search or None))
+            return int(await connection.fetchval(statement("count_accounts"), tenant_id, search or None, only))
 
 
 def fault_of_external_id(external_id: str) -> InvalidInput | None:

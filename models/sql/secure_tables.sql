@@ -52,6 +52,9 @@ BEGIN
                 WHEN 'account' THEN 'SELECT, UPDATE'
                 WHEN 'price_book' THEN 'SELECT, INSERT'
                 WHEN 'quote' THEN 'SELECT, INSERT'
+                WHEN 'change_log' THEN 'SELECT, INSERT'
+                -- Only who tells credentials apart needs it.
+                WHEN 'signing_secret' THEN NULL
                 ELSE 'SELECT'
             END;
             -- Nothing is ever deleted but quotes that are long over, and what took effect under a key or from a message
@@ -59,11 +62,14 @@ BEGIN
             writer_rights := CASE
                 -- A right to change some column is what locking a row takes.
                 WHEN secured.name::text = 'quote' THEN 'SELECT, DELETE, UPDATE (kept_until)'
-                WHEN secured.is_append_only OR secured.name::text IN ('operation', 'inbox') THEN 'SELECT, INSERT'
+                WHEN secured.is_append_only OR secured.name::text IN ('operation', 'inbox', 'signing_secret')
+                    THEN 'SELECT, INSERT'
                 ELSE 'SELECT, INSERT, UPDATE'
             END;
             EXECUTE format('REVOKE ALL ON %s FROM PUBLIC, %I, %I', secured.name, server_role, writer_role);
-            EXECUTE format('GRANT %s ON %s TO %I', server_rights, secured.name, server_role);
+            IF server_rights IS NOT NULL THEN
+                EXECUTE format('GRANT %s ON %s TO %I', server_rights, secured.name, server_role);
+            END IF;
             EXECUTE format('GRANT %s ON %s TO %I', writer_rights, secured.name, writer_role);
         END IF;
     END LOOP;

@@ -105,3 +105,11 @@ class Mutation(StrEnum):
     GRANT_TOKENS = "grantTokens"
     REVOKE_GRANT = "revokeGrant"
     CLAW_BACK = "clawBack"
+
+
+class MemberRole(StrEnum):
+    """What a member may do in its account: administer it, spend and see itself, or only look."""
+
+    ADMIN = "ADMIN"
+    MEMBER = "MEMBER"
+    VIEWER = "VIEWER"

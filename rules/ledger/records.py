@@ -14,7 +14,7 @@ from rules.pricing.costs import CostStep
 from rules.pricing.formulas import PricingType
 
 Row = TypeVar("Row", covariant=True)
-Key = TypeVar("Key", int, str)
+Key = TypeVar("Key")
 
 
 @dataclass(frozen=True, slots=True)

@@ -198,8 +198,8 @@ async def test_accounts_come_by_the_page_by_their_external_ids(ask: Ask, stage: 
         }
     }
     assert stage.accounts.calls == [
-        ("list", (TENANT, Slice(1, "aaron")), {"search": "al"}),
-        ("count", (TENANT,), {"search": "al"}),
+        ("list", (TENANT, Slice(1, "aaron")), {"search": "al", "only": None}),
+        ("count", (TENANT,), {"search": "al", "only": None}),
     ]
 
 

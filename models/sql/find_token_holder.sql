@@ -1,0 +1,6 @@
+-- The account $2 of tenant $1, the database's time, and until when tokens of the account, or of its member $3, were revoked.
+SELECT clock_timestamp() AS now,
+       (SELECT max(r.revoked_at) FROM client_token_revocation r
+         WHERE r.account_id = l.account_id AND (r.member_id IS NULL OR r.member_id = $3)) AS revoked_at
+FROM ledger_account l
+WHERE l.account_id = $2 AND l.tenant_id = $1

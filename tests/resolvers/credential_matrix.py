@@ -1,0 +1,127 @@
+"""What every credential may ask of every field: the table, written by hand.
+
+To add a field, add one line: its name, who may, and a document that asks it. In a document stand for what it is asked
+of: $account $external $hold $grant $entry $apiKey $tenant; $fresh is a word that was never used before. The test
+fills in the caller's own, those of another account of the tenant, those of another tenant, and ones that never were:
+who may must tell its own from what never was, and must not tell what lies beyond its reach from it. So select enough:
+a success must look different from null or NotFound, and a list must show the ids of its rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+
+class Who(Enum):
+    """A kind of credential. All but ROOT are of one tenant; from ACCOUNT_PARTNER on they are of one account of it."""
+
+    ROOT = "the root key"
+    SECRET = "a secret key"
+    PARTNER = "a partner key of the tenant"
+    ACCOUNT_PARTNER = "a partner key of an account"
+    ADMIN = "a client token, role ADMIN"
+    MEMBER = "a client token, role MEMBER"
+    VIEWER = "a client token, role VIEWER"
+
+
+@dataclass(frozen=True)
+class Row:
+    """Who may ask a field, and how it is asked. `root`: how the root key asks, where that differs."""
+
+    who: frozenset[Who]
+    document: str
+    root: str | None = None
+
+
+CLIENTS: Final = frozenset({Who.ADMIN, Who.MEMBER, Who.VIEWER})
+SECRET: Final = frozenset({Who.SECRET})
+ROOT: Final = frozenset({Who.ROOT})
+KEYHOLDERS: Final = SECRET | ROOT
+ADMINS: Final = SECRET | {Who.ADMIN}
+QUOTERS: Final = SECRET | CLIENTS
+READERS: Final = QUOTERS | {Who.PARTNER, Who.ACCOUNT_PARTNER}
+EVERYBODY: Final = READERS | ROOT
+
+_KEYED: Final = "idempotencyKey: $fresh, holdId: $hold"
+
+TABLE: Final[dict[str, Row]] = {
+    "Query.viewer": Row(EVERYBODY, "{ viewer { kind tenantId accountId } }"),
+    "Query.prices": Row(READERS, "{ prices { totalCount } }"),
+    "Query.price": Row(READERS, '{ price(model: "upscale") { model } }'),
+    "Query.estimate": Row(READERS, "{ estimate(input: {amount: 1, accountId: $account}) { __typename } }"),
+    "Query.affordable": Row(
+        READERS, '{ affordable(input: {model: "upscale", dimension: "count", accountId: $account}) { __typename } }'
+    ),
+    "Query.packages": Row(READERS, "{ packages { id } }"),
+    "Query.plans": Row(READERS, "{ plans { id } }"),
+    "Query.priceBooks": Row(SECRET, "{ priceBooks { totalCount } }"),
+    "Query.priceBook": Row(SECRET, "{ priceBook { source } }"),
+    "Query.margin": Row(SECRET, "{ margin(input: {}) { __typename } }"),
+    "Query.account": Row(READERS, "{ account(externalId: $external) { id externalId } }"),
+    "Query.accounts": Row(READERS, "{ accounts { nodes { id externalId } totalCount } }"),
+    "Query.hold": Row(READERS, "{ hold(id: $hold) { id accountId } }"),
+    "Query.explainCharge": Row(READERS, "{ explainCharge(holdId: $hold) { hold { id } } }"),
+    "Query.node": Row(READERS, "{ a: node(id: $account) { id } b: node(id: $grant) { id } c: node(id: $hold) { id } }"),
+    "Query.apiKeys": Row(
+        KEYHOLDERS,
+        "{ apiKeys { nodes { id accountId } totalCount } }",
+        root="{ apiKeys(tenantId: $tenant) { nodes { id } } }",
+    ),
+    "Query.tenants": Row(ROOT, "{ tenants { nodes { id slug } totalCount } }"),
+    "Query.changes": Row(ADMINS, "{ changes(accountId: $account) { nodes { id act accountId subject } } }"),
+    "Mutation.estimate": Row(QUOTERS, "mutation { estimate(input: {amount: 1, accountId: $account}) { __typename } }"),
+    "Mutation.reserve": Row(
+        SECRET,
+        "mutation { reserve(input: {idempotencyKey: $fresh, accountId: $account, work: {amount: 0}}) { __typename } }",
+    ),
+    "Mutation.charge": Row(
+        SECRET,
+        "mutation { charge(input: {idempotencyKey: $fresh, accountId: $account, work: {amount: 0}}) { __typename } }",
+    ),
+    "Mutation.commit": Row(
+        SECRET, f"mutation {{ commit(input: {{{_KEYED}, actual: {{amount: 0}}, final: false}}) {{ __typename }} }}"
+    ),
+    "Mutation.release": Row(SECRET, f"mutation {{ release(input: {{{_KEYED}}}) {{ __typename }} }}"),
+    "Mutation.extend": Row(SECRET, f"mutation {{ extend(input: {{{_KEYED}, ttlSeconds: 60}}) {{ __typename }} }}"),
+    "Mutation.refund": Row(SECRET, f"mutation {{ refund(input: {{{_KEYED}}}) {{ __typename }} }}"),
+    "Mutation.publishPriceBook": Row(
+        SECRET, 'mutation { publishPriceBook(input: {source: "x", dryRun: true}) { __typename } }'
+    ),
+    "Mutation.createTenant": Row(
+        ROOT,
+        'mutation { createTenant(input: {slug: $fresh, name: "A", mode: TEST, priceBook: "none"}) { __typename } }',
+    ),
+    "Mutation.createApiKey": Row(
+        KEYHOLDERS,
+        'mutation { createApiKey(input: {name: "A", kind: PARTNER, accountId: $account}) { __typename } }',
+        root='mutation { createApiKey(input: {name: "A", kind: SECRET, tenantId: $tenant}) { __typename } }',
+    ),
+    "Mutation.rotateApiKey": Row(
+        KEYHOLDERS, "mutation { rotateApiKey(input: {id: $apiKey, overlapSeconds: 60}) { __typename } }"
+    ),
+    "Mutation.revokeApiKey": Row(KEYHOLDERS, "mutation { revokeApiKey(input: {id: $apiKey}) { __typename } }"),
+    "Mutation.createClientToken": Row(
+        SECRET, "mutation { createClientToken(input: {accountExternalId: $external}) { __typename } }"
+    ),
+    "Mutation.revokeClientTokens": Row(
+        SECRET, "mutation { revokeClientTokens(input: {accountId: $account}) { __typename } }"
+    ),
+    "Mutation.createAccount": Row(
+        SECRET, 'mutation { createAccount(input: {externalId: $fresh, name: "A"}) { __typename } }'
+    ),
+    "Mutation.updateAccount": Row(
+        ADMINS, 'mutation { updateAccount(input: {accountId: $account, name: "A"}) { __typename } }'
+    ),
+    "Mutation.grantTokens": Row(
+        SECRET,
+        "mutation { grantTokens(input: {idempotencyKey: $fresh, accountId: $account, amount: 1}) { __typename } }",
+    ),
+    "Mutation.revokeGrant": Row(
+        SECRET, "mutation { revokeGrant(input: {idempotencyKey: $fresh, grantId: $grant}) { __typename } }"
+    ),
+    "Mutation.advanceClock": Row(SECRET, "mutation { advanceClock(input: {seconds: 1}) { __typename } }"),
+    "Subscription.balance": Row(READERS, "subscription { balance(accountId: $account) { accountId version } }"),
+}
+"""By "<root type>.<field>"."""
