@@ -14,6 +14,7 @@ from models.database import Database
 from models.migrations import is_current
 from models.statements import statement
 from models.unavailable import DatabaseUnavailable
+from server.parent_watch import parent_is_gone
 from services.accounts import Accounts
 from services.change_log import ChangeLog
 from services.charges import Charges
@@ -95,7 +96,8 @@ async def _patiently_open(dsn: str) -> Database:
         try:
             return await Database.open(dsn)
         except DatabaseUnavailable as error:
-            if monotonic() >= deadline:
+            # Left behind before it ever served, a process would keep the port for as long as it waits.
+            if monotonic() >= deadline or parent_is_gone():
                 raise
             logger.warning("waiting for the database: %s", error)
             await asyncio.sleep(DATABASE_PAUSE_SECONDS)

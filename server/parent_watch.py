@@ -7,18 +7,24 @@ import threading
 import time
 from multiprocessing.connection import wait
 
-from server.processes import STOP_SECONDS_MAX
 
-
-def watch_parent() -> None:
-    """Stops this process, in order and within bounds, once its parent is gone. Does nothing without a parent."""
+def watch_parent(stop_seconds_max: float) -> None:
+    """Stops this process, in order and within so many seconds, once its parent is gone. Does nothing without one."""
     parent = multiprocessing.parent_process()
     if parent is not None:
-        threading.Thread(target=_end_after, args=(parent.sentinel,), name="parent-watch", daemon=True).start()
+        threading.Thread(
+            target=_end_after, args=(parent.sentinel, stop_seconds_max), name="parent-watch", daemon=True
+        ).start()
 
 
-def _end_after(sentinel: int) -> None:
+def parent_is_gone() -> bool:
+    """Whether this process was left behind by the one that started it."""
+    parent = multiprocessing.parent_process()
+    return parent is not None and not parent.is_alive()
+
+
+def _end_after(sentinel: int, stop_seconds_max: float) -> None:
     wait([sentinel])
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(STOP_SECONDS_MAX)
+    time.sleep(stop_seconds_max)
     os._exit(1)

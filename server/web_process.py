@@ -7,10 +7,11 @@ from starlette.applications import Starlette
 from server.app import create_app as create_the_app
 from server.logs import configure_logs
 from server.parent_watch import watch_parent
+from server.processes import STOP_SECONDS_MAX
 
 
 def create_app() -> Starlette:
     """The application, made once in each process."""
     configure_logs(says_what_holds_for_all=parent_process() is None)
-    watch_parent()
+    watch_parent(STOP_SECONDS_MAX)
     return create_the_app()

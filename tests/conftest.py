@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
@@ -24,6 +28,10 @@ from models.tenant import Tenant, TenantMode
 from server.postgres.embedded import EmbeddedPostgres
 
 ADMINISTRATION_TIMEOUT_SECONDS = 30.0
+
+SHARED_MEMORY = Path("/dev/shm")
+SHARED_MEMORY_BYTES_MIN = 4 * 2**30
+SHARED_MEMORY_PREFIX = "farebox-tests-"
 
 TenantBuilder = Callable[..., Awaitable[Tenant]]
 
@@ -55,8 +63,27 @@ def postgres_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if external:
         yield external
         return
-    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), durable=False) as embedded:
-        yield embedded.dsn
+    with directory_in_memory() as in_memory:
+        directory = in_memory or tmp_path_factory.mktemp("postgres")
+        with EmbeddedPostgres(directory, durable=False) as embedded:
+            yield embedded.dsn
+
+
+@contextmanager
+def directory_in_memory() -> Iterator[Path | None]:
+    """A directory that costs no disk, because a database of its own for every test is hundreds of files; None without.
+
+    Containers often have a small one, which would fill up; and what a killed run left behind is removed by the next.
+    """
+    if not SHARED_MEMORY.is_dir() or shutil.disk_usage(SHARED_MEMORY).free < SHARED_MEMORY_BYTES_MIN:
+        yield None
+        return
+    for left in SHARED_MEMORY.glob(f"{SHARED_MEMORY_PREFIX}*"):
+        process_id = left.name.removeprefix(SHARED_MEMORY_PREFIX).partition("-")[0]
+        if not Path(f"/proc/{process_id}").exists():
+            shutil.rmtree(left, ignore_errors=True)
+    with TemporaryDirectory(prefix=f"{SHARED_MEMORY_PREFIX}{os.getpid()}-", dir=SHARED_MEMORY) as directory:
+        yield Path(directory)
 
 
 @pytest.fixture(scope="session")
@@ -82,7 +109,7 @@ async def empty_dsn(postgres_dsn: str) -> AsyncIterator[str]:
 async def dsn(postgres_dsn: str, template: str) -> AsyncIterator[str]:
     """A migrated database of the test's own."""
     name = f"farebox_test_{uuid4().hex[:12]}"
-    await administer(postgres_dsn, f"CREATE DATABASE {name} TEMPLATE {template}")
+    await administer(postgres_dsn, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
     yield database_named(postgres_dsn, name)
     await administer(postgres_dsn, f"DROP DATABASE {name} WITH (FORCE)")
 

@@ -41,11 +41,12 @@ APPLICATION = """
 import asyncio
 import os
 
+from server.composition import open_services
 from server.parent_watch import watch_parent
 
 
 def create_app():
-    watch_parent()
+    watch_parent(2)
 
     async def app(scope, receive, send):
         if scope["type"] == "lifespan":
@@ -58,6 +59,18 @@ def create_app():
             await asyncio.sleep(1.5)
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": str(os.getpid()).encode()})
+
+    return app
+
+
+def without_a_database():
+    watch_parent(60)
+
+    async def app(scope, receive, send):
+        await receive()
+        print(os.getpid(), flush=True)
+        async with open_services("postgresql://127.0.0.1:1/none", root_key="farebox_root_of_a_test"):
+            await send({"type": "lifespan.startup.complete"})
 
     return app
 
@@ -190,6 +203,12 @@ class TestSeveralProcesses:
         server.process.wait(PATIENCE_SECONDS)
         wait_until(lambda: not any(is_alive(child) for child in children))
         listen(Settings(port=int(server.first_line))).close()
+
+    def test_one_that_waits_for_the_database_does_not_outlive_it_either(self, launch: Launch) -> None:
+        server = launch(2, "small_application:without_a_database")
+        waiting = int(server.first_line)
+        server.process.kill()
+        wait_until(lambda: not is_alive(waiting))
 
     @pytest.mark.parametrize("processes", [1, 2])
     def test_an_application_that_does_not_start_ends_the_server_with_an_error(

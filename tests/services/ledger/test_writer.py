@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from random import Random
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
@@ -232,7 +232,7 @@ async def test_two_writers_on_one_account_lose_nothing(
 async def test_accounts_of_both_lanes_are_served_in_the_order_of_their_requests(
     database: Database, cashier: Cashier
 ) -> None:
-    accounts: list[AccountId] = []
+    accounts: list[UUID] = []
     # Which lane serves an account is a matter of its id, which is chance.
     while len(accounts) < 6 or {lane_of(account, 2) for account in accounts} != {0, 1}:
         accounts.append(await cashier.open(f"passenger {len(accounts)}", tokens=1_000))

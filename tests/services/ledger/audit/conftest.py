@@ -18,7 +18,7 @@ from tests.services.ledger.histories import LivedIn, live_in
 def lived_in_template(postgres_dsn: str, template: str) -> Iterator[tuple[str, LivedIn]]:
     """The name of a database that has lived, and who is who in it."""
     name = f"farebox_lived_in_{uuid4().hex[:12]}"
-    run_apart(administer(postgres_dsn, f"CREATE DATABASE {name} TEMPLATE {template}"))
+    run_apart(administer(postgres_dsn, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY"))
     lives: list[LivedIn] = []
 
     async def build() -> None:
@@ -39,7 +39,7 @@ def lived_in(lived_in_template: tuple[str, LivedIn]) -> LivedIn:
 async def dsn(postgres_dsn: str, lived_in_template: tuple[str, LivedIn]) -> AsyncIterator[str]:
     """A copy of the test's own, instead of the empty database that other tests begin with."""
     name = f"farebox_test_{uuid4().hex[:12]}"
-    await administer(postgres_dsn, f"CREATE DATABASE {name} TEMPLATE {lived_in_template[0]}")
+    await administer(postgres_dsn, f"CREATE DATABASE {name} TEMPLATE {lived_in_template[0]} STRATEGY FILE_COPY")
     yield database_named(postgres_dsn, name)
     await administer(postgres_dsn, f"DROP DATABASE {name} WITH (FORCE)")
 
