@@ -153,9 +153,8 @@ class ClientTokens:
                 expires_at = min(expires_at, issuer["expires_at"])
             token = ClientToken(key_id, tenant_id, account_id, None, role, issued_at, expires_at)
             detail = {"role": role.value, "expiresAt": expires_at.isoformat()}
-            await record_change(
-                connection, tenant_id, change_of(principal, "createClientToken", None, detail), account_id
-            )
+            change = change_of(principal, "createClientToken", public_id(IdKind.ACCOUNT, account_id), detail)
+            await record_change(connection, tenant_id, change, account_id)
         # Who asked a moment ago, before there was a secret, must not make the first token wait.
         self._issuers.forget_where(lambda kept: kept.tenant_id == tenant_id and kept.secret is None)
         return CreatedClientToken(signed_token(token, TenantMode(issuer["mode"]), issuer["secret"]), expires_at)
