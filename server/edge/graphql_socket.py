@@ -183,11 +183,11 @@ class _Connection:
         except UNAVAILABLE:
             raise Closed(1013, "Try again later") from None
         if principal is None:
-            raise Closed(_CREDENTIAL_ENDED, "Forbidden: the key is unknown, revoked or expired")
+            raise Closed(_CREDENTIAL_ENDED, "Forbidden: the key or token is unknown, revoked or expired")
         return key, principal
 
     async def _watch_credential(self, key: str) -> None:
-        """Ends the socket once the key is revoked or expired."""
+        """Ends the socket once the key or client token is revoked or expired."""
         while True:
             await asyncio.sleep(CREDENTIAL_CHECK_SECONDS)
             try:
@@ -196,7 +196,7 @@ class _Connection:
                 # An outage says nothing about the key.
                 continue
             if principal is None:
-                self._close_soon(Closed(_CREDENTIAL_ENDED, "The key was revoked or has expired"))
+                self._close_soon(Closed(_CREDENTIAL_ENDED, "The key or token was revoked or has expired"))
                 return
 
     async def _take(self, message: dict[str, Any]) -> None:
