@@ -31,7 +31,8 @@ OUTPUTS = {
         "reserve:ReserveResult commit:CommitResult release:ReleaseResult extend:ReserveResult charge:CommitResult "
         "refund:CommitResult createTenant:CreateTenantResult createApiKey:CreateApiKeyResult "
         "revokeApiKey:RevokeApiKeyResult rotateApiKey:RotateApiKeyResult "
-        "createClientToken:CreateClientTokenResult revokeClientTokens:AccountResult createAccount:AccountResult updateAccount:AccountResult "
+        "createClientToken:CreateClientTokenResult revokeClientTokens:AccountResult "
+        "createAccount:AccountResult updateAccount:AccountResult "
         "grantTokens:GrantResult revokeGrant:GrantResult publishPriceBook:PublishPriceBookResult "
         "advanceClock:AdvanceClockResult"
     ),
