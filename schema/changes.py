@@ -68,7 +68,7 @@ class Change:
     id: strawberry.ID
     """Opaque, and the same for good."""
     at: datetime
-    """When it happened, in real time."""
+    """When it happened, by the tenant's clock."""
     actor: CredentialKind
     """What kind of credential did it; ROOT is also the operator at the server's command line."""
     key_id: strawberry.ID | None

@@ -1,4 +1,4 @@
-"""Between the core's rows and the composite types of types.sql. The order of fields is the types' order.
+"""Between the core's rows and the composite types of the newest types.sql. The order of fields is the types' order.
 
 Both directions are positional and written out: this is the hot path, and a change of a type gets a new version.
 """
@@ -10,16 +10,21 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from rules.changes import Change
+from rules.ledger.alerting import AlertEvent, Alerting
 from rules.ledger.journal import Entry
-from rules.ledger.kinds import EntryKind, GrantEnd, GrantSource, HoldState, WorkOutcome
-from rules.ledger.state import Account, Allocation, CapturedLine, Grant, Hold, Operation
+from rules.ledger.kinds import EntryKind, GrantEnd, GrantSource, HoldState, LimitScope, MemberRole, WorkOutcome
+from rules.ledger.spending import Scope, Spending, Window
+from rules.ledger.state import Account, Allocation, CapturedLine, Grant, Hold, Operation, Outgoing
+from rules.ledger.team import Member
+from rules.ledger.usage import UsageKey, UsageSum, WorkKey
 
 Row = tuple[Any, ...]
 """A row on its way to the database; its fields have the types that types.sql names."""
 
 
 def read_account(row: Sequence[Any]) -> Account:
-    """An account from `ledger_account_v1`."""
+    """An account from `ledger_account_v2`."""
     return Account(
         account_id=row[0],
         tenant_id=row[1],
@@ -38,11 +43,16 @@ def read_account(row: Sequence[Any]) -> Account:
         due_at=row[14],
         created_at=row[15],
         last_at=row[16],
+        plan_id=row[17],
+        closed_at=row[18],
+        assigned=row[19],
+        spending=read_spending(row[20]) if row[20] is not None else None,
+        alerting=read_alerting(row[21]) if row[21] is not None else None,
     )
 
 
 def account_row(account: Account) -> Row:
-    """`ledger_account_v1` of an account."""
+    """`ledger_account_v2` of an account."""
     return (
         account.account_id,
         account.tenant_id,
@@ -61,11 +71,16 @@ def account_row(account: Account) -> Row:
         account.due_at,
         account.created_at,
         account.last_at,
+        account.plan_id,
+        account.closed_at,
+        account.assigned,
+        spending_row(account.spending) if account.spending is not None else None,
+        alerting_row(account.alerting) if account.alerting is not None else None,
     )
 
 
 def read_grant(row: Sequence[Any]) -> Grant:
-    """A grant from `ledger_grant_v1`."""
+    """A grant from `ledger_grant_v2`."""
     return Grant(
         grant_id=row[1],
         source=GrantSource(row[3]),
@@ -90,11 +105,12 @@ def read_grant(row: Sequence[Any]) -> Grant:
         paid_minor_units=row[22],
         paid_currency=row[23],
         note=row[24],
+        notice_at=row[25],
     )
 
 
 def grant_row(account: Account, grant: Grant) -> Row:
-    """`ledger_grant_v1` of a grant."""
+    """`ledger_grant_v2` of a grant."""
     return (
         account.account_id,
         grant.grant_id,
@@ -121,6 +137,7 @@ def grant_row(account: Account, grant: Grant) -> Row:
         grant.paid_minor_units,
         grant.paid_currency,
         grant.note,
+        grant.notice_at,
     )
 
 
@@ -352,3 +369,176 @@ def read_entry(row: Sequence[Any]) -> Entry:
         text_digest=row[20],
         hash=row[21],
     )
+
+
+MEMBER_DEFAULT_SCOPE = "MEMBER_DEFAULT"
+"""How the default for members is named among the scopes of `ledger_scope`."""
+
+
+def scope_name(scope: Scope) -> tuple[str, str]:
+    """The scope and subject under which a row of `ledger_scope` is kept; the account's own stands in its own row."""
+    if scope.kind is LimitScope.PROJECT:
+        return LimitScope.PROJECT, scope.project or ""
+    if scope.kind is LimitScope.MEMBER:
+        return (MEMBER_DEFAULT_SCOPE, "") if scope.member_id is None else (LimitScope.MEMBER, str(scope.member_id))
+    raise ValueError("the account's spending is kept in the account's row")
+
+
+def read_scope(scope: str, subject: str) -> Scope:
+    """The reverse of `scope_name`."""
+    if scope == MEMBER_DEFAULT_SCOPE:
+        return Scope(LimitScope.MEMBER)
+    if scope == LimitScope.MEMBER:
+        return Scope(LimitScope.MEMBER, UUID(subject))
+    return Scope(LimitScope.PROJECT, None, subject)
+
+
+def read_spending(row: Sequence[Any]) -> Spending:
+    """A scope's counts from the type `spending`."""
+    return Spending(
+        Window(row[0], row[1], row[2], row[3]),
+        Window(row[5], row[6], row[7], row[8]),
+        Window(row[9], row[10], row[11], row[12]),
+        Window(row[13], None, None, row[14]),
+        row[4],
+        row[15],
+    )
+
+
+def spending_row(spending: Spending) -> Row:
+    """`spending` of a scope's counts."""
+    day, week, month, total = spending.day, spending.week, spending.month, spending.total
+    return (
+        day.limit,
+        day.starts_at,
+        day.ends_at,
+        day.consumed,
+        spending.day_warned,
+        week.limit,
+        week.starts_at,
+        week.ends_at,
+        week.consumed,
+        month.limit,
+        month.starts_at,
+        month.ends_at,
+        month.consumed,
+        total.limit,
+        total.consumed,
+        spending.runs,
+    )
+
+
+def scope_row(account: Account, scope: Scope, spending: Spending) -> Row:
+    """`ledger_scope_v2` of a member's or a project's counts."""
+    kind, subject = scope_name(scope)
+    return (account.account_id, kind, subject, account.tenant_id, spending_row(spending))
+
+
+def read_alerting(row: Sequence[Any]) -> Alerting:
+    """An account's thresholds from the type `alerting`."""
+    return Alerting(tuple(row[0]), tuple(row[1]), tuple(row[2]), dict(zip(row[3], row[4], strict=True)), row[5])
+
+
+def alerting_row(alerting: Alerting) -> Row:
+    """`alerting` of an account's thresholds."""
+    return (
+        alerting.balance_percents,
+        alerting.balance_tokens,
+        alerting.day_limit_percents,
+        list(alerting.crossed),
+        list(alerting.crossed.values()),
+        alerting.events,
+    )
+
+
+def read_member(row: Sequence[Any]) -> Member:
+    """A member from `ledger_member_v2`."""
+    return Member(
+        member_id=row[1],
+        external_id=row[3],
+        name=row[4],
+        role=MemberRole(row[5]),
+        active=row[6],
+        created_at=row[7],
+        removed_at=row[8],
+    )
+
+
+def member_row(account: Account, member: Member) -> Row:
+    """`ledger_member_v2` of a member."""
+    return (
+        account.account_id,
+        member.member_id,
+        account.tenant_id,
+        member.external_id,
+        member.name,
+        member.role,
+        member.active,
+        member.created_at,
+        member.removed_at,
+    )
+
+
+def alert_row(account: Account, event: AlertEvent) -> Row:
+    """`ledger_alert_v2` of an event."""
+    kind, subject = ("ACCOUNT", "") if event.scope is None or event.scope.kind == "ACCOUNT" else scope_name(event.scope)
+    return (
+        account.account_id,
+        event.event_id,
+        account.tenant_id,
+        event.kind,
+        event.at,
+        event.version,
+        event.available,
+        event.threshold_percent,
+        event.threshold_tokens,
+        kind,
+        subject,
+        event.consumed,
+        event.limit,
+        event.grant_id,
+        event.amount,
+        event.expires_at,
+    )
+
+
+def usage_row(account: Account, key: UsageKey, added: UsageSum) -> Row:
+    """`ledger_usage_v2` of what is added to a sum."""
+    return (
+        account.account_id,
+        key.day,
+        key.member_id,
+        key.project,
+        key.model,
+        key.category,
+        account.tenant_id,
+        added.charged,
+        added.refunded,
+        added.uses,
+        added.operations,
+    )
+
+
+def work_row(account: Account, key: WorkKey, works: int) -> Row:
+    """`ledger_work_v2` of works that ended."""
+    return (account.account_id, key.day, key.member_id, key.project, key.outcome, account.tenant_id, works)
+
+
+def change_row(account: Account, change: Change, at: datetime) -> Row:
+    """`ledger_change_v2` of an administrative act."""
+    return (
+        account.account_id,
+        account.tenant_id,
+        at,
+        change.actor,
+        change.key_id,
+        change.member_id,
+        change.act,
+        change.subject,
+        change.detail_json,
+    )
+
+
+def outgoing_row(account: Account, message: Outgoing) -> Row:
+    """`ledger_outgoing_v2` of a message on its way."""
+    return (account.account_id, message.message_id, message.topic, account.tenant_id, message.payload_json, message.at)

@@ -2,7 +2,7 @@
 CREATE TABLE change_log (
     id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     tenant_id       uuid NOT NULL REFERENCES tenant (id),
-    at              timestamptz NOT NULL DEFAULT clock_timestamp(),
+    at              timestamptz NOT NULL,
     actor_kind      text NOT NULL,
     actor_key_id    uuid,
     actor_member_id uuid,

@@ -1,6 +1,7 @@
 -- An account's ledger row with its tenant's time, and what of it expires next.
 SELECT a.account_id, a.tenant_id, a.opened, a.frozen, a.time_zone, a.credit_limit, a.total, a.held, a.credit_drawn,
        a.clawed_back, a.grace_days, a.mark, a.version, a.head_hash, a.due_at, a.created_at, a.last_at,
+       a.plan_id, a.closed_at, a.assigned, a.spending, a.alerting,
        at.now AS observed_at,
        extract(epoch FROM a.due_at - at.now)::float8 AS due_in_seconds,
        coalesce(e.amount, 0) AS expiring_amount, e.expires_at AS expiring_at

@@ -50,7 +50,7 @@ def decide(state: AccountState, command: AnyCommand, now: datetime) -> Outcome:
         # Its row is there because a later command of this batch opens it.
         return NotFound("account")
     if isinstance(command, Settle | OpenAccount | AdjustAccount):
-        return _decide_unkeyed(state, command, now) or AccountEffect(copy(account), balance_of(state))
+        return _decide_unkeyed(state, command, now) or AccountEffect(account.snapshot(), balance_of(state))
     once = command.once
     known = state.operations.get((once.mutation, once.key))
     if known is not None:

@@ -107,9 +107,34 @@ class Mutation(StrEnum):
     CLAW_BACK = "clawBack"
 
 
+class LimitScope(StrEnum):
+    """Whose spending a limit caps."""
+
+    ACCOUNT = "ACCOUNT"
+    MEMBER = "MEMBER"
+    PROJECT = "PROJECT"
+
+
+class LimitPeriod(StrEnum):
+    """The stretch of time that a limit caps: windows that follow one another, or everything."""
+
+    DAY = "DAY"
+    WEEK = "WEEK"
+    MONTH = "MONTH"
+    TOTAL = "TOTAL"
+
+
 class MemberRole(StrEnum):
     """What a member may do in its account: administer it, spend and see itself, or only look."""
 
     ADMIN = "ADMIN"
     MEMBER = "MEMBER"
     VIEWER = "VIEWER"
+
+
+class AlertKind(StrEnum):
+    """What an alert tells of."""
+
+    LOW_BALANCE = "LOW_BALANCE"
+    DAY_LIMIT = "DAY_LIMIT"
+    GRANT_EXPIRING = "GRANT_EXPIRING"

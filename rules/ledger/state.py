@@ -6,12 +6,17 @@ that made them. Whoever changes a row marks it in the `AccountState`'s sets, so 
 
 from __future__ import annotations
 
+from copy import copy, deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from rules.ledger.alerting import AlertEvent, Alerting
 from rules.ledger.journal import Entry
 from rules.ledger.kinds import GrantEnd, GrantSource, HoldState, WorkOutcome
+from rules.ledger.spending import Scope, Spending
+from rules.ledger.team import Member
+from rules.ledger.usage import UsageKey, UsageSum, WorkKey
 from rules.pricing.tokens import MAX_MICROS
 
 UNLIMITED = -1
@@ -44,6 +49,20 @@ class Account:
     head_hash: bytes = b""
     due_at: datetime | None = None
     """No grant or hold falls due before this instant; it may be too early, never too late."""
+    plan_id: str | None = None
+    closed_at: datetime | None = None
+    assigned: int = 0
+    """Of the total, what is assigned to members and projects."""
+    spending: Spending | None = None
+    """None: never spent, and without limits."""
+    alerting: Alerting | None = None
+    """None: thresholds as they are by default, none crossed."""
+
+    def snapshot(self) -> Account:
+        """A copy that later commands leave alone."""
+        twin = copy(self)
+        twin.spending, twin.alerting = deepcopy(self.spending), deepcopy(self.alerting)
+        return twin
 
     @property
     def owed(self) -> int:
@@ -100,6 +119,8 @@ class Grant:
     paid_minor_units: int = 0
     paid_currency: str | None = None
     note: str | None = None
+    notice_at: datetime | None = None
+    """When to warn that it is about to expire; None once that is done."""
 
     @property
     def unheld(self) -> int:
@@ -225,6 +246,17 @@ class Operation:
     uncovered: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """What must happen outside the account because of it: written with it, done afterwards, exactly once."""
+
+    message_id: int
+    """The version of the entry that it comes from."""
+    topic: str
+    payload_json: str
+    at: datetime
+
+
 @dataclass(slots=True)
 class AccountState:
     """An account with the rows that a batch needs, and what the batch has changed of them so far."""
@@ -252,3 +284,16 @@ class AccountState:
     account_changed: bool = False
     burn_order: list[Grant] | None = None
     """The spendable grants in burn order, worked out when first asked for and forgotten when a grant comes or goes."""
+    members: dict[UUID, Member] = field(default_factory=dict)
+    """The members that commands name."""
+    scopes: dict[Scope, Spending] = field(default_factory=dict)
+    """Of the members and projects that commands and loaded holds name, and the default for members."""
+    changed_members: set[UUID] = field(default_factory=set)
+    changed_scopes: set[Scope] = field(default_factory=set)
+    new_alerts: list[AlertEvent] = field(default_factory=list)
+    rearmed_alerts: dict[int, datetime] = field(default_factory=dict)
+    used: dict[UsageKey, UsageSum] = field(default_factory=dict)
+    """What this batch adds to the sums of usage by day."""
+    worked: dict[WorkKey, int] = field(default_factory=dict)
+    """How many works ended, by how they ended."""
+    outgoing: list[Outgoing] = field(default_factory=list)

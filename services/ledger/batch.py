@@ -11,20 +11,22 @@ from uuid import UUID
 import asyncpg
 
 from models.ledger import rows
-from rules.ledger.commands import Commit, Extend, GrantTokens, OpenAccount, Refund, Release, RevokeGrant
+from rules.ledger.commands import Commit, Extend, GrantTokens, OpenAccount, Refund, Release, Reserve, RevokeGrant
 from rules.ledger.decide import decide
 from rules.ledger.due import settle_due
-from rules.ledger.outcomes import AccountEffect
-from rules.ledger.refusals import NotFound
+from rules.ledger.kinds import LimitScope
+from rules.ledger.outcomes import AccountEffect, RepriceAt
+from rules.ledger.refusals import NotFound, Refusal
+from rules.ledger.spending import MEMBER_DEFAULT, Scope
 from rules.ledger.state import AccountState
 from services.ledger.submission import AlreadyApplied, InboxMessage, LedgerOutcome, Submission
 
 DUE_HOLDS_MAX: Final = 500
 """Outlived holds settled for one account in one batch; with more it is loaded again before anything is decided."""
 
-LOAD: Final = "SELECT * FROM ledger_load_v1($1, $2, $3, $4, $5, $6, $7, $8, $9)"
-WRITE: Final = "SELECT ledger_write_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
-WRITTEN_COLUMNS: Final = 15
+LOAD: Final = "SELECT * FROM ledger_load_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+WRITTEN_COLUMNS: Final = 23
+WRITE: Final = f"SELECT ledger_write_v2({', '.join(f'${number}' for number in range(1, WRITTEN_COLUMNS + 1))})"
 
 
 @dataclass(slots=True)
@@ -39,6 +41,8 @@ class LoadedAccount:
     new_messages: list[InboxMessage] = field(default_factory=list)
     profile: rows.Row | None = None
     name: str | None = None
+    changes: list[rows.Row] = field(default_factory=list)
+    """Administrative acts that took effect."""
     drained: bool = True
     """False while more is due than was loaded; then nothing is decided for the account yet."""
 
@@ -72,6 +76,8 @@ async def _load(connection: asyncpg.Connection, submissions: Sequence[Submission
     wanted_keys: set[tuple[UUID, str, str]] = set()
     wanted_refs: set[tuple[UUID, str]] = set()
     wanted_messages: set[tuple[UUID, str, str]] = set()
+    wanted_members: set[tuple[UUID, UUID]] = set()
+    wanted_scopes: set[tuple[UUID, str, str]] = set()
     openings: dict[UUID, UUID] = {}
     for submission in submissions:
         command = submission.command
@@ -88,6 +94,13 @@ async def _load(connection: asyncpg.Connection, submissions: Sequence[Submission
                 wanted_refs.add((account_id, command.source_ref))
             case OpenAccount():
                 openings[account_id] = command.tenant_id
+            case Reserve():
+                if command.member_id is not None:
+                    wanted_members.add((account_id, command.member_id))
+                    wanted_scopes.add((account_id, *rows.scope_name(Scope(LimitScope.MEMBER, command.member_id))))
+                    wanted_scopes.add((account_id, *rows.scope_name(MEMBER_DEFAULT)))
+                if command.project is not None:
+                    wanted_scopes.add((account_id, *rows.scope_name(Scope(LimitScope.PROJECT, None, command.project))))
             case _:
                 pass
         once = getattr(command, "once", None)
@@ -105,6 +118,8 @@ async def _load(connection: asyncpg.Connection, submissions: Sequence[Submission
         list(wanted_keys),
         list(wanted_refs),
         list(wanted_messages),
+        list(wanted_members),
+        list(wanted_scopes),
         DUE_HOLDS_MAX,
     )
     accounts = _assemble(loaded)
@@ -145,6 +160,11 @@ def _assemble(loaded: asyncpg.Record | None) -> dict[UUID, LoadedAccount]:
         accounts[row[0]].state.operations[(operation.mutation, operation.key)] = operation
     for row in loaded["messages"] or ():
         accounts[row[0]].messages.add(InboxMessage(row[1], row[2]))
+    for row in loaded["members"] or ():
+        member = rows.read_member(row)
+        accounts[row[0]].state.members[member.member_id] = member
+    for row in loaded["scopes"] or ():
+        accounts[row[0]].state.scopes[rows.read_scope(row[1], row[2])] = rows.read_spending(row[4])
     return accounts
 
 
@@ -169,6 +189,8 @@ def _decide(account: LoadedAccount | None, submission: Submission) -> LedgerOutc
         account.messages.update(riders.messages)
     if riders.name is not None and isinstance(outcome, AccountEffect):
         account.name = riders.name
+    if riders.change is not None and not is_replay and not isinstance(outcome, Refusal | RepriceAt):
+        account.changes.append(rows.change_row(state.account, riders.change, account.now))
     if riders.profile is not None and state.account.opened and not opened:
         profile = riders.profile
         account.profile = rows.profile_row(
@@ -184,7 +206,9 @@ def _decide(account: LoadedAccount | None, submission: Submission) -> LedgerOutc
 
 async def _write(connection: asyncpg.Connection, accounts: Collection[LoadedAccount]) -> None:
     """One call for everything that changed; none at all when nothing did."""
-    changed = [loaded for loaded in accounts if loaded.state.account_changed or loaded.name is not None]
+    changed = [
+        loaded for loaded in accounts if loaded.state.account_changed or loaded.name is not None or loaded.changes
+    ]
     if not changed:
         return
     columns: list[list[rows.Row]] = [[] for _ in range(WRITTEN_COLUMNS)]
@@ -212,6 +236,14 @@ def _collect(loaded: LoadedAccount, columns: list[list[rows.Row]]) -> None:
         messages,
         profiles,
         names,
+        members,
+        scopes,
+        alerts,
+        rearmed,
+        used,
+        worked,
+        outgoing,
+        changes,
     ) = columns
     account_rows.append(rows.account_row(account))
     for grant_id in state.new_grants:
@@ -241,3 +273,11 @@ def _collect(loaded: LoadedAccount, columns: list[list[rows.Row]]) -> None:
         profiles.append(loaded.profile)
     if loaded.name is not None:
         names.append((account.account_id, loaded.name))
+    members += [rows.member_row(account, state.members[member_id]) for member_id in state.changed_members]
+    scopes += [rows.scope_row(account, scope, state.scopes[scope]) for scope in state.changed_scopes]
+    alerts += [rows.alert_row(account, event) for event in state.new_alerts]
+    rearmed += [(account.account_id, event_id, at) for event_id, at in state.rearmed_alerts.items()]
+    used += [rows.usage_row(account, key, added) for key, added in state.used.items()]
+    worked += [rows.work_row(account, key, works) for key, works in state.worked.items()]
+    outgoing += [rows.outgoing_row(account, message) for message in state.outgoing]
+    changes += loaded.changes

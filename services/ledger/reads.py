@@ -214,7 +214,7 @@ class LedgerReads:
 
 
 def _reading(row: asyncpg.Record) -> AccountReading:
-    account = rows.read_account(tuple(row)[:17])
+    account = rows.read_account(tuple(row)[:22])
     balance = snapshot_of(account, row["expiring_amount"], row["expiring_at"])
     return AccountReading(account, balance, row["observed_at"], row["due_in_seconds"])
 

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from uuid import UUID
 
+from rules.changes import Change
 from rules.ledger.commands import AnyCommand
 from rules.ledger.outcomes import Outcome
 
@@ -35,6 +36,8 @@ class Riders:
     profile: Profile | None = None
     name: str | None = None
     """The account's new display name."""
+    change: Change | None = None
+    """The administrative act that this is, for the change log."""
 
 
 NO_RIDERS = Riders()

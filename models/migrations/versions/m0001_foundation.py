@@ -115,6 +115,6 @@ class Migration(migrations.Migration):
             "PriceBookVersion", UniqueConstraint(name="price_book_version_unique", fields=("tenant_id", "version"))
         ),
         AddConstraint("PriceBookVersion", CheckConstraint(name="price_book_version_positive", check="version >= 1")),
-        RunSQL([statement("refuse_change"), statement("complete_cold_tables"), *ledger_sql()]),
+        RunSQL([statement("refuse_change"), statement("complete_cold_tables"), *ledger_sql("m0001")]),
         RunSQL(statement("secure_tables")),
     ]

@@ -19,6 +19,18 @@ SELECT format('account %s %s %s', r.account_id, r.in_table, r.row_id) AS "where"
         UNION ALL
         SELECT account_id, tenant_id, 'inbox', origin || '/' || message_id FROM inbox
         UNION ALL
+        SELECT account_id, tenant_id, 'member', member_id::text FROM member
+        UNION ALL
+        SELECT account_id, tenant_id, 'ledger_scope', scope || '/' || subject FROM ledger_scope
+        UNION ALL
+        SELECT account_id, tenant_id, 'alert_event', event_id::text FROM alert_event
+        UNION ALL
+        SELECT account_id, tenant_id, 'usage_day', day::text FROM usage_day
+        UNION ALL
+        SELECT account_id, tenant_id, 'work_day', day::text FROM work_day
+        UNION ALL
+        SELECT account_id, tenant_id, 'outbox', topic || '/' || message_id FROM outbox
+        UNION ALL
         SELECT owner_id, tenant_id, 'quote', quote_id::text FROM quote WHERE owner_id <> tenant_id) r
   LEFT JOIN ledger_account a ON a.account_id = r.account_id
  WHERE a.tenant_id IS DISTINCT FROM r.tenant_id

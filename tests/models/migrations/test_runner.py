@@ -97,6 +97,7 @@ class TestMigrate:
                 ("models", "m0001_foundation", 1),
                 ("models", "m0002_quotes", 1),
                 ("models", "m0003_credentials", 1),
+                ("models", "m0004_teams", 1),
             ]
         finally:
             await connection.close()
@@ -188,5 +189,6 @@ class TestModelsAndTablesAgree:
 
 
 def test_every_sql_file_of_the_ledger_that_is_listed_exists() -> None:
-    assert len(ledger_sql.ledger_sql()) == len(ledger_sql.LEDGER_SQL_FILES)
+    for step, files in ledger_sql.LEDGER_SQL_FILES.items():
+        assert len(ledger_sql.ledger_sql(step)) == len(files)
     assert isinstance(ledger_sql.LEDGER_FOLDER, Path)

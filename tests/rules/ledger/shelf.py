@@ -32,7 +32,7 @@ class Shelf:
 
     def load(self, command: AnyCommand, now: datetime, due_holds_max: int) -> AccountState:
         """Copies of the rows that this command needs, and of the holds that are due, soonest first."""
-        state = AccountState(copy(self.account))
+        state = AccountState(self.account.snapshot())
         wanted: set[int] = set()
         if self.account.due_at is not None and self.account.due_at <= now:
             still_open = sorted(
@@ -67,7 +67,7 @@ class Shelf:
         """Keeps what the state says has changed, and nothing else."""
         if not state.account_changed:
             return
-        self.account = copy(state.account)
+        self.account = state.account.snapshot()
         for grant_id in state.new_grants | state.changed_grants:
             assert (grant_id in self.grants) is (grant_id not in state.new_grants), f"grant {grant_id} is written twice"
             self.grants[grant_id] = copy(state.grants[grant_id])

@@ -199,7 +199,8 @@ class Memory:
     async def of(cls, database: Database, account_id: UUID) -> Memory:
         columns = (
             "account_id, tenant_id, opened, frozen, time_zone, credit_limit, total, held, credit_drawn, clawed_back, "
-            "grace_days, mark, version, head_hash, due_at, created_at, last_at"
+            "grace_days, mark, version, head_hash, due_at, created_at, last_at, plan_id, closed_at, assigned, "
+            "spending, alerting"
         )
         (row,) = await rows_of(database, f"SELECT {columns} FROM ledger_account WHERE account_id = $1", account_id)
         assert row["version"] == 0
