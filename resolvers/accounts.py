@@ -107,6 +107,7 @@ class AccountMutations:
             name=input.name,
             kind=input.kind or AccountKind.PERSONAL,
             time_zone=input.time_zone or "UTC",
+            by=principal_of(info),
         )
         return _result(tenant_id, outcome)
 
@@ -143,6 +144,7 @@ class AccountMutations:
             time_zone=_given(input.time_zone),
             frozen=_given(input.frozen),
             credit_limit=_credit_limit(_given(input.credit_limit)),
+            by=principal_of(info),
         )
         return _result(tenant_id, outcome)
 

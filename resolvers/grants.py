@@ -5,7 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from resolvers.context import Info
-from resolvers.scope import ScopedAccount, account_in_scope, row_in_scope
+from resolvers.scope import ScopedAccount, account_in_scope, principal_of, row_in_scope
 from rules.identity import IdKind
 from rules.ledger.kinds import GrantSource
 from rules.ledger.outcomes import GrantEffect, GrantOutcome
@@ -43,7 +43,7 @@ class GrantMutations:
             never_expires=input.expires_at is not None and input.expires_at.value is None,
             note=input.note,
         )
-        return _result(await info.context.services.grants.grant_tokens(request))
+        return _result(await info.context.services.grants.grant_tokens(request, by=principal_of(info)))
 
     @strawberry.mutation
     async def revoke_grant(self, info: Info, input: RevokeGrantInput) -> GrantResult | None:
@@ -57,7 +57,7 @@ class GrantMutations:
         request = RevokeGrantRequest(
             row.tenant_id, row.account_id, key=input.idempotency_key, grant_id=row.local, note=input.note
         )
-        return _result(await info.context.services.grants.revoke_grant(request))
+        return _result(await info.context.services.grants.revoke_grant(request, by=principal_of(info)))
 
 
 def _result(outcome: GrantOutcome) -> GrantResult:

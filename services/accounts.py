@@ -10,7 +10,9 @@ import asyncpg
 from models.account import EXTERNAL_ID_LENGTH_MAX, AccountKind
 from models.database import Database
 from models.statements import statement
-from rules.identity import account_id_of
+from rules.changes import Change
+from rules.identity import IdKind, account_id_of, public_id
+from rules.ledger.accounts import shown_credit_limit
 from rules.ledger.commands import AdjustAccount, OpenAccount
 from rules.ledger.outcomes import AccountEffect
 from rules.ledger.records import Page, Slice
@@ -19,10 +21,12 @@ from rules.ledger.state import UNLIMITED
 from rules.pricing.refusals import InvalidInput
 from rules.pricing.tokens import MAX_MICROS
 from rules.time_zones import is_time_zone
+from services.change_log import Detail, change_of
 from services.ledger.submission import Profile, Riders
 from services.ledger.writer import Writer
 from services.names import fault_of_name
 from services.price_books import PriceBooks
+from services.principal import OPERATOR, Principal
 from services.texts import fault_of_text, first_fault
 
 
@@ -48,7 +52,14 @@ class Accounts:
         self._price_books = price_books
 
     async def create(
-        self, tenant_id: UUID, *, external_id: str, name: str, kind: AccountKind, time_zone: str
+        self,
+        tenant_id: UUID,
+        *,
+        external_id: str,
+        name: str,
+        kind: AccountKind,
+        time_zone: str,
+        by: Principal = OPERATOR,
     ) -> AccountRecord | InvalidInput:
         """Creates the account with the trial tokens of the price book's policy, or returns the one that is there."""
         fault = first_fault(
@@ -67,7 +78,15 @@ class Accounts:
                 trial_expires_after_months=policies.months_until_expiry("TRIAL"),
                 grace_days=policies.grace_days,
             ),
-            Riders(profile=Profile(external_id, name, kind)),
+            Riders(
+                profile=Profile(external_id, name, kind),
+                change=change_of(
+                    by,
+                    "createAccount",
+                    public_id(IdKind.ACCOUNT, account_id),
+                    {"kind": kind.value, "timeZone": time_zone},
+                ),
+            ),
         )
         record = await self.get(tenant_id, account_id)
         if record is None:
@@ -83,6 +102,7 @@ class Accounts:
         time_zone: str | None = None,
         frozen: bool | None = None,
         credit_limit: int | None = None,
+        by: Principal = OPERATOR,
     ) -> AccountRecord | NotFound | InvalidInput:
         """Changes what is given; None leaves a setting as it is."""
         if await self.get(tenant_id, account_id) is None:
@@ -95,7 +115,8 @@ class Accounts:
         if fault is not None:
             return fault
         outcome = await self._writer.submit(
-            AdjustAccount(tenant_id, account_id, time_zone, frozen, credit_limit), Riders(name=name)
+            AdjustAccount(tenant_id, account_id, time_zone, frozen, credit_limit),
+            Riders(name=name, change=_update_of(by, account_id, name, time_zone, frozen, credit_limit)),
         )
         match outcome:
             case NotFound() | InvalidInput():
@@ -142,6 +163,26 @@ def fault_of_time_zone(time_zone: str) -> InvalidInput | None:
     if is_time_zone(time_zone):
         return None
     return InvalidInput("timeZone", "must be an IANA time zone such as Europe/Berlin")
+
+
+def _update_of(
+    by: Principal,
+    account_id: UUID,
+    name: str | None,
+    time_zone: str | None,
+    frozen: bool | None,
+    credit_limit: int | None,
+) -> Change | None:
+    """The log's line; None where nothing is set. What people are called can be erased, so it stays out of the log."""
+    detail: Detail = {
+        "name": None if name is None else "(changed)",
+        "timeZone": time_zone,
+        "frozen": frozen,
+        "creditLimit": None if credit_limit is None else shown_credit_limit(credit_limit),
+    }
+    if all(value is None for value in detail.values()):
+        return None
+    return change_of(by, "updateAccount", public_id(IdKind.ACCOUNT, account_id), detail)
 
 
 def _fault_of_credit_limit(credit_limit: int) -> InvalidInput | None:

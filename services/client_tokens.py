@@ -25,7 +25,7 @@ from rules.ledger.refusals import NotFound
 from rules.pricing.refusals import InvalidInput
 from services.change_log import change_of, record_change
 from services.client_token import ClientToken, new_signing_secret, read_token, signed_token
-from services.principal import CLIENT_SCOPES, Principal
+from services.principal import CLIENT_SCOPES, Principal, lesser_role
 from services.read_through_cache import ReadThroughCache
 
 REMEMBERED_SECONDS: Final = 3.0
@@ -72,6 +72,7 @@ class _Holder:
     now: datetime
     asked_at_seconds: float
     revoked_at: datetime | None
+    member_role: MemberRole | None
 
 
 class ClientTokens:
@@ -110,19 +111,24 @@ class ClientTokens:
         holder = await self._holders.get(_HolderName(claims.tenant_id, claims.account_id, claims.member_id))
         if holder is None or (holder.revoked_at is not None and claims.issued_at <= holder.revoked_at):
             return None
+        role = claims.role
+        if claims.member_id is not None:
+            if holder.member_role is None:
+                return None
+            role = lesser_role(role, holder.member_role)
         now = holder.now + timedelta(seconds=self._monotonic() - holder.asked_at_seconds)
         if now >= claims.expires_at:
             return None
         return Principal(
             kind=CredentialKind.CLIENT,
-            scopes=CLIENT_SCOPES[claims.role],
+            scopes=CLIENT_SCOPES[role],
             tenant_id=issuer.tenant_id,
             tenant_slug=issuer.tenant_slug,
             tenant_name=issuer.tenant_name,
             mode=issuer.mode,
             account_id=claims.account_id,
             member_id=claims.member_id,
-            role=claims.role,
+            role=role,
             key_id=claims.key_id,
             expires_at=claims.expires_at,
         )
@@ -132,15 +138,22 @@ class ClientTokens:
         principal: Principal,
         account_id: UUID,
         *,
+        member_id: UUID | None = None,
         role: MemberRole = MemberRole.MEMBER,
         ttl_seconds: int = CLIENT_TTL_SECONDS_DEFAULT,
     ) -> CreatedClientToken | NotFound | InvalidInput:
-        """A token for an account of the caller's tenant. It ends with the caller's key at the latest."""
+        """A token for an account of the caller's tenant, or for one member of it.
+
+        It ends with the caller's key at the latest. A member's is good while the member is there, and for no more than
+        the member may do.
+        """
         tenant_id, key_id = _of_tenant(principal)
         async with self._database.administration() as connection:
-            holder = await connection.fetchrow(statement("find_token_holder"), tenant_id, account_id, None)
+            holder = await connection.fetchrow(statement("find_token_holder"), tenant_id, account_id, member_id)
             if holder is None:
                 return NotFound("account")
+            if member_id is not None and holder["member_role"] is None:
+                return NotFound("member")
             if not 1 <= ttl_seconds <= CLIENT_TTL_SECONDS_MAX:
                 return InvalidInput("ttlSeconds", f"must be between 1 and {CLIENT_TTL_SECONDS_MAX}, not {ttl_seconds}")
             issuer = await self._signing_issuer(connection, key_id)
@@ -151,7 +164,7 @@ class ClientTokens:
             expires_at = issued_at + timedelta(seconds=ttl_seconds)
             if issuer["expires_at"] is not None:
                 expires_at = min(expires_at, issuer["expires_at"])
-            token = ClientToken(key_id, tenant_id, account_id, None, role, issued_at, expires_at)
+            token = ClientToken(key_id, tenant_id, account_id, member_id, role, issued_at, expires_at)
             detail = {"role": role.value, "expiresAt": expires_at.isoformat()}
             change = change_of(principal, "createClientToken", public_id(IdKind.ACCOUNT, account_id), detail)
             await record_change(connection, tenant_id, change, account_id)
@@ -159,13 +172,21 @@ class ClientTokens:
         self._issuers.forget_where(lambda kept: kept.tenant_id == tenant_id and kept.secret is None)
         return CreatedClientToken(signed_token(token, TenantMode(issuer["mode"]), issuer["secret"]), expires_at)
 
-    async def revoke(self, principal: Principal, account_id: UUID) -> NotFound | None:
-        """Ends every token of the account that was issued until now, on every process within five seconds."""
+    async def revoke(self, principal: Principal, account_id: UUID, *, member_id: UUID | None = None) -> NotFound | None:
+        """Ends every token of the account, or of one member, that was issued until now.
+
+        On every process within five seconds.
+        """
         tenant_id, _ = _of_tenant(principal)
         async with self._database.administration() as connection:
             if await connection.fetchval(statement("find_account"), account_id, tenant_id) is None:
                 return NotFound("account")
-            await connection.execute(statement("revoke_client_tokens"), tenant_id, account_id, None)
+            if (
+                member_id is not None
+                and await connection.fetchval(statement("find_member"), account_id, member_id) is None
+            ):
+                return NotFound("member")
+            await connection.execute(statement("revoke_client_tokens"), tenant_id, account_id, member_id)
             subject = public_id(IdKind.ACCOUNT, account_id)
             await record_change(connection, tenant_id, change_of(principal, "revokeClientTokens", subject), account_id)
         self._holders.forget_where(lambda kept: kept.account_id == account_id)
@@ -205,7 +226,10 @@ class ClientTokens:
             row = await connection.fetchrow(
                 statement("find_token_holder"), name.tenant_id, name.account_id, name.member_id
             )
-        return None if row is None else _Holder(name.account_id, row["now"], asked_at_seconds, row["revoked_at"])
+        if row is None:
+            return None
+        member_role = None if row["member_role"] is None else MemberRole(row["member_role"])
+        return _Holder(name.account_id, row["now"], asked_at_seconds, row["revoked_at"], member_role)
 
     def _is_past(self, usable_until_seconds: float | None) -> bool:
         return usable_until_seconds is not None and self._monotonic() >= usable_until_seconds

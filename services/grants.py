@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import Final
 
+from rules.identity import IdKind, public_id
 from rules.ledger.commands import GrantTokens, RevokeGrant
 from rules.ledger.kinds import GrantSource, Mutation
 from rules.ledger.outcomes import GrantEffect, GrantOutcome
 from rules.ledger.refusals import IdempotencyConflict, NotFound
 from rules.ledger.requests import GrantRequest, RevokeGrantRequest
 from rules.pricing.refusals import InvalidInput
+from rules.pricing.tokens import format_tokens
+from services.change_log import change_of
 from services.fingerprints import once
+from services.ledger.submission import Riders
 from services.ledger.writer import Writer
 from services.price_books import PriceBooks
+from services.principal import OPERATOR, Principal
 from services.texts import NOTE_LENGTH_MAX, fault_of_key, fault_of_text, first_fault, new_salt
 
 PRIORITY_MAX: Final = 1_000_000
@@ -27,7 +32,7 @@ class Grants:
         self._writer = writer
         self._price_books = price_books
 
-    async def grant_tokens(self, request: GrantRequest) -> GrantOutcome:
+    async def grant_tokens(self, request: GrantRequest, *, by: Principal = OPERATOR) -> GrantOutcome:
         """Adds a lot of tokens. Without an instant or `never_expires`, the price book's policy says when it ends."""
         bad_key = fault_of_key(request.key)
         if bad_key is not None:
@@ -43,6 +48,7 @@ class Grants:
             else None,
             fault_of_text("note", request.note, NOTE_LENGTH_MAX),
         )
+        detail = {"amount": format_tokens(request.amount), "source": request.source.value}
         return _of_grant(
             await self._writer.submit(
                 GrantTokens(
@@ -60,16 +66,18 @@ class Grants:
                     note=request.note if fault is None else None,
                     text_salt=new_salt(),
                     refusal=fault,
-                )
+                ),
+                Riders(change=change_of(by, "grantTokens", public_id(IdKind.ACCOUNT, request.account_id), detail)),
             )
         )
 
-    async def revoke_grant(self, request: RevokeGrantRequest) -> GrantOutcome:
+    async def revoke_grant(self, request: RevokeGrantRequest, *, by: Principal = OPERATOR) -> GrantOutcome:
         """Takes back what is unspent: the unheld part now, held parts as they come back."""
         bad_key = fault_of_key(request.key)
         if bad_key is not None:
             return bad_key
         fault = fault_of_text("note", request.note, NOTE_LENGTH_MAX)
+        grant = public_id(IdKind.GRANT, request.account_id, request.grant_id)
         return _of_grant(
             await self._writer.submit(
                 RevokeGrant(
@@ -80,7 +88,8 @@ class Grants:
                     note=request.note if fault is None else None,
                     text_salt=new_salt(),
                     refusal=fault,
-                )
+                ),
+                Riders(change=change_of(by, "revokeGrant", grant)),
             )
         )
 

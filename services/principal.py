@@ -45,6 +45,8 @@ CLIENT_SCOPES: Final[dict[MemberRole, tuple[Scope, ...]]] = {
 }
 """By the role of a client token. None spends: tokens are in browsers, and what work costs is the backend's to say."""
 
+_ROLES_UPWARDS: Final = (MemberRole.VIEWER, MemberRole.MEMBER, MemberRole.ADMIN)
+
 KIND_OF_KEY: Final[dict[ApiKeyKind, CredentialKind]] = {
     ApiKeyKind.SECRET: CredentialKind.SECRET,
     ApiKeyKind.PARTNER: CredentialKind.PARTNER,
@@ -79,6 +81,11 @@ class Principal:
     def sees_every_member(self) -> bool:
         """Whether it sees all members of an account; else the pool and, where it is a member's, that member."""
         return self.role is None or self.role is MemberRole.ADMIN
+
+
+def lesser_role(one: MemberRole, other: MemberRole) -> MemberRole:
+    """The one that may do less."""
+    return min(one, other, key=_ROLES_UPWARDS.index)
 
 
 OPERATOR: Final = Principal(CredentialKind.ROOT, SCOPES[CredentialKind.ROOT])

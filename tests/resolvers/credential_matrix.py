@@ -9,6 +9,7 @@ a success must look different from null or NotFound, and a list must show the id
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -28,11 +29,15 @@ class Who(Enum):
 
 @dataclass(frozen=True)
 class Row:
-    """Who may ask a field, and how it is asked. `root`: how the root key asks, where that differs."""
+    """Who may ask a field, and how it is asked. `root`: how the root key asks, where that differs.
+
+    `logged`: it is an administrative act, which leaves a line in the change log; the document must then succeed.
+    """
 
     who: frozenset[Who]
     document: str
     root: str | None = None
+    logged: bool = False
 
 
 CLIENTS: Final = frozenset({Who.ADMIN, Who.MEMBER, Who.VIEWER})
@@ -44,6 +49,9 @@ QUOTERS: Final = SECRET | CLIENTS
 READERS: Final = QUOTERS | {Who.PARTNER, Who.ACCOUNT_PARTNER}
 EVERYBODY: Final = READERS | ROOT
 
+_BOOK: Final = json.dumps(
+    'slug = "small"\nname = "Small"\ncurrency = "usd"\n[[prices]]\nname = "Upscale"\ncategory = "tool"\ntokens = 8'
+)
 _KEYED: Final = "idempotencyKey: $fresh, holdId: $hold"
 
 TABLE: Final[dict[str, Row]] = {
@@ -87,39 +95,44 @@ TABLE: Final[dict[str, Row]] = {
     "Mutation.extend": Row(SECRET, f"mutation {{ extend(input: {{{_KEYED}, ttlSeconds: 60}}) {{ __typename }} }}"),
     "Mutation.refund": Row(SECRET, f"mutation {{ refund(input: {{{_KEYED}}}) {{ __typename }} }}"),
     "Mutation.publishPriceBook": Row(
-        SECRET, 'mutation { publishPriceBook(input: {source: "x", dryRun: true}) { __typename } }'
+        SECRET, f"mutation {{ publishPriceBook(input: {{source: {_BOOK}}}) {{ __typename }} }}", logged=True
     ),
     "Mutation.createTenant": Row(
         ROOT,
-        'mutation { createTenant(input: {slug: $fresh, name: "A", mode: TEST, priceBook: "none"}) { __typename } }',
+        'mutation { createTenant(input: {slug: $fresh, name: "A", mode: TEST, priceBook: "elumenta"}) { __typename } }',
+        logged=True,
     ),
     "Mutation.createApiKey": Row(
         KEYHOLDERS,
         'mutation { createApiKey(input: {name: "A", kind: PARTNER, accountId: $account}) { __typename } }',
         root='mutation { createApiKey(input: {name: "A", kind: SECRET, tenantId: $tenant}) { __typename } }',
+        logged=True,
     ),
     "Mutation.rotateApiKey": Row(
-        KEYHOLDERS, "mutation { rotateApiKey(input: {id: $apiKey, overlapSeconds: 60}) { __typename } }"
+        KEYHOLDERS, "mutation { rotateApiKey(input: {id: $apiKey, overlapSeconds: 60}) { __typename } }", logged=True
     ),
-    "Mutation.revokeApiKey": Row(KEYHOLDERS, "mutation { revokeApiKey(input: {id: $apiKey}) { __typename } }"),
+    "Mutation.revokeApiKey": Row(
+        KEYHOLDERS, "mutation { revokeApiKey(input: {id: $apiKey}) { __typename } }", logged=True
+    ),
     "Mutation.createClientToken": Row(
-        SECRET, "mutation { createClientToken(input: {accountExternalId: $external}) { __typename } }"
+        SECRET, "mutation { createClientToken(input: {accountExternalId: $external}) { __typename } }", logged=True
     ),
     "Mutation.revokeClientTokens": Row(
-        SECRET, "mutation { revokeClientTokens(input: {accountId: $account}) { __typename } }"
+        SECRET, "mutation { revokeClientTokens(input: {accountId: $account}) { __typename } }", logged=True
     ),
     "Mutation.createAccount": Row(
-        SECRET, 'mutation { createAccount(input: {externalId: $fresh, name: "A"}) { __typename } }'
+        SECRET, 'mutation { createAccount(input: {externalId: $fresh, name: "A"}) { __typename } }', logged=True
     ),
     "Mutation.updateAccount": Row(
-        ADMINS, 'mutation { updateAccount(input: {accountId: $account, name: "A"}) { __typename } }'
+        ADMINS, 'mutation { updateAccount(input: {accountId: $account, name: "A"}) { __typename } }', logged=True
     ),
     "Mutation.grantTokens": Row(
         SECRET,
         "mutation { grantTokens(input: {idempotencyKey: $fresh, accountId: $account, amount: 1}) { __typename } }",
+        logged=True,
     ),
     "Mutation.revokeGrant": Row(
-        SECRET, "mutation { revokeGrant(input: {idempotencyKey: $fresh, grantId: $grant}) { __typename } }"
+        SECRET, "mutation { revokeGrant(input: {idempotencyKey: $fresh, grantId: $grant}) { __typename } }", logged=True
     ),
     "Mutation.advanceClock": Row(SECRET, "mutation { advanceClock(input: {seconds: 1}) { __typename } }"),
     "Subscription.balance": Row(READERS, "subscription { balance(accountId: $account) { accountId version } }"),

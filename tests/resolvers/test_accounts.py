@@ -21,6 +21,7 @@ from tests.resolvers.stage import (
     HOLD_ID,
     NOON,
     OTHER_TENANT,
+    SECRET,
     TENANT,
     AnAccount,
     Stage,
@@ -219,9 +220,9 @@ async def test_creating_an_account_passes_on_what_is_given_and_fills_in_the_rest
     await ask(document, input={"externalId": "c", "name": "C", "kind": None, "timeZone": None})
 
     assert [keywords for _, _, keywords in stage.accounts.calls] == [
-        {"external_id": "alice", "name": "Alice", "kind": AccountKind.PERSONAL, "time_zone": "UTC"},
-        {"external_id": "b", "name": "B", "kind": AccountKind.TEAM, "time_zone": "Asia/Kathmandu"},
-        {"external_id": "c", "name": "C", "kind": AccountKind.PERSONAL, "time_zone": "UTC"},
+        {"external_id": "alice", "name": "Alice", "kind": AccountKind.PERSONAL, "time_zone": "UTC", "by": SECRET},
+        {"external_id": "b", "name": "B", "kind": AccountKind.TEAM, "time_zone": "Asia/Kathmandu", "by": SECRET},
+        {"external_id": "c", "name": "C", "kind": AccountKind.PERSONAL, "time_zone": "UTC", "by": SECRET},
     ]
 
 
@@ -246,7 +247,7 @@ async def test_an_update_changes_only_what_is_given(
     result = await ask(UPDATE, input={"accountId": ACCOUNT_ID} | changes)
 
     assert result.errors is None
-    unchanged = {"name": None, "time_zone": None, "frozen": None, "credit_limit": None}
+    unchanged = {"name": None, "time_zone": None, "frozen": None, "credit_limit": None, "by": SECRET}
     assert stage.accounts.calls == [("update", (TENANT, ACCOUNT), unchanged | passed_on)]
 
 

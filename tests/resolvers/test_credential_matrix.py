@@ -37,6 +37,7 @@ from tests.resolvers.credential_matrix import TABLE, Row, Who
 from tests.services.shop import a_source
 
 ROOT_KEY = "the root key of the matrix"
+LINES_SINCE = "SELECT act, actor_key_id IS NULL AS is_keyless FROM change_log WHERE id > $1"
 FIRST_EVENT_SECONDS = 5.0
 SIGNING_SECRET = "SELECT secret FROM signing_secret WHERE tenant_id = $1"
 
@@ -67,6 +68,8 @@ class World:
     nobody: Things
     callers: dict[Who, Principal]
     ended: dict[str, str]
+    logged_until: int
+    """The last line of the change log before anything was asked."""
 
     def within_reach(self, who: Who) -> tuple[Things, ...]:
         """What a credential may ask of, where it may ask at all."""
@@ -206,7 +209,9 @@ async def a_world(dsn: str) -> AsyncIterator[World]:
             caller = await services.credentials.authenticate(credentials[who])
             assert caller is not None, who
             callers[who] = caller
-        yield World(services, own, neighbour, foreign, things_that_never_were(), callers, ended)
+        async with services.database.administration() as connection:
+            logged_until = await connection.fetchval("SELECT max(id) FROM change_log")
+        yield World(services, own, neighbour, foreign, things_that_never_were(), callers, ended, logged_until)
 
 
 _fresh = count()
@@ -280,6 +285,20 @@ async def faults_of(schema: GraphQLSchema, world: World, place: str, row: Row, w
     return faults
 
 
+async def faults_of_the_log(world: World) -> list[str]:
+    """Acts that left no line although the table has them as administrative ones, and the reverse."""
+    async with world.services.database.administration() as connection:
+        rows = await connection.fetch(LINES_SINCE, world.logged_until)
+    logged = {f"Mutation.{row['act']}" for row in rows}
+    expected = {place for place, row in TABLE.items() if row.logged}
+    keyless = {f"Mutation.{row['act']}" for row in rows if row["is_keyless"]}
+    return [
+        *(f"{place} is logged without the key that did it" for place in keyless if Who.ROOT not in TABLE[place].who),
+        *(f"{place} leaves no line in the change log" for place in expected - logged),
+        *(f"{place} leaves a line in the change log, so its row must say logged=True" for place in logged - expected),
+    ]
+
+
 def test_every_root_field_is_in_the_table(schema: GraphQLSchema) -> None:
     roots = (schema.query_type, schema.mutation_type, schema.subscription_type)
     fields = {f"{root.name}.{field}" for root in roots if root is not None for field in root.fields}
@@ -294,6 +313,7 @@ async def test_every_credential_gets_what_the_table_says_and_nothing_else(schema
         for place, row in TABLE.items():
             for who in Who:
                 faults += await faults_of(schema, world, place, row, who)
+        faults += await faults_of_the_log(world)
 
     assert not faults, "\n".join(faults)
 

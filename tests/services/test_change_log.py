@@ -9,14 +9,19 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
+from models.account import AccountKind
 from models.api_key import ApiKeyKind
 from models.database import Database
 from models.tenant import Tenant, TenantMode
 from rules.changes import Change
 from rules.credentials import CredentialKind
 from rules.identity import IdKind, public_id
+from rules.ledger.outcomes import GrantEffect
 from rules.ledger.records import Slice
+from rules.ledger.requests import RevokeGrantRequest
+from rules.ledger.state import UNLIMITED
 from rules.pricing.refusals import InvalidInput
+from services.accounts import AccountRecord
 from services.change_log import ChangeLog, ChangeRecord, change_of, record_change
 from services.client_tokens import CreatedClientToken
 from services.credentials import CreatedApiKey, Credentials, RotatedApiKey
@@ -66,7 +71,8 @@ async def test_what_is_done_to_keys_and_tokens_is_logged_without_any_secret(
     assert isinstance(rotated, RotatedApiKey)
     assert isinstance(token, CreatedClientToken)
 
-    lines = [line for line in await logged(database, shop.tenant_id) if line.act != "publishPriceBook"]
+    before = {"publishPriceBook", "createAccount"}
+    lines = [line for line in await logged(database, shop.tenant_id) if line.act not in before]
 
     key = public_id(IdKind.API_KEY, created.key_id)
     assert [(line.act, line.subject, line.account_id) for line in lines] == [
@@ -89,8 +95,54 @@ async def test_a_partner_keys_line_is_its_accounts(database: Database, credentia
     account = await shop.open()
     _, backend = await a_backend(credentials, shop.tenant_id)
     await credentials.create_api_key(backend, name="partner", kind=ApiKeyKind.PARTNER, account_id=account)
-    (line,) = await logged(database, shop.tenant_id, account)
+    line = (await logged(database, shop.tenant_id, account))[-1]
     assert (line.act, line.detail["kind"]) == ("createApiKey", "PARTNER")
+
+
+async def test_what_is_done_to_an_account_is_logged_when_it_takes_effect_and_once(
+    database: Database, credentials: Credentials, shop: Shop
+) -> None:
+    _, backend = await a_backend(credentials, shop.tenant_id)
+    for _ in range(2):
+        opened = await shop.accounts.create(
+            shop.tenant_id, external_id="a", name="Alice", kind=AccountKind.TEAM, time_zone="UTC", by=backend
+        )
+    assert isinstance(opened, AccountRecord)
+    account = opened.account_id
+    await shop.accounts.update(shop.tenant_id, account, by=backend)
+    await shop.accounts.update(shop.tenant_id, account, time_zone="nowhere", by=backend)
+    await shop.accounts.update(shop.tenant_id, account, name="Alicia", frozen=True, credit_limit=UNLIMITED, by=backend)
+    for _ in range(2):
+        granted = await shop.grants.grant_tokens(shop.grant_request(account, "gift", 5, note="for Alice"), by=backend)
+    assert isinstance(granted, GrantEffect)
+    await shop.grants.grant_tokens(shop.grant_request(account, "gift", 6), by=backend)
+    await shop.grants.grant_tokens(shop.grant_request(account, "nothing", 0), by=backend)
+    revocation = RevokeGrantRequest(shop.tenant_id, account, "taken back", granted.grant.grant_id)
+    for _ in range(2):
+        await shop.grants.revoke_grant(revocation, by=backend)
+
+    lines = await logged(database, shop.tenant_id, account)
+
+    own = public_id(IdKind.ACCOUNT, account)
+    assert [(line.act, line.subject, line.detail) for line in lines] == [
+        ("createAccount", own, {"kind": "TEAM", "timeZone": "UTC"}),
+        ("updateAccount", own, {"creditLimit": "unlimited", "frozen": True, "name": "(changed)"}),
+        ("grantTokens", own, {"amount": "5", "source": "BONUS"}),
+        ("revokeGrant", public_id(IdKind.GRANT, account, granted.grant.grant_id), {}),
+    ]
+    assert {(line.actor, line.key_id) for line in lines} == {(CredentialKind.SECRET, backend.key_id)}
+    assert "Alic" not in repr(lines)
+
+
+async def test_the_log_has_one_time_the_tenants(database: Database, credentials: Credentials, shop: Shop) -> None:
+    _, backend = await a_backend(credentials, shop.tenant_id)
+    await shop.clock.advance(shop.tenant_id, 86_400)
+    account = await shop.open()
+    await credentials.client_tokens.revoke(backend, account)
+    lines = (await logged(database, shop.tenant_id))[-2:]
+    assert [line.act for line in lines] == ["createAccount", "revokeClientTokens"]
+    for line in lines:
+        assert abs(line.at - datetime.now(UTC) - timedelta(days=1)) < timedelta(minutes=1)
 
 
 async def test_a_new_tenant_begins_with_its_making(database: Database) -> None:

@@ -226,6 +226,94 @@ class TestItsEnd:
         assert await credentials.authenticate(token) is None
 
 
+class TestMembers:
+    async def a_member(self, database: Database, shop: Shop, account_id: UUID, role: MemberRole) -> UUID:
+        member_id = uuid4()
+        async with database.administration() as connection:
+            await connection.execute(
+                "INSERT INTO member (account_id, member_id, tenant_id, external_id, name, role, active, created_at) "
+                "VALUES ($1, $2, $3, $4, 'M', $5, true, now())",
+                account_id,
+                member_id,
+                shop.tenant_id,
+                str(member_id),
+                role.value,
+            )
+        return member_id
+
+    @pytest.mark.parametrize("of_member", MemberRole)
+    @pytest.mark.parametrize("of_token", MemberRole)
+    async def test_its_role_is_the_lesser_of_the_tokens_and_the_members(
+        self, database: Database, credentials: Credentials, shop: Shop, of_member: MemberRole, of_token: MemberRole
+    ) -> None:
+        backend, account = await a_backend(credentials, shop.tenant_id), await shop.open()
+        member = await self.a_member(database, shop, account, of_member)
+        token = await a_token(credentials, backend, account, member_id=member, role=of_token)
+        principal = await credentials.authenticate(token)
+        assert principal is not None
+        assert principal.member_id == member
+        assert principal.role is not None
+        weight = [MemberRole.VIEWER, MemberRole.MEMBER, MemberRole.ADMIN].index
+        assert weight(principal.role) == min(weight(of_member), weight(of_token))
+        assert principal.may(Scope.ADMINISTER) == (of_member is of_token is MemberRole.ADMIN)
+        assert principal.sees_every_member == (of_member is of_token is MemberRole.ADMIN)
+
+    async def test_it_follows_the_member_within_five_seconds(
+        self, database: Database, credentials: Credentials, clock: Clock, shop: Shop
+    ) -> None:
+        backend, account = await a_backend(credentials, shop.tenant_id), await shop.open()
+        member = await self.a_member(database, shop, account, MemberRole.ADMIN)
+        token = await a_token(credentials, backend, account, member_id=member, role=MemberRole.ADMIN)
+        await credentials.authenticate(token)
+        async with database.administration() as connection:
+            await connection.execute("UPDATE member SET role = 'VIEWER'")
+        clock.seconds += REMEMBERED_SECONDS
+        principal = await credentials.authenticate(token)
+        assert principal is not None
+        assert principal.role is MemberRole.VIEWER
+        async with database.administration() as connection:
+            await connection.execute("UPDATE member SET active = false, removed_at = now()")
+        clock.seconds += REMEMBERED_SECONDS
+        assert await credentials.authenticate(token) is None
+
+    async def test_of_a_member_that_is_not_there_or_of_another_account_there_is_none(
+        self, database: Database, credentials: Credentials, shop: Shop
+    ) -> None:
+        backend, account, other = await a_backend(credentials, shop.tenant_id), await shop.open(), await shop.open("b")
+        theirs = await self.a_member(database, shop, other, MemberRole.ADMIN)
+        removed = await self.a_member(database, shop, account, MemberRole.ADMIN)
+        async with database.administration() as connection:
+            await connection.execute(
+                "UPDATE member SET active = false, removed_at = now() WHERE member_id = $1", removed
+            )
+        tokens = credentials.client_tokens
+        for member_id in (theirs, removed, uuid4()):
+            assert await tokens.create(backend, account, member_id=member_id) == NotFound("member")
+        for member_id in (theirs, uuid4()):
+            assert await tokens.revoke(backend, account, member_id=member_id) == NotFound("member")
+        assert await tokens.revoke(backend, account, member_id=removed) is None
+
+    async def test_a_members_tokens_are_revoked_alone_and_with_the_accounts(
+        self, database: Database, credentials: Credentials, shop: Shop
+    ) -> None:
+        backend, account = await a_backend(credentials, shop.tenant_id), await shop.open()
+        ann = await self.a_member(database, shop, account, MemberRole.MEMBER)
+        ben = await self.a_member(database, shop, account, MemberRole.MEMBER)
+        anns, bens = [await a_token(credentials, backend, account, member_id=member) for member in (ann, ben)]
+        everyones = await a_token(credentials, backend, account)
+
+        async def alive() -> list[bool]:
+            return [await credentials.authenticate(token) is not None for token in (anns, bens, everyones)]
+
+        assert await alive() == [True, True, True]
+        await credentials.client_tokens.revoke(backend, account, member_id=ann)
+        assert await alive() == [False, True, True]
+        await credentials.client_tokens.revoke(backend, account)
+        assert await alive() == [False, False, False]
+        fresh = await a_token(credentials, backend, account, member_id=ann)
+        assert await credentials.authenticate(fresh) is not None
+
+
 class TestForgery:
     async def claims(self, backend: Principal, account_id: UUID, **changes: object) -> ClientToken:
         assert backend.key_id is not None
