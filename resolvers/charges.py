@@ -5,7 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from resolvers.context import Info
-from resolvers.scope import row_in_scope
+from resolvers.scope import members_seen, row_in_scope
 from rules.identity import IdKind
 from rules.ledger.refusals import NotFound
 from schema.charges import ChargeExplanation, shown_charge
@@ -30,10 +30,12 @@ class ChargeQueries:
             return None
         tenant_id, account_id = row.tenant_id, row.account_id
         explained = await info.context.services.charges.explain(tenant_id, account_id, row.local)
-        if explained is None:
+        if explained is None or not members_seen(info).include(explained.facts.hold.member_id):
             return None
         version = explained.facts.hold.price_book_version
         published = await info.context.price_books.at_version(tenant_id, version)
         if published is None:
             raise LookupError(f"price book version {version} is gone")
-        return shown_charge(tenant_id, account_id, explained.facts, explained.check, explained.views, published)
+        return shown_charge(
+            tenant_id, account_id, explained.facts, explained.check, explained.views, published, explained.limits
+        )

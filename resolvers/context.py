@@ -12,8 +12,10 @@ from typing import Protocol, TypeAlias
 
 import strawberry
 
+from rules.ledger.records import MembersSeen
 from schema.reads import LedgerReads, PriceBooks
 from services.accounts import Accounts
+from services.alerts import Alerts
 from services.change_log import ChangeLog
 from services.charges import Charges
 from services.client_tokens import ClientTokens
@@ -21,8 +23,10 @@ from services.credentials import Credentials
 from services.fares import Fares
 from services.grants import Grants
 from services.ledger.reads import AccountReading
+from services.limits import Limits
 from services.live.hub import LiveHub
 from services.margin import Margins
+from services.members import Members
 from services.principal import Principal
 from services.publishing import Publishing
 from services.tenant_clock import TenantClock
@@ -47,6 +51,18 @@ class Services(Protocol):
     @property
     def accounts(self) -> Accounts:
         """Accounts."""
+
+    @property
+    def limits(self) -> Limits:
+        """Limits."""
+
+    @property
+    def alerts(self) -> Alerts:
+        """What accounts are warned of."""
+
+    @property
+    def members(self) -> Members:
+        """Members of accounts."""
 
     @property
     def reads(self) -> LedgerReads:
@@ -95,6 +111,11 @@ class Context:
 
     principal: Principal | None
     services: Services
+
+    @property
+    def members_seen(self) -> MembersSeen:
+        """Whose rows of an account are shown; nobody's to nobody."""
+        return MembersSeen(everyone=False) if self.principal is None else self.principal.members_seen
 
     @property
     def reads(self) -> LedgerReads:

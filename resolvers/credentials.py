@@ -10,7 +10,7 @@ import strawberry
 
 from resolvers.context import Info
 from resolvers.errors import ErrorCode, coded
-from resolvers.scope import ScopedAccount, account_in_scope, parsed, principal_of, principal_with
+from resolvers.scope import ScopedAccount, account_in_scope, named_member, parsed, principal_of, principal_with
 from rules.credentials import CLIENT_TTL_SECONDS_DEFAULT
 from rules.identity import IdKind
 from rules.ledger.kinds import MemberRole
@@ -149,16 +149,24 @@ class CredentialMutations:
 
     @strawberry.mutation
     async def create_client_token(self, info: Info, input: CreateClientTokenInput) -> CreateClientTokenResult | None:
-        """A short-lived token of one account for a browser. It ends with the key that it is made with at the latest.
+        """A short-lived token of one account, or one member of it, for a browser.
+
+        It ends with the key that it is made with at the latest.
 
         input: whose it is, what it may do, and for how long
         """
         account = account_in_scope(info, Scope.MANAGE, input.account_id, input.account_external_id)
         if not isinstance(account, ScopedAccount):
             return problem_of(account)
+        member_id = named_member(info, account.account_id, input.member_id, input.member_external_id)
+        if isinstance(member_id, NotFound | InvalidInput):
+            if await info.context.services.accounts.get(account.tenant_id, account.account_id) is None:
+                return problem_of(NotFound("account"))
+            return problem_of(member_id)
         created = await info.context.services.client_tokens.create(
             principal_of(info),
             account.account_id,
+            member_id=member_id,
             role=input.role or MemberRole.MEMBER,
             ttl_seconds=CLIENT_TTL_SECONDS_DEFAULT if input.ttl_seconds is None else input.ttl_seconds,
         )
@@ -168,17 +176,28 @@ class CredentialMutations:
 
     @strawberry.mutation
     async def revoke_client_tokens(self, info: Info, input: RevokeClientTokensInput) -> AccountResult | None:
-        """Ends every client token of an account that was made until now, on every process within 5 seconds.
+        """Ends every client token of an account, or of one member, that was made until now.
+
+        On every process within 5 seconds.
 
         input: whose
         """
         account = account_in_scope(info, Scope.MANAGE, input.account_id)
         if not isinstance(account, ScopedAccount):
             return problem_of(account)
-        refusal = await info.context.services.client_tokens.revoke(principal_of(info), account.account_id)
+        member_id = named_member(info, account.account_id, input.member_id, None)
+        refusal: NotFound | None = None
+        if isinstance(member_id, NotFound | InvalidInput):
+            refusal = NotFound("member")
+        else:
+            refusal = await info.context.services.client_tokens.revoke(
+                principal_of(info), account.account_id, member_id=member_id
+            )
         record = await info.context.services.accounts.get(account.tenant_id, account.account_id)
-        if refusal is not None or record is None:
+        if record is None:
             return problem_of(NotFound("account"))
+        if refusal is not None:
+            return problem_of(refusal)
         return AccountSuccess(account=shown_account(account.tenant_id, record))
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import strawberry
 
 from resolvers.context import Info
-from resolvers.scope import ScopedAccount, account_in_scope, principal_of, row_in_scope
+from resolvers.scope import ScopedAccount, account_in_scope, member_in_account, principal_of, row_in_scope
 from rules.identity import IdKind
 from rules.ledger.kinds import GrantSource
 from rules.ledger.outcomes import GrantEffect, GrantOutcome
 from rules.ledger.refusals import NotFound
-from rules.ledger.requests import GrantRequest, RevokeGrantRequest
+from rules.ledger.requests import AssignRequest, GrantRequest, RevokeGrantRequest
 from schema.balances import shown_balance, shown_grant
 from schema.described import output
-from schema.inputs import PRIORITY_DEFAULT, GrantTokensInput, RevokeGrantInput
+from schema.inputs import PRIORITY_DEFAULT, AssignTokensInput, GrantTokensInput, RevokeGrantInput
 from schema.refusals import problem_of
 from schema.results import GrantResult, GrantSuccess
 from services.principal import Scope
@@ -44,6 +44,33 @@ class GrantMutations:
             note=input.note,
         )
         return _result(await info.context.services.grants.grant_tokens(request, by=principal_of(info)))
+
+    @strawberry.mutation
+    async def assign_tokens(self, info: Info, input: AssignTokensInput) -> GrantResult | None:
+        """Moves tokens between the pool and a member or project; a negative amount takes them back.
+
+        The grant that is shown is the first part that was split off, or taken from.
+
+        input: how many, and for whom
+        """
+        account = account_in_scope(info, Scope.ADMINISTER, input.account_id)
+        if not isinstance(account, ScopedAccount):
+            return problem_of(account)
+        tenant_id, account_id = account.tenant_id, account.account_id
+        member_id = None if input.member_id is None else member_in_account(account_id, input.member_id)
+        if input.member_id is not None and member_id is None:
+            if await info.context.services.accounts.get(tenant_id, account_id) is None:
+                return problem_of(NotFound("account"))
+            return problem_of(NotFound("member"))
+        request = AssignRequest(
+            tenant_id,
+            account_id,
+            key=input.idempotency_key,
+            amount=input.amount,
+            member_id=member_id,
+            project=input.project,
+        )
+        return _result(await info.context.services.grants.assign_tokens(request, by=principal_of(info)))
 
     @strawberry.mutation
     async def revoke_grant(self, info: Info, input: RevokeGrantInput) -> GrantResult | None:

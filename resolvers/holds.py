@@ -7,7 +7,7 @@ from uuid import UUID
 import strawberry
 
 from resolvers.context import Info
-from resolvers.scope import ScopedAccount, ScopedRow, account_in_scope, row_in_scope
+from resolvers.scope import ScopedAccount, ScopedRow, account_in_scope, members_seen, named_member, row_in_scope
 from resolvers.work import payable_work_of, work_of
 from rules.identity import IdKind
 from rules.ledger.commands import HOLD_TTL_SECONDS_DEFAULT
@@ -161,13 +161,18 @@ class HoldMutations:
 async def find_hold(info: Info, row: ScopedRow) -> Hold | None:
     """The hold in this row, if there is one."""
     hold = await info.context.reads.hold(row.tenant_id, row.account_id, row.local)
-    return None if hold is None else shown_hold(row.tenant_id, row.account_id, hold)
+    if hold is None or not members_seen(info).include(hold.member_id):
+        return None
+    return shown_hold(row.tenant_id, row.account_id, hold)
 
 
 def _reserve_request(info: Info, given: ReserveInput) -> ReserveRequest | NotFound | InvalidInput:
     account = account_in_scope(info, Scope.SPEND, given.account_id, given.account_external_id)
     if not isinstance(account, ScopedAccount):
         return account
+    member_id = named_member(info, account.account_id, given.member_id, given.member_external_id)
+    if isinstance(member_id, NotFound | InvalidInput):
+        return member_id
     return ReserveRequest(
         account.tenant_id,
         account.account_id,
@@ -177,6 +182,7 @@ def _reserve_request(info: Info, given: ReserveInput) -> ReserveRequest | NotFou
         project=given.project,
         not_after=given.not_after,
         description=given.description,
+        member_id=member_id,
     )
 
 

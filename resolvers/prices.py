@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from operator import attrgetter
+from uuid import UUID
 
 import strawberry
 
 from resolvers.context import Info
 from resolvers.errors import ErrorCode, coded
-from resolvers.scope import ScopedAccount, account_in_scope, named_account, tenant_shown_to
+from resolvers.scope import ScopedAccount, account_in_scope, named_account, named_member, tenant_shown_to
 from resolvers.work import lines_of
 from rules.ledger.records import Estimated, Page, Quote
 from rules.ledger.refusals import NotFound
@@ -92,6 +93,9 @@ class PriceQueries:
         account = account_in_scope(info, Scope.READ, input.account_id, input.account_external_id)
         if not isinstance(account, ScopedAccount):
             return problem_of(account)
+        member_id = named_member(info, account.account_id, input.member_id, input.member_external_id)
+        if isinstance(member_id, NotFound | InvalidInput):
+            return problem_of(member_id)
         request = AffordableRequest(
             account.tenant_id,
             account.account_id,
@@ -99,6 +103,7 @@ class PriceQueries:
             input.dimension,
             params={} if input.params is None else input.params,
             project=input.project,
+            member_id=member_id,
         )
         outcome = await info.context.services.fares.affordable(request)
         return shown_affordable(outcome) if isinstance(outcome, Affordable) else problem_of(outcome)
@@ -131,13 +136,24 @@ async def _estimate_request(
     account_id = named_account(info, given.account_id, given.account_external_id)
     if isinstance(account_id, NotFound | InvalidInput):
         return account_id
+    member_id = _member(info, account_id, given)
+    if isinstance(member_id, NotFound | InvalidInput):
+        return member_id
     work = _work(given)
     if isinstance(work, InvalidInput):
         # An account that is not there is told of first, whatever else is wrong.
         if account_id is not None and await info.context.services.accounts.get(tenant_id, account_id) is None:
             return NotFound("account")
         return work
-    return EstimateRequest(tenant_id, work, account_id=account_id, project=given.project)
+    return EstimateRequest(tenant_id, work, account_id=account_id, project=given.project, member_id=member_id)
+
+
+def _member(info: Info, account_id: UUID | None, given: EstimateInput) -> UUID | NotFound | InvalidInput | None:
+    if account_id is not None:
+        return named_member(info, account_id, given.member_id, given.member_external_id)
+    if given.member_id is not None or given.member_external_id is not None:
+        return InvalidInput("memberId", "name the member's account, too")
+    return None
 
 
 async def _estimate(info: Info, request: EstimateRequest, estimated: Estimated) -> Estimate:

@@ -7,14 +7,17 @@ from graphql import GraphQLSchema, Undefined, is_input_object_type, is_interface
 from strawberry.schema.config import StrawberryConfig
 
 from resolvers.accounts import AccountMutations, AccountQueries
+from resolvers.alerts import AlertMutations, AlertQueries
 from resolvers.changes import ChangeQueries
 from resolvers.charges import ChargeQueries
 from resolvers.credentials import CredentialMutations, CredentialQueries
 from resolvers.direct_calls import call_directly
 from resolvers.grants import GrantMutations
 from resolvers.holds import HoldMutations, HoldQueries
+from resolvers.limits import LimitMutations
 from resolvers.live import LiveSubscriptions
 from resolvers.margin import MarginQueries
+from resolvers.members import MemberMutations
 from resolvers.offers import OfferQueries
 from resolvers.prices import PriceMutations, PriceQueries
 from resolvers.publishing import PublishingMutations, PublishingQueries
@@ -38,6 +41,7 @@ class Query(
     CredentialQueries,
     ChangeQueries,
     TenantQueries,
+    AlertQueries,
 ):
     """What can be asked."""
 
@@ -47,6 +51,9 @@ class Mutation(
     PriceMutations,
     HoldMutations,
     AccountMutations,
+    LimitMutations,
+    AlertMutations,
+    MemberMutations,
     GrantMutations,
     PublishingMutations,
     CredentialMutations,

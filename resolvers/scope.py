@@ -4,13 +4,15 @@ A new field is guarded by one call, its first line:
 
 - it concerns one account: `account_in_scope(info, Scope.…, input.account_id, input.account_external_id)`;
 - it concerns a row of an account that is named by its own id: `row_in_scope(info, Scope.…, id, IdKind.…)`;
+- it concerns a member that is named by its own id: `member_in_scope(info, Scope.…, id)`; a member that is named beside
+  its account: `named_member(info, account_id, …)`; rows that may be other members': `members_seen(info)`;
 - it may concern an account or none: `tenant_shown_to(info, Scope.…)`, then `named_account(info, …)`;
 - it is the same for everybody of the tenant, such as its price list: `tenant_shown_to(info, Scope.…)`;
 - it concerns the whole tenant: `tenant_with(info, Scope.…)`, which refuses credentials of one account.
 
 The tenant is always the credential's own. An id in the input may narrow the scope, never widen it: an id of another
 tenant, or of another account than the credential's own, leads to the same answer as one that never was. A credential
-of one account that names none means its own.
+of one account that names none means its own, and a member's token itself.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ from uuid import UUID
 from models.account import EXTERNAL_ID_LENGTH_MAX
 from resolvers.context import Asking
 from resolvers.errors import ErrorCode, coded
-from rules.identity import IdKind, PublicId, account_id_of, parse_public_id
+from rules.identity import IdKind, PublicId, account_id_of, member_id_of, parse_public_id
+from rules.ledger.records import MembersSeen
 from rules.ledger.refusals import NotFound
 from rules.pricing.refusals import InvalidInput
 from services.principal import Principal, Scope
@@ -56,6 +59,15 @@ class ScopedRow:
     tenant_id: UUID
     account_id: UUID
     local: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScopedMember:
+    """A member that the credential may ask about, whether there is one or not."""
+
+    tenant_id: UUID
+    account_id: UUID
+    member_id: UUID
 
 
 def principal_of(info: Asking) -> Principal:
@@ -118,6 +130,46 @@ def row_in_scope(info: Asking, scope: Scope, text: str, kind: IdKind) -> ScopedR
     return ScopedRow(tenant_id, named.owner, named.local)
 
 
+def member_in_scope(info: Asking, scope: Scope, text: str) -> ScopedMember | NotFound:
+    """The member that a public id names. Raises UNAUTHENTICATED or FORBIDDEN."""
+    tenant_id = tenant_shown_to(info, scope)
+    named = parsed(text, IdKind.MEMBER)
+    if (
+        named is None
+        or named.part is None
+        or not _is_within(principal_of(info), named.owner)
+        or not members_seen(info).include(named.part)
+    ):
+        return NotFound("member")
+    return ScopedMember(tenant_id, named.owner, named.part)
+
+
+def members_seen(info: Asking) -> MembersSeen:
+    """Whose rows of an account the credential sees. Raises UNAUTHENTICATED."""
+    return principal_of(info).members_seen
+
+
+def named_member(
+    info: Asking, account_id: UUID, member_id: str | None, external_id: str | None
+) -> UUID | NotFound | InvalidInput | None:
+    """The member of the account that an input names, else the credential's own; None where there is neither."""
+    if member_id is not None and external_id is not None:
+        return InvalidInput("memberId", "give the member's id or its externalId, not both")
+    if member_id is not None:
+        member = member_in_account(account_id, member_id)
+    elif external_id is not None:
+        member = _member_of(account_id, external_id)
+    else:
+        return principal_of(info).member_id
+    return NotFound("member") if member is None or not members_seen(info).include(member) else member
+
+
+def member_in_account(account_id: UUID, member_id: str) -> UUID | None:
+    """The member of this account that a public id names; None for anything else."""
+    named = parsed(member_id, IdKind.MEMBER)
+    return named.part if named is not None and named.owner == account_id else None
+
+
 def named_account(
     info: Asking, account_id: str | None, external_id: str | None
 ) -> UUID | NotFound | InvalidInput | None:
@@ -143,6 +195,16 @@ def parsed(text: str, kind: IdKind) -> PublicId | None:
 
 def _is_within(principal: Principal, account_id: UUID) -> bool:
     return principal.account_id is None or principal.account_id == account_id
+
+
+def _member_of(account_id: UUID, external_id: str) -> UUID | None:
+    """The id of the member that has this external id, if there is one; what cannot be an external id has none."""
+    if not 0 < len(external_id) <= EXTERNAL_ID_LENGTH_MAX:
+        return None
+    try:
+        return member_id_of(account_id, external_id)
+    except UnicodeEncodeError:
+        return None
 
 
 def _account_of(principal: Principal, external_id: str) -> UUID | None:

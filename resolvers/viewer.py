@@ -8,16 +8,28 @@ import strawberry
 
 from resolvers.context import Info
 from resolvers.holds import find_hold
-from resolvers.scope import ScopedAccount, ScopedRow, account_in_scope, principal_of, row_in_scope, tenant_shown_to
+from resolvers.scope import (
+    ScopedAccount,
+    ScopedMember,
+    ScopedRow,
+    account_in_scope,
+    member_in_scope,
+    members_seen,
+    principal_of,
+    row_in_scope,
+    tenant_shown_to,
+)
 from rules.credentials import CredentialKind
 from rules.identity import IdKind, parse_public_id
 from schema.accounts import shown_account
+from schema.alerts import shown_alert_event
 from schema.balances import shown_grant
 from schema.described import output
 from schema.holds import shown_entry
+from schema.members import shown_member
 from schema.nodes import Node, shown_id
 from schema.viewer import Viewer
-from services.principal import Scope
+from services.principal import Principal, Scope
 
 
 @output
@@ -35,13 +47,14 @@ class ViewerQueries:
             tenant_name=principal.tenant_name,
             mode=principal.mode,
             account_id=None if principal.account_id is None else shown_id(IdKind.ACCOUNT, principal.account_id),
+            member_id=_own_member_id(principal),
             role=principal.role,
             expires_at=principal.expires_at,
         )
 
     @strawberry.field
     async def node(self, info: Info, id: strawberry.ID) -> Node | None:
-        """An account, hold, grant or entry by its id; null when the credential's tenant has none of this id.
+        """An account, member, hold, grant, entry or alert event by its id; null when the tenant has none of this id.
 
         id: the id
         """
@@ -52,10 +65,13 @@ class ViewerQueries:
             case IdKind.ACCOUNT:
                 account = account_in_scope(info, Scope.READ, id)
                 return await _account(info, account) if isinstance(account, ScopedAccount) else None
-            case IdKind.HOLD | IdKind.GRANT | IdKind.ENTRY as kind:
+            case IdKind.HOLD | IdKind.GRANT | IdKind.ENTRY | IdKind.ALERT as kind:
                 row = row_in_scope(info, Scope.READ, id, kind)
                 return await _row(info, row, kind) if isinstance(row, ScopedRow) else None
-            case None | IdKind.BALANCE | IdKind.QUOTE | IdKind.TENANT | IdKind.API_KEY | IdKind.CHANGE:
+            case IdKind.MEMBER:
+                scoped = member_in_scope(info, Scope.READ, id)
+                return await _member(info, scoped) if isinstance(scoped, ScopedMember) else None
+            case None | IdKind.BALANCE | IdKind.LIMIT | IdKind.QUOTE | IdKind.TENANT | IdKind.API_KEY | IdKind.CHANGE:
                 return None
             case other:
                 assert_never(other)
@@ -66,16 +82,32 @@ async def _account(info: Info, scoped: ScopedAccount) -> Node | None:
     return None if record is None else shown_account(scoped.tenant_id, record)
 
 
-async def _row(info: Info, row: ScopedRow, kind: Literal[IdKind.HOLD, IdKind.GRANT, IdKind.ENTRY]) -> Node | None:
-    reads = info.context.reads
+async def _member(info: Info, scoped: ScopedMember) -> Node | None:
+    member = await info.context.reads.member(scoped.tenant_id, scoped.account_id, scoped.member_id)
+    return None if member is None else shown_member(scoped.tenant_id, scoped.account_id, member)
+
+
+async def _row(
+    info: Info, row: ScopedRow, kind: Literal[IdKind.HOLD, IdKind.GRANT, IdKind.ENTRY, IdKind.ALERT]
+) -> Node | None:
+    reads, seen = info.context.reads, members_seen(info)
     match kind:
         case IdKind.HOLD:
             return await find_hold(info, row)
         case IdKind.GRANT:
             grant = await reads.grant(row.tenant_id, row.account_id, row.local)
-            return None if grant is None else shown_grant(row.account_id, grant)
+            return None if grant is None or not seen.include(grant.member_id) else shown_grant(row.account_id, grant)
         case IdKind.ENTRY:
             entry = await reads.entry(row.tenant_id, row.account_id, row.local)
-            return None if entry is None else shown_entry(entry)
+            return None if entry is None or not seen.include(entry.member_id) else shown_entry(entry)
+        case IdKind.ALERT:
+            event = await reads.alert_event(row.tenant_id, row.account_id, row.local)
+            return None if event is None else shown_alert_event(row.account_id, event)
         case _:
             assert_never(kind)
+
+
+def _own_member_id(principal: Principal) -> strawberry.ID | None:
+    if principal.account_id is None or principal.member_id is None:
+        return None
+    return shown_id(IdKind.MEMBER, principal.account_id, part=principal.member_id)

@@ -11,17 +11,21 @@ from uuid import UUID
 import strawberry
 
 from rules.identity import IdKind
-from rules.ledger.records import EntryFilter
+from rules.ledger.records import AlertFilter, EntryFilter, Page
 from rules.ledger.state import UNLIMITED
 from rules.pricing.tokens import MICROS
+from schema.alerts import AlertEvent, AlertSettings, shown_alert_events, shown_alert_settings
 from schema.balances import Balance, Grant, shown_balance, shown_grant
-from schema.connections import FIRST_DEFAULT, Connection, connection, slice_of_numbers
+from schema.connections import FIRST_DEFAULT, Connection, connection, slice_of_names, slice_of_numbers
 from schema.described import output
 from schema.holds import Entry, Hold, shown_entry, shown_hold
+from schema.limits import LimitStatus, shown_limit
+from schema.members import Member, shown_member
 from schema.nodes import Node, shown_id
-from schema.reads import AccountRecord, Info
+from schema.reads import AccountRecord, Info, LedgerReads
 from schema.scalars import TimeZone, Tokens, Version
-from schema.words import AccountKind, EntryKind, HoldState
+from schema.scopes import member_of, spender_seen
+from schema.words import AccountKind, AlertKind, EntryKind, HoldState
 
 UNLIMITED_SHOWN = Tokens(-MICROS)
 """-1 token on the wire: no limit."""
@@ -47,12 +51,61 @@ class Account(Node):
     account_id: strawberry.Private[UUID]
 
     @strawberry.field
-    async def balance(self, info: Info) -> Balance:
-        """What it has now. Whatever is due has happened."""
-        snapshot = await info.context.reads.balance(self.tenant_id, self.account_id)
+    async def balance(self, info: Info, member_id: strawberry.ID | None = None, project: str | None = None) -> Balance:
+        """What it has now, for everyone, or with what is assigned to a member or project. Whatever is due has happened.
+
+        member_id: as this member sees it
+        project: as it is for work on this project
+        """
+        spender = await spender_seen(
+            info.context.reads, info.context.members_seen, self.tenant_id, self.account_id, member_id, project
+        )
+        snapshot = await info.context.reads.balance(self.tenant_id, self.account_id, spender)
         if snapshot is None:
             raise LookupError(f"account {self.account_id} has no row in the ledger")
         return shown_balance(snapshot)
+
+    @strawberry.field
+    async def limits(
+        self, info: Info, member_id: strawberry.ID | None = None, project: str | None = None
+    ) -> list[LimitStatus]:
+        """What it has consumed in the running day, week and month and in total, beside its limits, whether or not one
+        is set; then the same of a member and of a project.
+
+        member_id: also the limits of this member
+        project: also the limits of this project
+        """
+        reads = info.context.reads
+        spender = await spender_seen(
+            reads, info.context.members_seen, self.tenant_id, self.account_id, member_id, project
+        )
+        return [shown_limit(status) for status in await reads.limits(self.tenant_id, self.account_id, spender)]
+
+    @strawberry.field
+    async def members(
+        self,
+        info: Info,
+        first: int | None = FIRST_DEFAULT,
+        after: str | None = None,
+        active_only: bool | None = True,
+    ) -> Connection[Member]:
+        """Its members, by external id: to keys and admins all, to other members themselves.
+
+        first: how many, 1 to 100
+        after: the cursor that the page follows
+        active_only: only those who belong to it now; false: those who were removed too
+        """
+        reads, seen, active = info.context.reads, info.context.members_seen, active_only is not False
+        if not seen.everyone:
+            return await self._only_member(reads, seen.member_id, slice_of_names(first, after).after, active)
+        page = await reads.members(self.tenant_id, self.account_id, slice_of_names(first, after), active_only=active)
+        return connection(
+            page,
+            partial(shown_member, self.tenant_id, self.account_id),
+            attrgetter("external_id"),
+            partial(reads.count_members, self.tenant_id, self.account_id, active_only=active),
+            follows=after is not None,
+        )
 
     @strawberry.field
     async def grants(
@@ -68,13 +121,15 @@ class Account(Node):
         first: how many, 1 to 100
         after: the cursor that the page follows
         """
-        reads, active = info.context.reads, active_only is not False
-        page = await reads.grants(self.tenant_id, self.account_id, slice_of_numbers(first, after), active_only=active)
+        reads, seen, active = info.context.reads, info.context.members_seen, active_only is not False
+        page = await reads.grants(
+            self.tenant_id, self.account_id, slice_of_numbers(first, after), active_only=active, seen=seen
+        )
         return connection(
             page,
             partial(shown_grant, self.account_id),
             attrgetter("grant_id"),
-            partial(reads.count_grants, self.tenant_id, self.account_id, active_only=active),
+            partial(reads.count_grants, self.tenant_id, self.account_id, active_only=active, seen=seen),
             follows=after is not None,
         )
 
@@ -92,13 +147,15 @@ class Account(Node):
         first: how many, 1 to 100
         after: the cursor that the page follows
         """
-        reads = info.context.reads
-        page = await reads.holds(self.tenant_id, self.account_id, slice_of_numbers(first, after), state=state)
+        reads, seen = info.context.reads, info.context.members_seen
+        page = await reads.holds(
+            self.tenant_id, self.account_id, slice_of_numbers(first, after), state=state, seen=seen
+        )
         return connection(
             page,
             partial(shown_hold, self.tenant_id, self.account_id),
             attrgetter("hold_id"),
-            partial(reads.count_holds, self.tenant_id, self.account_id, state=state),
+            partial(reads.count_holds, self.tenant_id, self.account_id, state=state, seen=seen),
             follows=after is not None,
         )
 
@@ -114,6 +171,7 @@ class Account(Node):
         model: str | None = None,
         since: Annotated[datetime | None, strawberry.argument(name="from")] = None,
         before: Annotated[datetime | None, strawberry.argument(name="to")] = None,
+        member_id: strawberry.ID | None = None,
     ) -> Connection[Entry]:
         """The journal, newest first. Every part of the filter that is given must hold.
 
@@ -125,6 +183,7 @@ class Account(Node):
         model: only entries of this model
         since: only entries at this instant or later
         before: only entries before this instant
+        member_id: only entries of this member
         """
         wanted = EntryFilter(
             after_version=after_version,
@@ -133,14 +192,61 @@ class Account(Node):
             model=model,
             since=since,
             before=before,
+            member_id=None if member_id is None else member_of(info.context.members_seen, self.account_id, member_id),
         )
-        reads = info.context.reads
-        page = await reads.entries(self.tenant_id, self.account_id, slice_of_numbers(first, after), wanted)
+        reads, seen = info.context.reads, info.context.members_seen
+        page = await reads.entries(self.tenant_id, self.account_id, slice_of_numbers(first, after), wanted, seen=seen)
         return connection(
             page,
             shown_entry,
             attrgetter("version"),
-            partial(reads.count_entries, self.tenant_id, self.account_id, wanted),
+            partial(reads.count_entries, self.tenant_id, self.account_id, wanted, seen=seen),
+            follows=after is not None,
+        )
+
+    @strawberry.field
+    async def alerts(self, info: Info) -> AlertSettings:
+        """What it is warned of."""
+        settings = await info.context.reads.alert_settings(self.tenant_id, self.account_id)
+        if settings is None:
+            raise LookupError(f"account {self.account_id} has no row in the ledger")
+        return shown_alert_settings(settings)
+
+    @strawberry.field
+    async def alert_events(
+        self,
+        info: Info,
+        first: int | None = FIRST_DEFAULT,
+        after: str | None = None,
+        kinds: list[AlertKind] | None = None,
+        active_only: bool | None = False,
+    ) -> Connection[AlertEvent]:
+        """What it was warned of, newest first.
+
+        first: how many, 1 to 100
+        after: the cursor that the page follows
+        kinds: only events of these kinds
+        active_only: only what is still so: a threshold still crossed, free tokens still to be lost, a day not over
+        """
+        wanted = AlertFilter(None if kinds is None else frozenset(kinds), active_only is True)
+        part = slice_of_numbers(first, after)
+        return await shown_alert_events(info.context.reads, self.tenant_id, self.account_id, part, wanted)
+
+    async def _only_member(
+        self, reads: LedgerReads, member_id: UUID | None, after: str | None, active_only: bool
+    ) -> Connection[Member]:
+        """The list of members for one of them, who sees nobody else."""
+        member = None if member_id is None else await reads.member(self.tenant_id, self.account_id, member_id)
+        listed = () if member is None or (active_only and not member.active) else (member,)
+
+        async def count() -> int:
+            return len(listed)
+
+        return connection(
+            Page(tuple(one for one in listed if after is None or one.external_id > after), has_more=False),
+            partial(shown_member, self.tenant_id, self.account_id),
+            attrgetter("external_id"),
+            count,
             follows=after is not None,
         )
 

@@ -7,11 +7,12 @@ from uuid import UUID
 
 import strawberry
 
-from rules.identity import IdKind
+from rules.identity import IdKind, scope_id_of
 from rules.ledger.balance import BalanceSnapshot
 from rules.ledger.state import Grant as GrantRow
 from schema.described import output
-from schema.nodes import Node, shown_id
+from schema.limits import LimitStatus, shown_limit
+from schema.nodes import Node, shown_id, shown_id_or_none, shown_member_id
 from schema.scalars import Tokens, Version
 from schema.words import BalanceLevel, GrantSource
 
@@ -28,21 +29,32 @@ class ExpiringTokens:
 
 @output
 class Balance:
-    """What an account has, at one version. Snapshots of one account are ordered by (version, asOf)."""
+    """What an account has for a member or project, or for everyone, at one version.
+
+    Snapshots of one `id` are ordered by (version, asOf).
+    """
 
     id: strawberry.ID
-    """The same for every snapshot of the account: a client's cache keeps one, and drops those with an older version."""
+    """Of the account, or of the member or project that it is seen for, and the same for every snapshot of that: a
+    client's cache keeps one each, and drops those with an older version."""
     account_id: strawberry.ID
     """Whose balance it is."""
+    member_id: strawberry.ID | None
+    """The member that it is seen for."""
+    project: str | None
+    """The project that it is seen for."""
     version: Version
     """The number of the latest journal entry that it shows."""
     total: Tokens
-    """Tokens left on the grants, held tokens of expired grants included."""
+    """Tokens left on the grants that are assigned to nobody and on those of the member or project that it is seen for,
+    held tokens of expired grants included."""
     held: Tokens
-    """Tokens on hold."""
+    """Tokens on hold on the same grants, and all that is held on the credit line."""
     available: Tokens
     """Tokens that can be reserved now: total - held - owed + max(0, creditLimit), never below 0. Meaningless when
     unlimited."""
+    assigned: Tokens
+    """Of the total, tokens that are assigned to the member or project that it is seen for."""
     owed: Tokens
     """Tokens drawn on the credit line, plus what was clawed back after it was spent. A paid invoice, or a settlement by
     the operator, lowers it; incoming tokens pay what was clawed back, and never the credit line."""
@@ -53,10 +65,12 @@ class Balance:
     remaining_percent: int | None
     """`available` in percent (0 to 100) of the mark: what was available after tokens last came in, gifts under 5 % of
     it left aside. Null when unlimited or when the mark is 0."""
+    today: LimitStatus
+    """The running day of the member that it is seen for, else of the account."""
     expiring_next: ExpiringTokens | None
     """The tokens that expire soonest; null when none ever will."""
     as_of: datetime
-    """This version's instant; unchanged reads repeat it."""
+    """The later of this version's instant and the beginning of the day shown; unchanged reads repeat it."""
 
 
 @output
@@ -66,7 +80,7 @@ class Grant(Node):
     source: GrantSource
     """Where it came from."""
     amount: Tokens
-    """Tokens that came in."""
+    """Tokens that came in, or were assigned."""
     remaining: Tokens
     """Tokens left of it, held ones included."""
     held: Tokens
@@ -75,6 +89,12 @@ class Grant(Node):
     """Lower is spent first; among equals what expires soonest, then the oldest."""
     expires_at: datetime | None
     """When what is left ends; null: never."""
+    member_id: strawberry.ID | None
+    """The member that it is assigned to: a part split off `parentId`, with its expiry and priority."""
+    project: str | None
+    """The project that it is assigned to, likewise."""
+    parent_id: strawberry.ID | None
+    """The grant that it was split off, and to which it goes back when it is taken back."""
     created_at: datetime
     """When it came in."""
     note: str | None
@@ -87,16 +107,20 @@ def shown_balance(snapshot: BalanceSnapshot) -> Balance:
     if snapshot.expiring_at is not None:
         expiring = ExpiringTokens(amount=Tokens(snapshot.expiring_amount), expires_at=snapshot.expiring_at)
     return Balance(
-        id=shown_id(IdKind.BALANCE, snapshot.account_id),
+        id=shown_id(IdKind.BALANCE, snapshot.account_id, part=scope_id_of(*snapshot.spender)),
         account_id=shown_id(IdKind.ACCOUNT, snapshot.account_id),
+        member_id=shown_member_id(snapshot.account_id, snapshot.spender.member_id),
+        project=snapshot.spender.project,
         version=Version(snapshot.version),
         total=Tokens(snapshot.total),
         held=Tokens(snapshot.held),
         available=Tokens(snapshot.available),
+        assigned=Tokens(snapshot.assigned),
         owed=Tokens(snapshot.owed),
         unlimited=snapshot.unlimited,
         level=snapshot.level,
         remaining_percent=snapshot.remaining_percent,
+        today=shown_limit(snapshot.today),
         expiring_next=expiring,
         as_of=snapshot.as_of,
     )
@@ -112,6 +136,9 @@ def shown_grant(account_id: UUID, grant: GrantRow) -> Grant:
         held=Tokens(grant.held),
         priority=grant.priority,
         expires_at=grant.expires_at,
+        member_id=shown_member_id(account_id, grant.member_id),
+        project=grant.project,
+        parent_id=shown_id_or_none(IdKind.GRANT, account_id, grant.parent_id),
         created_at=grant.created_at,
         note=grant.note,
     )

@@ -35,6 +35,10 @@ class ChangeRecord(Protocol):
         """With which key."""
 
     @property
+    def member_id(self) -> UUID | None:
+        """By which member."""
+
+    @property
     def act(self) -> str:
         """What was done."""
 
@@ -73,6 +77,8 @@ class Change:
     """What kind of credential did it; ROOT is also the operator at the server's command line."""
     key_id: strawberry.ID | None
     """The key that did it, or that the client token was made with; null for the root key."""
+    member_id: strawberry.ID | None
+    """The member that did it with a client token of its own."""
     act: str
     """What was done: the name of the mutation, such as "revokeApiKey"."""
     account_id: strawberry.ID | None
@@ -90,11 +96,19 @@ def shown_change(tenant_id: UUID, record: ChangeRecord) -> Change:
         at=record.at,
         actor=record.actor,
         key_id=None if record.key_id is None else shown_id(IdKind.API_KEY, record.key_id),
+        member_id=_member(record),
         act=record.act,
         account_id=None if record.account_id is None else shown_id(IdKind.ACCOUNT, record.account_id),
         subject=record.subject,
         detail=[ChangeDetail(name=name, value=_text_of(value)) for name, value in sorted(record.detail.items())],
     )
+
+
+def _member(record: ChangeRecord) -> strawberry.ID | None:
+    # Who acts as a member acts within its account.
+    if record.member_id is None or record.account_id is None:
+        return None
+    return shown_id(IdKind.MEMBER, record.account_id, part=record.member_id)
 
 
 def _text_of(value: str | int | bool) -> str:

@@ -8,9 +8,11 @@ import strawberry
 
 from rules.identity import IdKind
 from rules.ledger.charges import BurnedPart, ChargeCheck, ChargeFacts, LineCheck
+from rules.ledger.limit_status import LimitStatus as StatusRecord
 from rules.ledger.records import LineView
 from schema.described import output
 from schema.holds import Entry, Hold, shown_entry, shown_hold
+from schema.limits import LimitStatus, shown_limit
 from schema.nodes import shown_id
 from schema.prices import EstimateLine, PriceBook, shown_book, shown_line
 from schema.reads import PublishedBook
@@ -81,6 +83,8 @@ class ChargeExplanation:
     """Tokens captured from the credit line, refunds left aside."""
     on_credit_line_refunded: Tokens
     """Tokens of these that were given back."""
+    limits: list[LimitStatus]
+    """What the account, and the hold's member and project, have consumed of their limits now."""
     entries: list[Entry]
     """The journal's entries of the hold, in order; at most 2,000."""
     more_entries: bool
@@ -94,6 +98,7 @@ def shown_charge(
     check: ChargeCheck,
     views: tuple[LineView, ...],
     published: PublishedBook,
+    limits: tuple[StatusRecord, ...],
 ) -> ChargeExplanation:
     """A hold's facts and their check as they are shown."""
     on_credit = [part for part in facts.burned if part.grant_id is None]
@@ -111,6 +116,7 @@ def shown_charge(
         ],
         on_credit_line=Tokens(sum(part.captured for part in on_credit)),
         on_credit_line_refunded=Tokens(sum(part.refunded for part in on_credit)),
+        limits=[shown_limit(status) for status in limits],
         entries=[shown_entry(entry) for entry in facts.entries],
         more_entries=facts.more_entries,
     )

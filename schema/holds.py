@@ -13,7 +13,7 @@ from rules.ledger.journal import Entry as EntryRow
 from rules.ledger.records import CaptureView
 from rules.ledger.state import Hold as HoldRow
 from schema.described import output
-from schema.nodes import Node, shown_id, shown_id_or_none
+from schema.nodes import Node, shown_id, shown_id_or_none, shown_member_id
 from schema.prices import EstimateLine, PriceBook, shown_book, shown_line
 from schema.reads import Info
 from schema.scalars import Tokens, Version
@@ -51,6 +51,8 @@ class Hold(Node):
 
     account_id: strawberry.ID
     """Whose tokens they are."""
+    member_id: strawberry.ID | None
+    """The member that the work is for."""
     project: str | None
     """The project that the work is for."""
     state: HoldState
@@ -122,6 +124,8 @@ class Entry(Node):
     """Tokens charged by this entry: positive for captures and rounding, negative for refunds, else 0."""
     available_after: Tokens
     """Tokens that could be reserved afterwards, over the whole account."""
+    member_id: strawberry.ID | None
+    """The member that it was for, or that it changed."""
     project: str | None
     """The project that it was for."""
     ref: str | None
@@ -143,6 +147,7 @@ def shown_hold(tenant_id: UUID, account_id: UUID, row: HoldRow) -> Hold:
     return Hold(
         id=shown_id(IdKind.HOLD, account_id, row.hold_id),
         account_id=shown_id(IdKind.ACCOUNT, account_id),
+        member_id=shown_member_id(account_id, row.member_id),
         project=row.project,
         state=row.state,
         amount=Tokens(row.amount),
@@ -172,6 +177,7 @@ def shown_entry(row: EntryRow) -> Entry:
         owed_change=Tokens(row.owed_change),
         spent=Tokens(row.spent),
         available_after=Tokens(row.available_after),
+        member_id=shown_member_id(account_id, row.member_id),
         project=row.project,
         ref=row.ref,
         model=row.model,

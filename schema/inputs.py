@@ -14,7 +14,17 @@ from rules.credentials import CLIENT_TTL_SECONDS_DEFAULT
 from rules.ledger.commands import HOLD_TTL_SECONDS_DEFAULT
 from schema.described import exactly_one_of, given
 from schema.scalars import Params, TimeZone, Tokens
-from schema.words import AccountKind, ApiKeyKind, GrantSource, MemberRole, OverrunPolicy, TenantMode, WorkOutcome
+from schema.words import (
+    AccountKind,
+    ApiKeyKind,
+    GrantSource,
+    LimitPeriod,
+    LimitScope,
+    MemberRole,
+    OverrunPolicy,
+    TenantMode,
+    WorkOutcome,
+)
 
 PRIORITY_DEFAULT = 50
 
@@ -65,6 +75,10 @@ class EstimateInput:
     """Whose balance is asked; or `accountExternalId`. Neither: prices alone."""
     account_external_id: str | None
     """The tenant's own name for the account."""
+    member_id: strawberry.ID | None
+    """The member that the work is for; or `memberExternalId`."""
+    member_external_id: str | None
+    """The tenant's own name for the member."""
     project: str | None
     """The project that the work is for."""
 
@@ -83,6 +97,10 @@ class AffordableInput:
     """Who is to pay; or `accountExternalId`."""
     account_external_id: str | None
     """The tenant's own name for the account."""
+    member_id: strawberry.ID | None
+    """The member that the work is for; or `memberExternalId`."""
+    member_external_id: str | None
+    """The tenant's own name for the member."""
     project: str | None
     """The project that the work is for."""
 
@@ -125,6 +143,10 @@ class ReserveInput:
     """Whose tokens; or `accountExternalId`."""
     account_external_id: str | None
     """The tenant's own name for the account."""
+    member_id: strawberry.ID | None
+    """The member that the work is for; or `memberExternalId`."""
+    member_external_id: str | None
+    """The tenant's own name for the member."""
     project: str | None
     """The project that the work is for."""
     work: WorkInput
@@ -196,6 +218,41 @@ class RefundInput:
 
 
 @given
+class LimitSettingInput:
+    """One limit. `memberId` for MEMBER, `project` for PROJECT, neither for ACCOUNT."""
+
+    scope: LimitScope
+    """Whose limit."""
+    period: LimitPeriod
+    """For which time."""
+    member_id: strawberry.ID | None
+    """The member; MEMBER without it is the default for every member that has no limit of its own."""
+    project: str | None
+    """The project."""
+    limit: Tokens | None
+    """Tokens that may be consumed, 0 or more; -1: no limit, whatever the default; null takes it away, so that the
+    default holds where there is one."""
+
+
+@given
+class SetLimitInput(LimitSettingInput):
+    """Which limit to set, of which account. `memberId` for MEMBER, `project` for PROJECT, neither for ACCOUNT."""
+
+    account_id: strawberry.ID
+    """The account."""
+
+
+@given
+class SetLimitsInput:
+    """Which limits to set, all of them or none."""
+
+    account_id: strawberry.ID
+    """The account."""
+    limits: list[LimitSettingInput]
+    """The limits, 1 to 1,000, none of them twice."""
+
+
+@given
 class CreateTenantInput:
     """A new AI product."""
 
@@ -253,8 +310,12 @@ class CreateClientTokenInput:
     """The account that it is for; or `accountExternalId`."""
     account_external_id: str | None
     """The tenant's own name for the account."""
+    member_id: strawberry.ID | None
+    """The member of the account that it is for; or `memberExternalId`; absent: it is the account's."""
+    member_external_id: str | None
+    """The account's own name for the member."""
     role: MemberRole | None = MemberRole.MEMBER
-    """What it may do in the account."""
+    """What it may do in the account; a member's token never more than the member may."""
     ttl_seconds: int | None = CLIENT_TTL_SECONDS_DEFAULT
     """How long it lives, in seconds of real time: 1 to 86,400 (24 hours)."""
 
@@ -265,6 +326,8 @@ class RevokeClientTokensInput:
 
     account_id: strawberry.ID
     """The account."""
+    member_id: strawberry.ID | None
+    """Only tokens of this member; absent: all of the account."""
 
 
 @given
@@ -295,6 +358,26 @@ class UpdateAccountInput:
     """Whether it takes no new work."""
     credit_limit: Maybe[Tokens | None]
     """How many tokens it may go below zero; 0: prepaid only; -1: unlimited."""
+
+
+@given
+class SetAlertsInput:
+    """What to warn an account of. An absent list stays as it is; an empty one warns of nothing of its kind.
+
+    Having nothing left is always told of.
+    """
+
+    account_id: strawberry.ID | None
+    """The account; or `accountExternalId`."""
+    account_external_id: str | None
+    """The tenant's own name for it."""
+    low_balance_percents: Maybe[list[int] | None]
+    """Percentages of what was available after tokens last came in: at most 10 different ones, each 0 to 100. One that
+    the balance is below already is told of at once."""
+    low_balance_tokens: Maybe[list[Tokens] | None]
+    """Amounts of tokens: at most 10 different ones, each above 0."""
+    daily_limit_percents: Maybe[list[int] | None]
+    """Percentages of a day's limit: at most 10 different ones, each 1 to 100."""
 
 
 @given
@@ -329,6 +412,90 @@ class RevokeGrantInput:
     """The grant."""
     note: str | None
     """Anything that people should find in the journal."""
+
+
+@given
+class AssignTokensInput:
+    """Tokens to move between the pool and one member or one project."""
+
+    idempotency_key: str
+    """As in `ReserveInput`."""
+    account_id: strawberry.ID
+    """Whose tokens."""
+    member_id: strawberry.ID | None
+    """The member that they are for; or `project`."""
+    project: str | None
+    """The project that they are for."""
+    amount: Tokens
+    """How many tokens: above 0 from the pool, in burn order; below 0 back to it, what would be spent last first."""
+
+
+@given
+class AddMemberInput:
+    """A new member, or the one who already has this external id, who stays as it is unless it had been removed."""
+
+    account_id: strawberry.ID
+    """The account."""
+    external_id: str
+    """The tenant's own name for the member, 1 to 255 characters; unique per account, never changed."""
+    name: str
+    """What people call it, at most 200 characters."""
+    role: MemberRole | None = MemberRole.MEMBER
+    """What it may do in its account."""
+
+
+@given
+class UpdateMemberInput:
+    """What to change of a member. An absent field stays as it is."""
+
+    member_id: strawberry.ID
+    """The member."""
+    name: Maybe[str | None]
+    """What people call it, at most 200 characters."""
+    role: Maybe[MemberRole | None]
+    """What it may do in its account."""
+
+
+@given
+class RemoveMemberInput:
+    """Whom to remove."""
+
+    member_id: strawberry.ID
+    """The member."""
+
+
+@given
+class NewMemberInput:
+    """A member to add, as in `AddMemberInput`."""
+
+    external_id: str
+    """The tenant's own name for the member, 1 to 255 characters."""
+    name: str
+    """What people call it, at most 200 characters."""
+    role: MemberRole | None = MemberRole.MEMBER
+    """What it may do in its account."""
+
+
+@exactly_one_of
+class MemberChangeInput:
+    """One change. Exactly one member; leave the others out."""
+
+    add: NewMemberInput | None
+    """Whom to add."""
+    update: UpdateMemberInput | None
+    """What to change of whom."""
+    remove: strawberry.ID | None
+    """Whom to remove, by id."""
+
+
+@given
+class ManageMembersInput:
+    """Changes of an account's members, made one after the other, all or none."""
+
+    account_id: strawberry.ID
+    """The account."""
+    members: list[MemberChangeInput]
+    """The changes, at most 1,000; what is wrong is named by its place: `members[3].name`."""
 
 
 @given

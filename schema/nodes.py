@@ -18,9 +18,14 @@ class Node:
     """Opaque, and the same for good."""
 
 
-def shown_id(kind: IdKind, owner: UUID, local: int | None = None) -> strawberry.ID:
+def shown_id(kind: IdKind, owner: UUID, local: int | None = None, part: UUID | None = None) -> strawberry.ID:
     """The public id of a row."""
-    return strawberry.ID(public_id(kind, owner, local))
+    return strawberry.ID(public_id(kind, owner, local, part))
+
+
+def shown_member_id(account_id: UUID, member_id: UUID | None) -> strawberry.ID | None:
+    """The public id of a member of the account, where there is one."""
+    return None if member_id is None else shown_id(IdKind.MEMBER, account_id, part=member_id)
 
 
 def shown_id_or_none(kind: IdKind, owner: UUID, local: int | None) -> strawberry.ID | None:

@@ -205,7 +205,9 @@ class Affordable:
     """Tokens that the work costs at this value; null without one."""
     limited_by: str | None
     """What keeps it from being more: "balance", "dimension" (its own maximum), "count" (the greatest of a line),
-    "amount" (the greatest amount of tokens) or "frozen" (the account takes no new work); null where nothing does."""
+    "amount" (the greatest amount of tokens) "limit ACCOUNT DAY" or another limit by its
+    scope and period, "frozen" (the account takes no new work) or "runs per minute" (too many runs began in the last
+    minute); null where nothing does."""
 
 
 @output

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from schema.described import interface, output
+from schema.limits import LimitStatus
 from schema.scalars import Tokens
 from schema.words import HoldState, ProblemCode
 
@@ -27,6 +28,25 @@ class InsufficientTokens(Problem):
     """Tokens that would have to be available."""
     available: Tokens
     """Tokens that are."""
+
+
+@output
+class LimitReached(Problem):
+    """More is required than a limit leaves: where several do not leave it, the one that leaves the least."""
+
+    limit: LimitStatus
+    """The limit as it stands."""
+    required: Tokens
+    """Tokens that it would have to leave."""
+
+
+@output
+class RateLimited(Problem):
+    """There were as many runs in the last minute as the price book allows. A run is a reserve or charge that took
+    effect."""
+
+    retry_after_seconds: int
+    """After so many seconds one more is allowed."""
 
 
 @output
@@ -133,6 +153,8 @@ class InvalidPriceBook(Problem):
 
 PROBLEMS: tuple[type[Problem], ...] = (
     InsufficientTokens,
+    LimitReached,
+    RateLimited,
     AccountFrozen,
     UnknownModel,
     InvalidParams,

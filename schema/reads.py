@@ -12,10 +12,14 @@ from uuid import UUID
 
 import strawberry
 
-from rules.ledger.balance import BalanceSnapshot
+from rules.ledger.alerting import AlertEvent, Alerting
+from rules.ledger.balance import POOL, BalanceSnapshot
+from rules.ledger.burn_down import Spender
 from rules.ledger.journal import Entry
-from rules.ledger.records import CaptureView, EntryFilter, LineView, Page, Slice
+from rules.ledger.limit_status import LimitStatus
+from rules.ledger.records import EVERYONE, AlertFilter, CaptureView, EntryFilter, LineView, MembersSeen, Page, Slice
 from rules.ledger.state import Grant, Hold
+from rules.ledger.team import Member
 from rules.pricing.money import Paid
 from rules.pricing.price_book import PriceBook
 from schema.words import AccountKind, HoldState
@@ -104,8 +108,20 @@ class PriceBookRecord(Protocol):
 class LedgerReads(Protocol):
     """Reads of one account. Whatever is due is settled first. None, or an empty page: the tenant has no such thing."""
 
-    async def balance(self, tenant_id: UUID, account_id: UUID) -> BalanceSnapshot | None:
-        """The balance now."""
+    async def balance(self, tenant_id: UUID, account_id: UUID, spender: Spender = POOL) -> BalanceSnapshot | None:
+        """The balance now, as it is for this spender."""
+
+    async def member(self, tenant_id: UUID, account_id: UUID, member_id: UUID) -> Member | None:
+        """One member, also one that was removed."""
+
+    async def members(self, tenant_id: UUID, account_id: UUID, part: Slice[str], *, active_only: bool) -> Page[Member]:
+        """By external id, which is also the key."""
+
+    async def count_members(self, tenant_id: UUID, account_id: UUID, *, active_only: bool) -> int:
+        """How many `members` lists in all."""
+
+    async def limits(self, tenant_id: UUID, account_id: UUID, spender: Spender = POOL) -> tuple[LimitStatus, ...]:
+        """Every limit of the account now, and of the spender's member and project; whether or not one is set."""
 
     async def hold(self, tenant_id: UUID, account_id: UUID, hold_id: int) -> Hold | None:
         """One hold, open or ended."""
@@ -125,25 +141,61 @@ class LedgerReads(Protocol):
     async def hold_captures(self, tenant_id: UUID, account_id: UUID, hold: Hold) -> tuple[CaptureView, ...]:
         """What was captured, oldest first, with the steps that led to each line's cost."""
 
-    async def grants(self, tenant_id: UUID, account_id: UUID, part: Slice[int], *, active_only: bool) -> Page[Grant]:
+    async def grants(
+        self, tenant_id: UUID, account_id: UUID, part: Slice[int], *, active_only: bool, seen: MembersSeen = EVERYONE
+    ) -> Page[Grant]:
         """Newest first, keyed by grant id. Active: neither ended nor expired, with tokens left."""
 
-    async def count_grants(self, tenant_id: UUID, account_id: UUID, *, active_only: bool) -> int:
+    async def count_grants(
+        self, tenant_id: UUID, account_id: UUID, *, active_only: bool, seen: MembersSeen = EVERYONE
+    ) -> int:
         """How many `grants` lists in all."""
 
     async def holds(
-        self, tenant_id: UUID, account_id: UUID, part: Slice[int], *, state: HoldState | None
+        self,
+        tenant_id: UUID,
+        account_id: UUID,
+        part: Slice[int],
+        *,
+        state: HoldState | None,
+        seen: MembersSeen = EVERYONE,
     ) -> Page[Hold]:
         """Newest first, keyed by hold id."""
 
-    async def count_holds(self, tenant_id: UUID, account_id: UUID, *, state: HoldState | None) -> int:
+    async def count_holds(
+        self, tenant_id: UUID, account_id: UUID, *, state: HoldState | None, seen: MembersSeen = EVERYONE
+    ) -> int:
         """How many `holds` lists in all."""
 
-    async def entries(self, tenant_id: UUID, account_id: UUID, part: Slice[int], wanted: EntryFilter) -> Page[Entry]:
+    async def entries(
+        self,
+        tenant_id: UUID,
+        account_id: UUID,
+        part: Slice[int],
+        wanted: EntryFilter,
+        *,
+        seen: MembersSeen = EVERYONE,
+    ) -> Page[Entry]:
         """Newest first, keyed by version."""
 
-    async def count_entries(self, tenant_id: UUID, account_id: UUID, wanted: EntryFilter) -> int:
+    async def count_entries(
+        self, tenant_id: UUID, account_id: UUID, wanted: EntryFilter, *, seen: MembersSeen = EVERYONE
+    ) -> int:
         """How many `entries` lists in all."""
+
+    async def alert_settings(self, tenant_id: UUID, account_id: UUID) -> Alerting | None:
+        """The thresholds of the account, as they are by default where it has set none."""
+
+    async def alert_event(self, tenant_id: UUID, account_id: UUID, event_id: int) -> AlertEvent | None:
+        """One event."""
+
+    async def alert_events(
+        self, tenant_id: UUID, account_id: UUID, part: Slice[int], wanted: AlertFilter
+    ) -> Page[AlertEvent]:
+        """Newest first, keyed by event id."""
+
+    async def count_alert_events(self, tenant_id: UUID, account_id: UUID, wanted: AlertFilter) -> int:
+        """How many `alert_events` lists in all."""
 
 
 class PriceBooks(Protocol):
@@ -158,6 +210,10 @@ class PriceBooks(Protocol):
 
 class Behind(Protocol):
     """What lies behind the shown types: the part of a request's context that the schema knows."""
+
+    @property
+    def members_seen(self) -> MembersSeen:
+        """Whose rows of an account are shown."""
 
     @property
     def reads(self) -> LedgerReads:

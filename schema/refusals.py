@@ -6,17 +6,24 @@ from collections.abc import Sequence
 from typing import Final, assert_never, overload
 
 from rules.ledger import refusals
+from rules.ledger.kinds import LimitPeriod
+from rules.ledger.limit_status import LimitStatus
 from rules.pricing import publication
 from rules.pricing import refusals as pricing
 from rules.pricing.tokens import MICROS, format_tokens
 from rules.pricing.toml import Fault
 from schema import problems
+from schema.limits import shown_limit
 from schema.scalars import Tokens
 from schema.words import ProblemCode
 
 
 @overload
 def problem_of(refusal: refusals.InsufficientTokens) -> problems.InsufficientTokens: ...
+@overload
+def problem_of(refusal: refusals.LimitReached) -> problems.LimitReached: ...
+@overload
+def problem_of(refusal: refusals.RateLimited) -> problems.RateLimited: ...
 @overload
 def problem_of(refusal: refusals.AccountFrozen) -> problems.AccountFrozen: ...
 @overload
@@ -53,6 +60,20 @@ def problem_of(refusal: refusals.Refusal | publication.InvalidPriceBook) -> prob
                 "Add tokens, or ask for less.",
                 required=Tokens(required),
                 available=Tokens(available),
+            )
+        case refusals.LimitReached(limit, required):
+            return problems.LimitReached(
+                code=ProblemCode.LIMIT_REACHED,
+                message=_limit_reached(limit, required),
+                limit=shown_limit(limit),
+                required=Tokens(required),
+            )
+        case refusals.RateLimited(retry_after_seconds):
+            seconds = "1 second" if retry_after_seconds == 1 else f"{retry_after_seconds} seconds"
+            return problems.RateLimited(
+                code=ProblemCode.RATE_LIMITED,
+                message=f"Too many runs began in the last minute. Try again in {seconds}.",
+                retry_after_seconds=retry_after_seconds,
             )
         case refusals.AccountFrozen():
             return problems.AccountFrozen(
@@ -136,10 +157,28 @@ _REMEDIES: Final = {
     "quote": "Give the id that the mutation `estimate` answers with; a quote for another account is not found, nor is "
     "one that expired days ago.",
     "grant": "Check the id: `grantTokens` answers with it, and `account.grants` lists them.",
+    "member": "Add it with `addMember`, or check the id: one that was removed takes no new work.",
     "tenant": "Check the id: `createTenant` answers with it.",
     "key": "Give the id that `createApiKey` answers with, not the key itself.",
 }
 _REMEDY: Final = "Check the id."
+
+
+_PERIODS: Final = {
+    LimitPeriod.DAY: "daily",
+    LimitPeriod.WEEK: "weekly",
+    LimitPeriod.MONTH: "monthly",
+    LimitPeriod.TOTAL: "total",
+}
+
+
+def _limit_reached(limit: LimitStatus, required: int) -> str:
+    whose = f"project's ({limit.project})" if limit.project is not None else f"{limit.scope.lower()}'s"
+    when = "" if limit.resets_at is None else f" It resets at {limit.resets_at:%Y-%m-%dT%H:%M:%SZ}."
+    return (
+        f"This needs {_tokens(required)}, and the {whose} {_PERIODS[limit.period]} limit leaves "
+        f"{format_tokens(limit.remaining or 0)}.{when} Ask for less, or raise the limit with `setLimit`."
+    )
 
 
 def _not_refundable(captured: int, requested: int) -> str:

@@ -11,7 +11,9 @@ from schema.accounts import Account
 from schema.balances import Balance, Grant
 from schema.described import output
 from schema.holds import Hold
+from schema.limits import LimitStatus
 from schema.margin import Margin
+from schema.members import Member
 from schema.prices import Affordable, Estimate, PriceBook, Quote
 from schema.problems import (
     AccountFrozen,
@@ -23,9 +25,11 @@ from schema.problems import (
     InvalidInput,
     InvalidParams,
     InvalidPriceBook,
+    LimitReached,
     NotFound,
     NotRefundable,
     QuoteExpired,
+    RateLimited,
     UnknownModel,
 )
 from schema.publishing import PriceBookChange, PriceChange
@@ -49,7 +53,7 @@ class ReserveSuccess:
     hold: Hold
     """The hold as it stands now."""
     balance: Balance
-    """What the account has now."""
+    """What the hold's member or project has now, else the account."""
     replayed: bool
     """Whether an earlier request with the same key did it."""
 
@@ -61,7 +65,7 @@ class CommitSuccess:
     hold: Hold
     """The hold as it stands now."""
     balance: Balance
-    """What the account has now."""
+    """What the hold's member or project has now, else the account."""
     amount: Tokens
     """Tokens that this call captured, rounding included; of a refund what it gave back."""
     uncovered: Tokens
@@ -77,19 +81,19 @@ class ReleaseSuccess:
     hold: Hold
     """The hold as it stands now."""
     balance: Balance
-    """What the account has now."""
+    """What the hold's member or project has now, else the account."""
     replayed: bool
     """Whether an earlier request with the same key did it."""
 
 
 @output
 class GrantSuccess:
-    """Tokens came in, or were taken back."""
+    """Tokens came in, were taken back, or were assigned."""
 
     grant: Grant
     """The grant as it stands now."""
     balance: Balance
-    """What the account has now."""
+    """What the account has now; after `assignTokens` what the member or project has."""
     replayed: bool
     """Whether an earlier request with the same key did it."""
 
@@ -100,6 +104,38 @@ class AccountSuccess:
 
     account: Account
     """As it stands now."""
+
+
+@output
+class LimitSuccess:
+    """The limit is set, or taken away."""
+
+    limit: LimitStatus
+    """As it stands now."""
+
+
+@output
+class MemberSuccess:
+    """The member was added, found, changed or removed."""
+
+    member: Member
+    """As it stands now."""
+
+
+@output
+class SetLimitsSuccess:
+    """All limits are set."""
+
+    limits: list[LimitStatus]
+    """As they stand now, in the order in which they were given."""
+
+
+@output
+class ManageMembersSuccess:
+    """All changes of members were made."""
+
+    members: list[Member]
+    """The members as they stand now, in the order of the changes."""
 
 
 @output
@@ -203,6 +239,8 @@ AffordableResult: TypeAlias = Annotated[
 ReserveResult: TypeAlias = Annotated[
     ReserveSuccess
     | InsufficientTokens
+    | LimitReached
+    | RateLimited
     | AccountFrozen
     | UnknownModel
     | InvalidParams
@@ -217,6 +255,8 @@ ReserveResult: TypeAlias = Annotated[
 CommitResult: TypeAlias = Annotated[
     CommitSuccess
     | InsufficientTokens
+    | LimitReached
+    | RateLimited
     | AccountFrozen
     | UnknownModel
     | InvalidParams
@@ -235,12 +275,28 @@ ReleaseResult: TypeAlias = Annotated[
     strawberry.union("ReleaseResult", description="The released hold, or why it was not released."),
 ]
 GrantResult: TypeAlias = Annotated[
-    GrantSuccess | IdempotencyConflict | NotFound | InvalidInput,
+    GrantSuccess | InsufficientTokens | IdempotencyConflict | NotFound | InvalidInput,
     strawberry.union("GrantResult", description="The grant, or why nothing was changed."),
 ]
 AccountResult: TypeAlias = Annotated[
     AccountSuccess | NotFound | InvalidInput,
     strawberry.union("AccountResult", description="The account, or why nothing was changed."),
+]
+LimitResult: TypeAlias = Annotated[
+    LimitSuccess | NotFound | InvalidInput,
+    strawberry.union("LimitResult", description="The limit, or why nothing was changed."),
+]
+SetLimitsResult: TypeAlias = Annotated[
+    SetLimitsSuccess | NotFound | InvalidInput,
+    strawberry.union("SetLimitsResult", description="The limits, or why none was changed."),
+]
+MemberResult: TypeAlias = Annotated[
+    MemberSuccess | NotFound | InvalidInput,
+    strawberry.union("MemberResult", description="The member, or why nothing was changed."),
+]
+ManageMembersResult: TypeAlias = Annotated[
+    ManageMembersSuccess | NotFound | InvalidInput,
+    strawberry.union("ManageMembersResult", description="The members, or why nothing was changed."),
 ]
 CreateTenantResult: TypeAlias = Annotated[
     CreateTenantSuccess | InvalidInput,

@@ -26,6 +26,8 @@ class Viewer:
     """Whether the tenant is LIVE or TEST."""
     account_id: strawberry.ID | None
     """The one account that it is for; null: all of the tenant's."""
+    member_id: strawberry.ID | None
+    """The member that a client token is for; null: for the account."""
     role: MemberRole | None
     """What a client token may do in its account; null for keys."""
     expires_at: datetime | None

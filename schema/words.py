@@ -12,7 +12,19 @@ from models.api_key import ApiKeyKind
 from models.tenant import TenantMode
 from rules.credentials import CredentialKind
 from rules.ledger.charges import ChargeBasis
-from rules.ledger.kinds import BalanceLevel, EntryKind, GrantSource, HoldState, MemberRole, OverrunPolicy, WorkOutcome
+from rules.ledger.kinds import (
+    AlertKind,
+    BalanceLevel,
+    EntryKind,
+    GrantSource,
+    HoldState,
+    LimitLevel,
+    LimitPeriod,
+    LimitScope,
+    MemberRole,
+    OverrunPolicy,
+    WorkOutcome,
+)
 from rules.ledger.records import EstimateWarning
 from rules.pricing.dimensions import DimensionType
 from rules.pricing.formulas import PricingType
@@ -21,6 +33,7 @@ from schema.described import word
 
 __all__ = [
     "AccountKind",
+    "AlertKind",
     "ApiKeyKind",
     "BalanceLevel",
     "ChargeBasis",
@@ -30,6 +43,9 @@ __all__ = [
     "EstimateWarning",
     "GrantSource",
     "HoldState",
+    "LimitLevel",
+    "LimitPeriod",
+    "LimitScope",
     "MemberRole",
     "OverrunPolicy",
     "PlanInterval",
@@ -44,6 +60,8 @@ class ProblemCode(StrEnum):
     """Why a request was refused, for programs; `message` says it to people."""
 
     INSUFFICIENT_TOKENS = "INSUFFICIENT_TOKENS"
+    LIMIT_REACHED = "LIMIT_REACHED"
+    RATE_LIMITED = "RATE_LIMITED"
     ACCOUNT_FROZEN = "ACCOUNT_FROZEN"
     UNKNOWN_MODEL = "UNKNOWN_MODEL"
     INVALID_PARAMS = "INVALID_PARAMS"
@@ -62,6 +80,8 @@ word(
     ProblemCode,
     {
         ProblemCode.INSUFFICIENT_TOKENS: "More tokens are required than are available.",
+        ProblemCode.LIMIT_REACHED: "More tokens are required than a limit leaves.",
+        ProblemCode.RATE_LIMITED: "Too many runs began in the last minute.",
         ProblemCode.ACCOUNT_FROZEN: "The account takes no new work.",
         ProblemCode.UNKNOWN_MODEL: "No price of the price book has this model.",
         ProblemCode.INVALID_PARAMS: "A param is unknown, missing or out of bounds.",
@@ -104,6 +124,14 @@ word(
     },
 )
 word(
+    MemberRole,
+    {
+        MemberRole.ADMIN: "Administers the account: members, limits, assigned tokens, purchases.",
+        MemberRole.MEMBER: "Spends, and sees the pool and itself.",
+        MemberRole.VIEWER: "Only looks.",
+    },
+)
+word(
     AccountKind,
     {AccountKind.PERSONAL: "One person's pool of tokens.", AccountKind.TEAM: "A pool that a team shares."},
 )
@@ -126,11 +154,36 @@ word(
     },
 )
 word(
+    LimitScope,
+    {
+        LimitScope.ACCOUNT: "Everything that the account consumes.",
+        LimitScope.MEMBER: "What one member consumes, of whatever tokens.",
+        LimitScope.PROJECT: "What work for one project consumes.",
+    },
+)
+word(
+    LimitPeriod,
+    {
+        LimitPeriod.DAY: "A day in the account's time zone.",
+        LimitPeriod.WEEK: "A week there, from Monday on.",
+        LimitPeriod.MONTH: "A calendar month there.",
+        LimitPeriod.TOTAL: "All of time; it never resets.",
+    },
+)
+word(
+    LimitLevel,
+    {
+        LimitLevel.OK: "Enough is left, or there is no limit.",
+        LimitLevel.NEAR: "Most of it is consumed.",
+        LimitLevel.REACHED: "Nothing is left.",
+    },
+)
+word(
     OverrunPolicy,
     {
         OverrunPolicy.REFUSE: "Refuse with HoldExceeded; nothing is captured.",
         OverrunPolicy.CAP: "Charge what is held and no more.",
-        OverrunPolicy.CHARGE_AVAILABLE: "Charge what is held and beyond it what the balance still allows.",
+        OverrunPolicy.CHARGE_AVAILABLE: "Charge what is held and beyond it what balance and limits still allow.",
     },
 )
 word(
@@ -185,7 +238,21 @@ word(
         ChargeBasis.ROUNDING: "The rounding at the end of the hold, over its metered lines together.",
     },
 )
-word(EstimateWarning, {EstimateWarning.LOW_BALANCE: "The work would leave the account low on tokens."})
+word(
+    AlertKind,
+    {
+        AlertKind.LOW_BALANCE: "What is available fell below a threshold, or nothing is left.",
+        AlertKind.DAY_LIMIT: "A day's consumption reached a percentage of its limit.",
+        AlertKind.GRANT_EXPIRING: "Tokens are about to expire.",
+    },
+)
+word(
+    EstimateWarning,
+    {
+        EstimateWarning.LOW_BALANCE: "The work would leave the account low on tokens.",
+        EstimateWarning.NEAR_DAILY_LIMIT: "The work would bring the day's consumption near its limit, or up to it.",
+    },
+)
 word(
     CredentialKind,
     {

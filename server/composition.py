@@ -16,6 +16,7 @@ from models.statements import statement
 from models.unavailable import DatabaseUnavailable
 from server.parent_watch import parent_is_gone
 from services.accounts import Accounts
+from services.alerts import Alerts
 from services.change_log import ChangeLog
 from services.charges import Charges
 from services.client_tokens import ClientTokens
@@ -25,9 +26,11 @@ from services.grants import Grants
 from services.ledger.reads import AccountReading, LedgerReads
 from services.ledger.sweeper import Sweeper
 from services.ledger.writer import Writer
+from services.limits import Limits
 from services.live.hub import LiveHub
 from services.live.postgres_bus import PostgresBus
 from services.margin import Margins
+from services.members import Members
 from services.price_books import PriceBooks
 from services.publishing import Publishing
 from services.quotes import Quotes
@@ -54,7 +57,10 @@ class Services:
     fares: Fares
     charges: Charges
     grants: Grants
+    limits: Limits
     accounts: Accounts
+    alerts: Alerts
+    members: Members
     reads: LedgerReads
     price_books: PriceBooks
     publishing: Publishing
@@ -116,13 +122,17 @@ async def open_services(dsn: str, *, root_key: str) -> AsyncIterator[Services]:
         writer = Writer(database, announce=lambda account_id, version: live.changed(account_id, version))
         reads = LedgerReads(database, writer, price_books)
         live: LiveHub[AccountReading] = LiveHub(reads, PostgresBus(dsn))
+        accounts = Accounts(database, writer, price_books)
         services = Services(
             database=database,
             credentials=credentials,
             fares=Fares(writer, price_books, reads, Quotes(database, price_books)),
             charges=Charges(reads, price_books),
             grants=Grants(writer, price_books),
-            accounts=Accounts(database, writer, price_books),
+            limits=Limits(writer, price_books),
+            accounts=accounts,
+            alerts=Alerts(writer, accounts),
+            members=Members(writer),
             reads=reads,
             price_books=price_books,
             publishing=Publishing(database, price_books),

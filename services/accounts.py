@@ -77,6 +77,8 @@ class Accounts:
                 trial_amount=policies.trial_tokens_micros,
                 trial_expires_after_months=policies.months_until_expiry("TRIAL"),
                 grace_days=policies.grace_days,
+                alert_percents=policies.alert_percents,
+                day_limit_percents=policies.daily_limit_percents,
             ),
             Riders(
                 profile=Profile(external_id, name, kind),

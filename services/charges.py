@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
+from rules.ledger.burn_down import Spender
 from rules.ledger.charges import ChargeCheck, ChargeFacts, LineCheck, LinePrice, check_charge
+from rules.ledger.limit_status import LimitStatus
 from rules.ledger.records import LineView
 from rules.ledger.state import CapturedLine
 from rules.pricing.rating import PricedLine
@@ -22,6 +24,8 @@ class ExplainedCharge:
     facts: ChargeFacts
     check: ChargeCheck
     views: tuple[LineView, ...]
+    limits: tuple[LimitStatus, ...]
+    """Those of the account and of the hold's member and project, as they stand now."""
 
 
 class Charges:
@@ -47,7 +51,8 @@ class Charges:
             if line.version in rated
         }
         check = check_charge(facts, prices)
-        return ExplainedCharge(facts, check, _views(check.lines, rated))
+        limits = await self._reads.limits(tenant_id, account_id, Spender(facts.hold.member_id, facts.hold.project))
+        return ExplainedCharge(facts, check, _views(check.lines, rated), limits)
 
     async def _price_of(self, tenant_id: UUID, line: CapturedLine, rated: PricedLine) -> LinePrice:
         # The bound is asked only where the line was captured at something else than its price.

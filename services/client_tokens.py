@@ -166,7 +166,7 @@ class ClientTokens:
                 expires_at = min(expires_at, issuer["expires_at"])
             token = ClientToken(key_id, tenant_id, account_id, member_id, role, issued_at, expires_at)
             detail = {"role": role.value, "expiresAt": expires_at.isoformat()}
-            change = change_of(principal, "createClientToken", public_id(IdKind.ACCOUNT, account_id), detail)
+            change = change_of(principal, "createClientToken", _subject(account_id, member_id), detail)
             await record_change(connection, tenant_id, change, account_id)
         # Who asked a moment ago, before there was a secret, must not make the first token wait.
         self._issuers.forget_where(lambda kept: kept.tenant_id == tenant_id and kept.secret is None)
@@ -187,7 +187,7 @@ class ClientTokens:
             ):
                 return NotFound("member")
             await connection.execute(statement("revoke_client_tokens"), tenant_id, account_id, member_id)
-            subject = public_id(IdKind.ACCOUNT, account_id)
+            subject = _subject(account_id, member_id)
             await record_change(connection, tenant_id, change_of(principal, "revokeClientTokens", subject), account_id)
         self._holders.forget_where(lambda kept: kept.account_id == account_id)
         return None
@@ -233,6 +233,12 @@ class ClientTokens:
 
     def _is_past(self, usable_until_seconds: float | None) -> bool:
         return usable_until_seconds is not None and self._monotonic() >= usable_until_seconds
+
+
+def _subject(account_id: UUID, member_id: UUID | None) -> str:
+    if member_id is None:
+        return public_id(IdKind.ACCOUNT, account_id)
+    return public_id(IdKind.MEMBER, account_id, part=member_id)
 
 
 def _of_tenant(principal: Principal) -> tuple[UUID, UUID]:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
-from rules.ledger.records import Estimated, EstimateWarning
+from rules.ledger.burn_down import Spender
+from rules.ledger.kinds import LimitLevel
+from rules.ledger.limits import limit_reached, tightest_limit
+from rules.ledger.records import Blocker, Estimated, EstimateWarning
 from rules.ledger.refusals import AccountFrozen, InsufficientTokens
-from rules.ledger.requests import AffordableRequest, Work
+from rules.ledger.requests import AffordableRequest, EstimateRequest, Work
+from rules.ledger.runs import rate_limited
 from rules.pricing.affordable import Affordable, largest_affordable
 from rules.pricing.dimensions import printable
 from rules.pricing.rating import MAX_COUNT, Priced, PricingRefusal, Purpose, price_lines
@@ -17,12 +23,24 @@ from services.ledger.line_views import line_view
 from services.ledger.reads import AccountReading
 from services.price_books import PublishedBook
 
+BALANCE: Final = "balance"
+"""What limits whoever has no more tokens, in the words of `largest_affordable`."""
+
 FROZEN: Final = "frozen"
 """What limits whoever may start no work at all."""
 
+RATE: Final = "runs per minute"
+"""What limits whoever has begun as many runs in the last minute as are allowed."""
 
-def estimate_work(published: PublishedBook, work: Work, account: AccountReading | None) -> Estimated | PricingRefusal:
-    """Prices work; with an account also says what stands in the way of reserving it, and what would be left."""
+
+def estimate_work(
+    published: PublishedBook, request: EstimateRequest, account: AccountReading | None
+) -> Estimated | PricingRefusal:
+    """Prices work; with an account also says what stands in the way of reserving it, and what would be left.
+
+    The account was read with the request's member and project.
+    """
+    work = request.work
     priced = _priced(published, work, Purpose.ESTIMATE)
     if not isinstance(priced, Priced):
         return priced
@@ -34,16 +52,34 @@ def estimate_work(published: PublishedBook, work: Work, account: AccountReading 
     if not isinstance(bound, Priced):
         return bound
     balance = account.balance
-    blockers: list[AccountFrozen | InsufficientTokens] = []
-    if account.frozen:
-        blockers.append(AccountFrozen())
-    if not balance.unlimited and bound.total > balance.available:
-        blockers.append(InsufficientTokens(bound.total, balance.available))
+    blockers = tuple(_blockers(published, request, account, bound.total))
     after = max(0, balance.available - priced.total)
-    warnings = () if blockers or not balance.would_be_low(after) else (EstimateWarning.LOW_BALANCE,)
+    warnings: list[EstimateWarning] = []
+    if not blockers and balance.would_be_low(after):
+        warnings.append(EstimateWarning.LOW_BALANCE)
+    if not blockers and balance.today.level_after(priced.total) is not LimitLevel.OK:
+        warnings.append(EstimateWarning.NEAR_DAILY_LIMIT)
     return Estimated(
-        priced.total, priced.rounding, lines, published.version, not blockers, tuple(blockers), warnings, after
+        priced.total, priced.rounding, lines, published.version, not blockers, blockers, tuple(warnings), after
     )
+
+
+def _blockers(
+    published: PublishedBook, request: EstimateRequest, account: AccountReading, bound: int
+) -> Iterator[Blocker]:
+    """Whatever stands in the way of setting so much aside now, in the order in which it would be told."""
+    if account.frozen:
+        yield AccountFrozen()
+    too_soon = rate_limited(account.state, None, published.book.policies.runs_per_minute, account.now)
+    if too_soon is not None:
+        yield too_soon
+    spender = Spender(None, request.project)
+    reached = limit_reached(account.state, spender, bound, account.now, account.now, account.daily_limit)
+    if reached is not None:
+        yield reached
+    balance = account.balance
+    if not balance.unlimited and bound > balance.available:
+        yield InsufficientTokens(bound, balance.available)
 
 
 def affordable(
@@ -54,9 +90,20 @@ def affordable(
     if price is None:
         return UnknownModel(printable(request.model), suggest_models(published.book, request.model))
     budget = None if account.balance.unlimited else account.balance.available
+    spender = Spender(None, request.project)
+    tightest = tightest_limit(account.state, spender, account.now, account.now, account.daily_limit)
+    is_capped = tightest is not None and (budget is None or tightest.left <= budget)
+    if tightest is not None and is_capped:
+        budget = tightest.left
     largest = largest_affordable(price, request.params, request.dimension, budget, count_max=MAX_COUNT)
-    if isinstance(largest, Affordable) and account.frozen:
+    if not isinstance(largest, Affordable):
+        return largest
+    if account.frozen:
         return Affordable(None, False, None, FROZEN)
+    if rate_limited(account.state, None, published.book.policies.runs_per_minute, account.now) is not None:
+        return Affordable(None, False, None, RATE)
+    if tightest is not None and is_capped and largest.limited_by == BALANCE:
+        return replace(largest, limited_by=f"limit {tightest.scope.kind} {tightest.period}")
     return largest
 
 

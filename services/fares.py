@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from typing import Final
+from uuid import UUID
 
+from rules.ledger.balance import POOL
+from rules.ledger.burn_down import Spender
 from rules.ledger.commands import HOLD_TTL_SECONDS_MAX, Charge, Commit, Extend, Refund, Release, Reserve
 from rules.ledger.kinds import Mutation
 from rules.ledger.outcomes import CommitOutcome, HoldEffect, ReleaseOutcome, RepriceAt, ReserveOutcome
@@ -17,9 +20,11 @@ from rules.ledger.refusals import (
     IdempotencyConflict,
     InputRefusal,
     InsufficientTokens,
+    LimitReached,
     NotFound,
     NotRefundable,
     QuoteExpired,
+    RateLimited,
 )
 from rules.ledger.requests import (
     AccountRequest,
@@ -38,7 +43,7 @@ from rules.pricing.rating import Purpose
 from rules.pricing.refusals import InvalidInput, InvalidParams, UnknownModel
 from services.estimates import affordable, estimate_work
 from services.fingerprints import once
-from services.ledger.reads import LedgerReads
+from services.ledger.reads import AccountReading, LedgerReads
 from services.ledger.writer import Writer
 from services.price_books import PriceBooks
 from services.quotes import Offer, Quotes
@@ -66,21 +71,40 @@ class Fares:
         self, request: EstimateRequest
     ) -> Estimated | UnknownModel | InvalidParams | NotFound | InvalidInput:
         """Prices work without a lock; with an account also whether it would go through, and what stands in the way."""
-        account = None
-        if request.account_id is not None:
-            account = await self._reads.read(request.tenant_id, request.account_id)
-            if account is None:
-                return NotFound("account")
-        return estimate_work(await self._price_books.current(request.tenant_id), request.work, account)
+        published = await self._price_books.current(request.tenant_id)
+        if request.account_id is None:
+            return estimate_work(published, request, None)
+        spender = Spender(request.member_id, request.project)
+        account = await self._seen_by(request.tenant_id, request.account_id, spender)
+        if not isinstance(account, AccountReading):
+            return account
+        return estimate_work(published, request, account)
 
-    async def affordable(self, request: AffordableRequest) -> Affordable | UnknownModel | InvalidParams | NotFound:
+    async def affordable(
+        self, request: AffordableRequest
+    ) -> Affordable | UnknownModel | InvalidParams | NotFound | InvalidInput:
         """The most of one dimension that the account could reserve now: that goes through, the next is refused."""
-        account = await self._reads.read(request.tenant_id, request.account_id)
-        if account is None:
-            return NotFound("account")
+        spender = Spender(request.member_id, request.project)
+        account = await self._seen_by(request.tenant_id, request.account_id, spender)
+        if not isinstance(account, AccountReading):
+            return account
         published = await self._price_books.current(request.tenant_id)
         # A search over many combinations of choices takes long enough to keep everybody else waiting.
         return await asyncio.to_thread(affordable, published, request, account)
+
+    async def _seen_by(
+        self, tenant_id: UUID, account_id: UUID, spender: Spender
+    ) -> AccountReading | NotFound | InvalidInput:
+        """The account as it is for this spender, who must belong to it."""
+        fault = fault_of_label("project", spender.project)
+        account = await self._reads.read(tenant_id, account_id, POOL if fault is not None else spender)
+        if account is None:
+            return NotFound("account")
+        if spender.member_id is not None:
+            member = await self._reads.member(tenant_id, account_id, spender.member_id)
+            if member is None or not member.active:
+                return NotFound("member")
+        return account if fault is None else fault
 
     async def quote(self, request: EstimateRequest) -> Quote | UnknownModel | InvalidParams | NotFound | InvalidInput:
         """Estimates work and locks its price, whether or not anything stands in its way now."""
@@ -104,6 +128,7 @@ class Fares:
         bad_key = fault_of_key(request.key)
         if bad_key is not None:
             return bad_key
+        policies = (await self._price_books.current(request.tenant_id)).book.policies
         offer = await self._offer(request, request.work, purpose)
         work = offer.work
         fault = first_fault(
@@ -121,12 +146,15 @@ class Fares:
             price_book_version=offer.price_book_version,
             ttl_seconds=request.ttl_seconds,
             rounding_unit=work.rounding_unit,
+            member_id=request.member_id,
             project=request.project if fault is None else None,
             not_after=request.not_after,
             description=request.description if fault is None else None,
             text_salt=new_salt() if mutation is Mutation.CHARGE else b"",
             refusal=_first_refusal(fault, work.refusal),
             quote_expires_at=offer.quote_expires_at,
+            daily_limit=policies.daily_limit_micros,
+            runs_per_minute=policies.runs_per_minute,
         )
         return _of_hold(await self._writer.submit(command))
 
@@ -171,6 +199,7 @@ class Fares:
                     priced_at=version if work is not None and not is_amount else None,
                     text_salt=new_salt(),
                     refusal=work.refusal if work is not None else None,
+                    daily_limit=current.book.policies.daily_limit_micros,
                 )
             )
             if not isinstance(outcome, RepriceAt):
@@ -184,6 +213,7 @@ class Fares:
         if bad_key is not None:
             return bad_key
         identity = once(Mutation.EXTEND, request.key, request)
+        daily_limit = await self._price_books.daily_limit(request.tenant_id)
         version: int | None = None
         fault: InvalidInput | None = None
         if request.ttl_seconds is None and request.work is None:
@@ -212,6 +242,7 @@ class Fares:
                     priced_at=offer.price_book_version if has_version else None,
                     refusal=_first_refusal(fault, work.refusal),
                     quote_expires_at=offer.quote_expires_at,
+                    daily_limit=daily_limit,
                 )
             )
             if not isinstance(outcome, RepriceAt):
@@ -237,6 +268,7 @@ class Fares:
                 note=request.note if fault is None else None,
                 text_salt=new_salt(),
                 refusal=fault,
+                daily_limit=await self._price_books.daily_limit(request.tenant_id),
             )
         )
         match outcome:
@@ -264,6 +296,7 @@ class Fares:
                     reason=request.reason if fault is None else None,
                     text_salt=new_salt(),
                     refusal=fault,
+                    daily_limit=await self._price_books.daily_limit(request.tenant_id),
                 )
             )
         )
@@ -293,6 +326,8 @@ def _of_hold(outcome: object) -> CommitOutcome:
         case (
             HoldEffect()
             | InsufficientTokens()
+            | LimitReached()
+            | RateLimited()
             | AccountFrozen()
             | UnknownModel()
             | InvalidParams()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from rules.identity import IdKind, public_id
-from rules.ledger.commands import GrantTokens, RevokeGrant
+from rules.ledger.commands import AssignTokens, GrantTokens, RevokeGrant
 from rules.ledger.kinds import GrantSource, Mutation
 from rules.ledger.outcomes import GrantEffect, GrantOutcome
-from rules.ledger.refusals import IdempotencyConflict, NotFound
-from rules.ledger.requests import GrantRequest, RevokeGrantRequest
+from rules.ledger.refusals import IdempotencyConflict, InsufficientTokens, NotFound
+from rules.ledger.requests import AssignRequest, GrantRequest, RevokeGrantRequest
 from rules.pricing.refusals import InvalidInput
 from rules.pricing.tokens import format_tokens
 from services.change_log import change_of
@@ -18,7 +18,7 @@ from services.ledger.submission import Riders
 from services.ledger.writer import Writer
 from services.price_books import PriceBooks
 from services.principal import OPERATOR, Principal
-from services.texts import NOTE_LENGTH_MAX, fault_of_key, fault_of_text, first_fault, new_salt
+from services.texts import NOTE_LENGTH_MAX, fault_of_key, fault_of_label, fault_of_text, first_fault, new_salt
 
 PRIORITY_MAX: Final = 1_000_000
 _NOT_BY_HAND = frozenset({GrantSource.ASSIGNMENT, GrantSource.TRANSFER, GrantSource.AUTO_TOP_UP})
@@ -26,7 +26,7 @@ _NOT_BY_HAND = frozenset({GrantSource.ASSIGNMENT, GrantSource.TRANSFER, GrantSou
 
 
 class Grants:
-    """grantTokens and revokeGrant. Raises `LedgerUnavailable` when nobody could judge."""
+    """grantTokens, revokeGrant and assignTokens. Raises `LedgerUnavailable` when nobody could judge."""
 
     def __init__(self, writer: Writer, price_books: PriceBooks) -> None:
         self._writer = writer
@@ -66,8 +66,40 @@ class Grants:
                     note=request.note if fault is None else None,
                     text_salt=new_salt(),
                     refusal=fault,
+                    daily_limit=published.book.policies.daily_limit_micros,
                 ),
                 Riders(change=change_of(by, "grantTokens", public_id(IdKind.ACCOUNT, request.account_id), detail)),
+            )
+        )
+
+    async def assign_tokens(self, request: AssignRequest, *, by: Principal = OPERATOR) -> GrantOutcome:
+        """Moves tokens between the pool and a member or project; the first lot that was made or taken from."""
+        bad_key = fault_of_key(request.key)
+        if bad_key is not None:
+            return bad_key
+        fault = first_fault(
+            InvalidInput("amount", "must not be 0") if request.amount == 0 else None,
+            InvalidInput("memberId", "give the member or the project that the tokens are for, one of the two")
+            if (request.member_id is None) is (request.project is None)
+            else None,
+            fault_of_label("project", request.project),
+        )
+        subject = public_id(IdKind.ACCOUNT, request.account_id)
+        if request.member_id is not None:
+            subject = public_id(IdKind.MEMBER, request.account_id, part=request.member_id)
+        detail = {"amount": format_tokens(request.amount), "project": request.project}
+        return _of_grant(
+            await self._writer.submit(
+                AssignTokens(
+                    tenant_id=request.tenant_id,
+                    account_id=request.account_id,
+                    once=once(Mutation.ASSIGN_TOKENS, request.key, request),
+                    amount=request.amount,
+                    member_id=request.member_id,
+                    project=request.project if fault is None else None,
+                    refusal=fault,
+                ),
+                Riders(change=change_of(by, "assignTokens", subject, detail)),
             )
         )
 
@@ -88,6 +120,7 @@ class Grants:
                     note=request.note if fault is None else None,
                     text_salt=new_salt(),
                     refusal=fault,
+                    daily_limit=await self._price_books.daily_limit(request.tenant_id),
                 ),
                 Riders(change=change_of(by, "revokeGrant", grant)),
             )
@@ -96,7 +129,7 @@ class Grants:
 
 def _of_grant(outcome: object) -> GrantOutcome:
     match outcome:
-        case GrantEffect() | IdempotencyConflict() | NotFound() | InvalidInput():
+        case GrantEffect() | InsufficientTokens() | IdempotencyConflict() | NotFound() | InvalidInput():
             return outcome
         case _:
             raise AssertionError(f"a command about a grant came to {type(outcome).__name__}")

@@ -74,6 +74,16 @@ class PriceBooks:
             raise PriceBookMissing(f"tenant {tenant_id} has no price book in force")
         return published
 
+    async def daily_limit(self, tenant_id: UUID) -> int | None:
+        """What the version in force allows an account a day that has set no limit of its own, in micro-tokens.
+
+        None: any amount; also where no version is in force, because what an account has can be read all the same.
+        """
+        try:
+            return (await self.current(tenant_id)).book.policies.daily_limit_micros
+        except PriceBookMissing:
+            return None
+
     async def at_version(self, tenant_id: UUID, version: int) -> PublishedBook | None:
         """One version, in force or not; None when the tenant has none of that number."""
         return await self._books.get((tenant_id, version))

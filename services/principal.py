@@ -12,6 +12,7 @@ from models.api_key import ApiKeyKind
 from models.tenant import TenantMode
 from rules.credentials import CredentialKind
 from rules.ledger.kinds import MemberRole
+from rules.ledger.records import MembersSeen
 
 
 class Scope(StrEnum):
@@ -78,9 +79,9 @@ class Principal:
         return scope in self.scopes
 
     @property
-    def sees_every_member(self) -> bool:
-        """Whether it sees all members of an account; else the pool and, where it is a member's, that member."""
-        return self.role is None or self.role is MemberRole.ADMIN
+    def members_seen(self) -> MembersSeen:
+        """Keys and admins see all members of an account, others the pool and, where they are a member, themselves."""
+        return MembersSeen(self.role is None or self.role is MemberRole.ADMIN, self.member_id)
 
 
 def lesser_role(one: MemberRole, other: MemberRole) -> MemberRole:

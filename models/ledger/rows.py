@@ -13,9 +13,18 @@ from uuid import UUID
 from rules.changes import Change
 from rules.ledger.alerting import AlertEvent, Alerting
 from rules.ledger.journal import Entry
-from rules.ledger.kinds import EntryKind, GrantEnd, GrantSource, HoldState, LimitScope, MemberRole, WorkOutcome
-from rules.ledger.spending import Scope, Spending, Window
-from rules.ledger.state import Account, Allocation, CapturedLine, Grant, Hold, Operation, Outgoing
+from rules.ledger.kinds import (
+    AlertKind,
+    EntryKind,
+    GrantEnd,
+    GrantSource,
+    HoldState,
+    LimitScope,
+    MemberRole,
+    WorkOutcome,
+)
+from rules.ledger.spending import ACCOUNT_SCOPE, Scope, Spending, Window
+from rules.ledger.state import Account, Allocation, CapturedLine, Grant, Hold, Operation, Outgoing, RefundedLine
 from rules.ledger.team import Member
 from rules.ledger.usage import UsageKey, UsageSum, WorkKey
 
@@ -142,7 +151,7 @@ def grant_row(account: Account, grant: Grant) -> Row:
 
 
 def read_hold(row: Sequence[Any]) -> Hold:
-    """A hold from `ledger_hold_v1`, without its allocations."""
+    """A hold from `ledger_hold_v2`, without its allocations."""
     return Hold(
         hold_id=row[1],
         state=HoldState(row[3]),
@@ -165,11 +174,12 @@ def read_hold(row: Sequence[Any]) -> Hold:
         ended_at=row[20],
         outcome=WorkOutcome(row[21]) if row[21] is not None else None,
         description=row[22],
+        ended_day=row[23],
     )
 
 
 def hold_row(account: Account, hold: Hold) -> Row:
-    """`ledger_hold_v1` of a hold."""
+    """`ledger_hold_v2` of a hold."""
     return (
         account.account_id,
         hold.hold_id,
@@ -194,6 +204,7 @@ def hold_row(account: Account, hold: Hold) -> Row:
         hold.ended_at,
         hold.outcome,
         hold.description,
+        hold.ended_day,
     )
 
 
@@ -227,7 +238,7 @@ def allocation_row(account: Account, hold_id: int, allocation: Allocation) -> Ro
 
 
 def read_line(row: Sequence[Any]) -> CapturedLine:
-    """A captured line from `ledger_line_v1`."""
+    """A captured line from `ledger_line_v2`."""
     return CapturedLine(
         version=row[1],
         hold_id=row[3],
@@ -245,11 +256,12 @@ def read_line(row: Sequence[Any]) -> CapturedLine:
         category=row[15],
         params_json=row[16],
         ref=row[17],
+        day=row[18],
     )
 
 
 def line_row(account: Account, line: CapturedLine) -> Row:
-    """`ledger_line_v1` of a captured line."""
+    """`ledger_line_v2` of a captured line."""
     return (
         account.account_id,
         line.version,
@@ -269,7 +281,13 @@ def line_row(account: Account, line: CapturedLine) -> Row:
         line.category,
         line.params_json,
         line.ref,
+        line.day,
     )
+
+
+def refund_row(account: Account, refund: RefundedLine) -> Row:
+    """`ledger_refund_v2` of what a refund gave back of a line."""
+    return (account.account_id, refund.version, account.tenant_id, refund.line, refund.amount, refund.day)
 
 
 def entry_row(account: Account, entry: Entry) -> Row:
@@ -393,6 +411,16 @@ def read_scope(scope: str, subject: str) -> Scope:
     return Scope(LimitScope.PROJECT, None, subject)
 
 
+def event_scope_name(scope: Scope) -> tuple[str, str]:
+    """The scope and subject under which an event is kept: as in `scope_name`, and ACCOUNT for the account's own."""
+    return (LimitScope.ACCOUNT, "") if scope.kind is LimitScope.ACCOUNT else scope_name(scope)
+
+
+def read_event_scope(scope: str, subject: str) -> Scope:
+    """The reverse of `event_scope_name`."""
+    return ACCOUNT_SCOPE if scope == LimitScope.ACCOUNT else read_scope(scope, subject)
+
+
 def read_spending(row: Sequence[Any]) -> Spending:
     """A scope's counts from the type `spending`."""
     return Spending(
@@ -481,7 +509,7 @@ def member_row(account: Account, member: Member) -> Row:
 
 def alert_row(account: Account, event: AlertEvent) -> Row:
     """`ledger_alert_v2` of an event."""
-    kind, subject = ("ACCOUNT", "") if event.scope is None or event.scope.kind == "ACCOUNT" else scope_name(event.scope)
+    kind, subject = (None, None) if event.scope is None else event_scope_name(event.scope)
     return (
         account.account_id,
         event.event_id,
@@ -499,6 +527,26 @@ def alert_row(account: Account, event: AlertEvent) -> Row:
         event.grant_id,
         event.amount,
         event.expires_at,
+    )
+
+
+def read_alert(row: Sequence[Any]) -> AlertEvent:
+    """An event, from the columns of list_alert_events.sql."""
+    return AlertEvent(
+        event_id=row[0],
+        kind=AlertKind(row[1]),
+        at=row[2],
+        version=row[3],
+        available=row[4],
+        threshold_percent=row[5],
+        threshold_tokens=row[6],
+        scope=read_event_scope(row[7], row[8]) if row[7] is not None else None,
+        consumed=row[9],
+        limit=row[10],
+        grant_id=row[11],
+        amount=row[12],
+        expires_at=row[13],
+        rearmed_at=row[14],
     )
 
 

@@ -1,4 +1,4 @@
--- A hold's captured lines up to version $3, oldest first, as ledger_line_v1.
+-- A hold's captured lines up to version $3, oldest first, as ledger_line_v2.
 SELECT account_id, version, tenant_id, hold_id, call, rounding, at, amount, cost, refunded, count, price_book_version, member_id, project,
-       model, category, params::text, ref
+       model, category, params::text, ref, day
   FROM captured_line WHERE account_id = $1 AND hold_id = $2 AND version <= $3 ORDER BY version

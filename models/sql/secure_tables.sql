@@ -57,11 +57,13 @@ BEGIN
                 WHEN 'signing_secret' THEN NULL
                 ELSE 'SELECT'
             END;
-            -- Nothing is ever deleted but quotes that are long over, and what took effect under a key or from a message
+            -- Nothing is ever deleted but quotes that are long over and sums to be replaced, and what took effect under a key or from a message
             -- stands for good.
             writer_rights := CASE
                 -- A right to change some column is what locking a row takes.
                 WHEN secured.name::text = 'quote' THEN 'SELECT, DELETE, UPDATE (kept_until)'
+                -- Sums that can be worked out anew, and then are.
+                WHEN secured.name::text IN ('usage_day', 'work_day') THEN 'SELECT, INSERT, UPDATE, DELETE'
                 WHEN secured.is_append_only OR secured.name::text IN ('operation', 'inbox', 'signing_secret')
                     THEN 'SELECT, INSERT'
                 ELSE 'SELECT, INSERT, UPDATE'
@@ -75,6 +77,9 @@ BEGIN
     END LOOP;
 
     IF server_role <> writer_role THEN
+        IF to_regclass('usage_journaled') IS NOT NULL THEN
+            EXECUTE format('GRANT SELECT ON usage_journaled, work_journaled TO %I', writer_role);
+        END IF;
         EXECUTE format('GRANT USAGE ON SCHEMA public TO %I, %I', server_role, writer_role);
         EXECUTE format('GRANT EXECUTE ON FUNCTION ensure_journal_months TO %I', writer_role);
         EXECUTE format('GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO %I', writer_role);

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from rules.ledger.alerting import DAY_LIMIT_PERCENTS, LOW_BALANCE_PERCENTS, Alerting
 from rules.ledger.commands import AdjustAccount, OpenAccount
 from rules.ledger.entries import append, next_version
 from rules.ledger.grants import months_after, receive
 from rules.ledger.kinds import EntryKind, GrantSource
+from rules.ledger.limits import change_calendar
 from rules.ledger.state import UNLIMITED, AccountState, Grant
 from rules.pricing.refusals import InvalidInput
 from rules.pricing.tokens import MAX_MICROS, format_tokens
@@ -24,6 +26,8 @@ def open_account(state: AccountState, command: OpenAccount, now: datetime) -> No
     account.opened = True
     account.time_zone = command.time_zone
     account.grace_days = command.grace_days
+    if (command.alert_percents, command.day_limit_percents) != (LOW_BALANCE_PERCENTS, DAY_LIMIT_PERCENTS):
+        account.alerting = Alerting(command.alert_percents, (), command.day_limit_percents)
     state.account_changed = True
     if command.trial_amount <= 0:
         return
@@ -51,7 +55,7 @@ def adjust_account(state: AccountState, command: AdjustAccount, now: datetime) -
     # From here on it succeeds.
     if command.time_zone is not None and command.time_zone != account.time_zone:
         note = f"timeZone {account.time_zone} -> {command.time_zone}"
-        account.time_zone = command.time_zone
+        change_calendar(account, command.time_zone, now)
         append(state, EntryKind.ADJUSTMENT, now, note=note)
     if command.frozen is not None and command.frozen != account.frozen:
         account.frozen = command.frozen

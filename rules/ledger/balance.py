@@ -6,15 +6,23 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from rules.ledger.alerting import LOW_BALANCE_PERCENTS
+from rules.ledger.burn_down import Spender
 from rules.ledger.kinds import BalanceLevel
+from rules.ledger.limit_status import LimitStatus
+from rules.ledger.limits import today_of
 from rules.ledger.state import Account, AccountState
 
-LOW_BALANCE_PERCENT = 20
-"""Below this share of the mark an account is low on tokens, unless it is set otherwise."""
+POOL = Spender()
+"""For whom a balance is shown that is nobody's in particular: what everyone may spend."""
 
 
 class BalanceSnapshot(NamedTuple):
-    """An account's balance at one version. Amounts in micro-tokens; snapshots are ordered by (version, as_of)."""
+    """A balance at one version: of the pool, or of what a member or project may spend.
+
+    Amounts in micro-tokens; `total` and `held` are of the grants that this spender may use, `held` with all that is
+    held on the credit line. Snapshots of one account and spender are ordered by (version, as_of).
+    """
 
     account_id: UUID
     version: int
@@ -24,9 +32,18 @@ class BalanceSnapshot(NamedTuple):
     owed: int
     unlimited: bool
     mark: int
+    today: LimitStatus
+    """The running day of the member that it is seen for, else of the account."""
     as_of: datetime
     expiring_amount: int = 0
     expiring_at: datetime | None = None
+    low_percent: int = LOW_BALANCE_PERCENTS[0]
+    """Below this share of the mark the account is low on tokens; 0 where no percentage is set."""
+    low_tokens: int = 0
+    """Below this amount it is low as well; 0 where none is set."""
+    spender: Spender = POOL
+    assigned: int = 0
+    """Of the total, what is assigned to the spender."""
 
     @property
     def level(self) -> BalanceLevel:
@@ -38,8 +55,10 @@ class BalanceSnapshot(NamedTuple):
         return BalanceLevel.YELLOW if self.would_be_low(self.available) else BalanceLevel.GREEN
 
     def would_be_low(self, available: int) -> bool:
-        """Whether so much available would be below the low-balance threshold."""
-        return not self.unlimited and available * 100 < self.mark * LOW_BALANCE_PERCENT
+        """Whether so much available would be below the highest low-balance threshold."""
+        if self.unlimited:
+            return False
+        return available * 100 < self.mark * self.low_percent or available < self.low_tokens
 
     @property
     def remaining_percent(self) -> int | None:
@@ -49,14 +68,36 @@ class BalanceSnapshot(NamedTuple):
         return min(100, self.available * 100 // self.mark)
 
 
-def balance_of(state: AccountState) -> BalanceSnapshot:
-    """The balance as the state's latest entry left it. Whatever is due must have been settled before.
+class Parts(NamedTuple):
+    """How what is assigned concerns a spender: what is left and held on the grants of others, and left on its own."""
+
+    others_left: int = 0
+    others_held: int = 0
+    own_left: int = 0
+
+
+NOTHING_ASSIGNED = Parts()
+
+
+def balance_of(
+    state: AccountState, now: datetime, daily_limit: int | None = None, spender: Spender = POOL
+) -> BalanceSnapshot:
+    """The balance as the state's latest entry left it, with the day of `now`. Whatever is due was settled before.
+
+    `daily_limit` is the price book's, as in `Command`; the day is the member's where the spender is one.
 
     What is on hold does not expire, so that whatever is shown to expire next writes an entry at that very instant.
     """
     account = state.account
     expiring_amount, expiring_at = 0, None
+    others_left = others_held = own_left = 0
     for grant in state.grants.values():
+        if grant.is_assigned:
+            if not spender.owns(grant):
+                others_left += grant.remaining
+                others_held += grant.held
+                continue
+            own_left += grant.remaining
         expires_at = grant.expires_at
         if expires_at is None or expires_at <= account.last_at or grant.ended or grant.unheld <= 0:
             continue
@@ -64,21 +105,40 @@ def balance_of(state: AccountState) -> BalanceSnapshot:
             expiring_amount, expiring_at = grant.unheld, expires_at
         elif expires_at == expiring_at:
             expiring_amount += grant.unheld
-    return snapshot_of(account, expiring_amount, expiring_at)
+    parts = Parts(others_left, others_held, own_left)
+    today = today_of(state, spender.member_id, now, daily_limit)
+    return snapshot_of(account, expiring_amount, expiring_at, today, spender, parts)
 
 
-def snapshot_of(account: Account, expiring_amount: int, expiring_at: datetime | None) -> BalanceSnapshot:
-    """The balance that an account's row shows; what expires next is the unheld part of the grants that do."""
+def snapshot_of(
+    account: Account,
+    expiring_amount: int,
+    expiring_at: datetime | None,
+    today: LimitStatus,
+    spender: Spender = POOL,
+    parts: Parts = NOTHING_ASSIGNED,
+) -> BalanceSnapshot:
+    """The balance that an account's row shows; what expires next is the unheld part of the grants that do.
+
+    Its `as_of` is the later of the version's instant and the beginning of the day that it shows.
+    """
+    alerting = account.alerting
+    total, held = account.total - parts.others_left, account.held - parts.others_held
     return BalanceSnapshot(
         account_id=account.account_id,
         version=account.version,
-        total=account.total,
-        held=account.held,
-        available=account.available,
+        total=total,
+        held=held,
+        available=max(0, total - held - account.owed + max(0, account.credit_limit)),
         owed=account.owed,
         unlimited=account.unlimited,
         mark=account.mark,
-        as_of=account.last_at if account.version else account.created_at,
+        today=today,
+        as_of=today.as_of,
         expiring_amount=expiring_amount,
         expiring_at=expiring_at,
+        low_percent=alerting.low_percent if alerting is not None else LOW_BALANCE_PERCENTS[0],
+        low_tokens=alerting.low_tokens if alerting is not None else 0,
+        spender=spender,
+        assigned=parts.own_left,
     )

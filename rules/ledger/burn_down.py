@@ -73,11 +73,25 @@ def available_to(state: AccountState, spender: Spender, now: datetime, *, soon_o
     account = state.account
     if account.unlimited:
         return MAX_MICROS
-    closed_to_spender = sum(
-        grant.unheld for grant in state.grants.values() if not spender.may_use(grant) and is_spendable(grant, now)
-    )
+    closed_to_spender = 0
+    if account.assigned > 0:
+        closed_to_spender = sum(
+            grant.unheld for grant in state.grants.values() if not spender.may_use(grant) and is_spendable(grant, now)
+        )
     unbounded = account.total - account.held - account.owed + account.credit_limit - closed_to_spender
     return max(0, unbounded - soon_owed)
+
+
+def available_in_pool(state: AccountState) -> int:
+    """What is available to whom nothing is assigned, as a balance shows it: also where nothing bounds the account.
+
+    What is due has been settled, so that all that is assigned and not on hold can still be spent by its owner.
+    """
+    account = state.account
+    if account.assigned == 0:
+        return account.available
+    closed = sum(grant.unheld for grant in state.grants.values() if grant.is_assigned)
+    return max(0, account.total - account.held - account.owed + max(0, account.credit_limit) - closed)
 
 
 def split(state: AccountState, spender: Spender, amount: int, now: datetime) -> list[tuple[Grant | None, int]]:

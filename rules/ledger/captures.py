@@ -7,9 +7,12 @@ from datetime import datetime
 from rules.ledger.burn_down import Spender, in_burn_order, split
 from rules.ledger.commands import Line
 from rules.ledger.entries import append
-from rules.ledger.grants import came_back
 from rules.ledger.kinds import EntryKind, GrantEnd, HoldState, WorkOutcome
+from rules.ledger.limits import count
+from rules.ledger.local_days import local_day
+from rules.ledger.returns import came_back
 from rules.ledger.state import AccountState, Allocation, CapturedLine, Grant, Hold
+from rules.ledger.usage_counts import count_capture, count_work
 
 
 def spender_of(hold: Hold) -> Spender:
@@ -78,6 +81,7 @@ def capture(
     hold.remaining -= from_hold
     hold.overrun += overrun
     hold.captured += amount
+    count(state, hold, overrun)
     if kind is EntryKind.ROUNDING:
         hold.rounding += amount
     elif line.rounds_at_end:
@@ -123,8 +127,11 @@ def give_back_rest(
     """
     amount = hold.remaining
     hold.state, hold.ended_at, hold.outcome = ended_as, at, outcome
+    hold.ended_day = local_day(state.account.time_zone, at)
+    count_work(state, hold, hold.ended_day)
     hold.remaining = 0
     hold.returned += amount
+    count(state, hold, -amount)
     state.changed_holds.add(hold.hold_id)
     returned: dict[int, int] = {}
     for allocation in hold.allocations:
@@ -167,9 +174,8 @@ def soon_owed(state: AccountState, hold: Hold) -> int:
 
 def _spend(state: AccountState, grant: Grant, amount: int) -> None:
     """At once, so that an overrun of the same capture does not count on what its hold has just spent."""
-    grant.remaining -= amount
+    state.add_remaining(grant, -amount)
     grant.spent += amount
-    state.changed_grants.add(grant.grant_id)
 
 
 def _record_line(
@@ -191,8 +197,10 @@ def _record_line(
         params_json=line.params_json,
         cost=line.cost,
         ref=line.ref,
+        day=local_day(state.account.time_zone, state.account.last_at),
     )
     state.new_lines.append(captured)
+    count_capture(state, captured)
     if hold.hold_id in state.captured_lines:
         state.captured_lines[hold.hold_id].append(captured)
 
@@ -209,6 +217,7 @@ def hold_entry(state: AccountState, hold: Hold, amount: int, now: datetime) -> N
     grant_id = set_aside(state, hold, amount, now) if amount > 0 else None
     hold.amount += amount
     hold.remaining += amount
+    count(state, hold, amount)
     state.changed_holds.add(hold.hold_id)
     append(
         state,

@@ -6,12 +6,14 @@ unknown and the account exists, because a replay is judged before every other ru
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from rules.ledger.kinds import GrantSource, Mutation, OverrunPolicy, WorkOutcome
+from rules.ledger.alerting import DAY_LIMIT_PERCENTS, LOW_BALANCE_PERCENTS
+from rules.ledger.kinds import GrantSource, LimitPeriod, LimitScope, MemberRole, Mutation, OverrunPolicy, WorkOutcome
 from rules.ledger.refusals import InputRefusal
+from rules.pricing.refusals import InvalidInput
 
 HOLD_TTL_SECONDS_DEFAULT = 900
 HOLD_TTL_SECONDS_MAX = 86_400
@@ -50,6 +52,8 @@ class Command:
 
     tenant_id: UUID
     account_id: UUID
+    daily_limit: int | None = field(default=None, kw_only=True)
+    """What the price book in force allows an account a day that has set no limit of its own; None: any amount."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,9 @@ class OpenAccount(Command):
     trial_expires_after_months: int | None = None
     """None: the trial tokens never expire."""
     grace_days: int = 7
+    alert_percents: tuple[int, ...] = LOW_BALANCE_PERCENTS
+    day_limit_percents: tuple[int, ...] = DAY_LIMIT_PERCENTS
+    """Both fall; what the account is warned of until it sets something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +82,15 @@ class AdjustAccount(Command):
     time_zone: str | None = None
     frozen: bool | None = None
     credit_limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetAlerts(Command):
+    """Changes what the account is warned of, in any order without repetition; None leaves a list as it is."""
+
+    balance_percents: tuple[int, ...] | None = None
+    balance_tokens: tuple[int, ...] | None = None
+    day_limit_percents: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +112,8 @@ class Reserve(Command):
     refusal: InputRefusal | None = None
     quote_expires_at: datetime | None = None
     """Where the work was priced by a quote: from this instant on the price is no longer promised."""
+    runs_per_minute: int | None = field(default=None, kw_only=True)
+    """How many runs the price book in force allows in any 60 seconds; None: any number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,17 +219,84 @@ class ClawBack(RevokeGrant):
     """Takes a whole grant back: what was spent of it is owed from now on."""
 
 
-AnyCommand = (
-    Settle
-    | OpenAccount
-    | AdjustAccount
-    | Reserve
-    | Charge
-    | Commit
-    | Release
-    | Extend
-    | Refund
-    | GrantTokens
-    | RevokeGrant
-    | ClawBack
+@dataclass(frozen=True, slots=True)
+class LimitSetting:
+    """One limit to be set. `limit` None takes it away; NO_LIMIT says there is none, whatever the default says.
+
+    MEMBER without `member_id` is the default for members.
+    """
+
+    scope: LimitScope
+    period: LimitPeriod
+    member_id: UUID | None = None
+    project: str | None = None
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetLimits(Command):
+    """Sets limits, all of them or none. Saying the same again changes nothing."""
+
+    settings: tuple[LimitSetting, ...]
+    text_salt: bytes = b""
+    refusal: InvalidInput | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AssignTokens(Command):
+    """Moves tokens between the pool and a member or a project (one of the two); a negative amount takes them back."""
+
+    once: Once
+    amount: int
+    member_id: UUID | None = None
+    project: str | None = None
+    refusal: InputRefusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AddMember:
+    """Takes a member in; one who is there stays as it is, one who was removed comes back, by this name and role."""
+
+    member_id: UUID
+    external_id: str
+    name: str
+    role: MemberRole
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateMember:
+    """Changes a member; None leaves a setting as it is."""
+
+    member_id: UUID
+    name: str | None = None
+    role: MemberRole | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveMember:
+    """Ends a membership; what was assigned to it goes back to the pool, as far as no hold has it yet."""
+
+    member_id: UUID
+
+
+MemberChange = AddMember | UpdateMember | RemoveMember
+
+
+@dataclass(frozen=True, slots=True)
+class ManageMembers(Command):
+    """Changes of members, one after the other, all or none.
+
+    `listed`: they came as a list, so that what is wrong is named by its place in it.
+    """
+
+    changes: tuple[MemberChange, ...]
+    listed: bool = False
+    refusal: InvalidInput | None = None
+
+
+KeyedCommand = (
+    Reserve | Charge | Commit | Release | Extend | Refund | GrantTokens | RevokeGrant | ClawBack | AssignTokens
 )
+"""Those that take effect once for each idempotency key."""
+
+AnyCommand = Settle | OpenAccount | AdjustAccount | SetAlerts | SetLimits | ManageMembers | KeyedCommand

@@ -11,26 +11,38 @@ from datetime import datetime
 from typing import assert_never
 
 from rules.ledger.accounts import adjust_account, open_account
-from rules.ledger.balance import balance_of
+from rules.ledger.alerts import conclude_step, counted_available, set_alerts
+from rules.ledger.assignments import assign_tokens
+from rules.ledger.balance import POOL, balance_of
+from rules.ledger.burn_down import Spender
+from rules.ledger.captures import spender_of
 from rules.ledger.commands import (
     AdjustAccount,
     AnyCommand,
+    AssignTokens,
     Charge,
     ClawBack,
     Commit,
     Extend,
     GrantTokens,
+    KeyedCommand,
+    ManageMembers,
     Once,
     OpenAccount,
     Refund,
     Release,
     Reserve,
     RevokeGrant,
+    SetAlerts,
+    SetLimits,
     Settle,
 )
 from rules.ledger.grants import grant_tokens, revoke_grant
 from rules.ledger.holds import Captured, charge, commit, extend, release, reserve
-from rules.ledger.outcomes import AccountEffect, GrantEffect, HoldEffect, Outcome
+from rules.ledger.kinds import Mutation
+from rules.ledger.limit_settings import set_limits
+from rules.ledger.members import manage_members
+from rules.ledger.outcomes import AccountEffect, GrantEffect, HoldEffect, MembersEffect, Outcome
 from rules.ledger.refunds import refund
 from rules.ledger.refusals import IdempotencyConflict, NotFound
 from rules.ledger.state import AccountState, Grant, Hold, Operation
@@ -44,41 +56,61 @@ def decide(state: AccountState, command: AnyCommand, now: datetime) -> Outcome:
     instant.
     """
     account = state.account
+    before, version = counted_available(state), account.version
+    outcome = _decide(state, command, now)
+    if account.version == version:
+        return outcome
+    conclude_step(state, before, version, command.daily_limit)
+    # An account is shown with what its own change told of.
+    return AccountEffect(account.snapshot(), outcome.balance) if isinstance(outcome, AccountEffect) else outcome
+
+
+def _decide(state: AccountState, command: AnyCommand, now: datetime) -> Outcome:
+    account = state.account
     if account.tenant_id != command.tenant_id or account.account_id != command.account_id:
         return NotFound("account")
     if not account.opened and not isinstance(command, OpenAccount):
         # Its row is there because a later command of this batch opens it.
         return NotFound("account")
-    if isinstance(command, Settle | OpenAccount | AdjustAccount):
-        return _decide_unkeyed(state, command, now) or AccountEffect(account.snapshot(), balance_of(state))
+    if isinstance(command, SetLimits):
+        return set_limits(state, command, now)
+    if isinstance(command, Settle | OpenAccount | AdjustAccount | SetAlerts):
+        refused = _decide_unkeyed(state, command, now)
+        return refused or AccountEffect(account.snapshot(), balance_of(state, now, command.daily_limit))
+    if isinstance(command, ManageMembers):
+        members = manage_members(state, command, now)
+        balance = balance_of(state, now, command.daily_limit)
+        return MembersEffect(members, balance) if isinstance(members, tuple) else members
     once = command.once
     known = state.operations.get((once.mutation, once.key))
     if known is not None:
-        return _replay(state, once, known)
+        return _replay(state, command, known, now)
     match command:
         case Charge():
-            return _of_hold(state, once, charge(state, command, now), now)
+            return _of_hold(state, command, charge(state, command, now), now)
         case Reserve():
-            return _of_hold(state, once, reserve(state, command, now), now)
+            return _of_hold(state, command, reserve(state, command, now), now)
         case Commit():
-            return _of_hold(state, once, commit(state, command, now), now)
+            return _of_hold(state, command, commit(state, command, now), now)
         case Release():
-            return _of_hold(state, once, release(state, command, now), now)
+            return _of_hold(state, command, release(state, command, now), now)
         case Extend():
-            return _of_hold(state, once, extend(state, command, now), now)
+            return _of_hold(state, command, extend(state, command, now), now)
         case Refund():
             refunded = refund(state, command, now)
-            return _of_hold(state, once, Captured(*refunded) if isinstance(refunded, tuple) else refunded, now)
+            return _of_hold(state, command, Captured(*refunded) if isinstance(refunded, tuple) else refunded, now)
         case GrantTokens():
-            return _of_grant(state, once, grant_tokens(state, command, now), now)
+            return _of_grant(state, command, grant_tokens(state, command, now), now)
         case RevokeGrant() | ClawBack():
-            return _of_grant(state, once, revoke_grant(state, command, now), now)
+            return _of_grant(state, command, revoke_grant(state, command, now), now)
+        case AssignTokens():
+            return _of_grant(state, command, assign_tokens(state, command, now), now)
         case _:
             assert_never(command)
 
 
 def _decide_unkeyed(
-    state: AccountState, command: Settle | OpenAccount | AdjustAccount, now: datetime
+    state: AccountState, command: Settle | OpenAccount | AdjustAccount | SetAlerts, now: datetime
 ) -> InvalidInput | None:
     match command:
         case Settle():
@@ -88,39 +120,54 @@ def _decide_unkeyed(
             return None
         case AdjustAccount():
             return adjust_account(state, command, now)
+        case SetAlerts():
+            set_alerts(state, command, now)
+            return None
         case _:
             assert_never(command)
 
 
-def _replay(state: AccountState, once: Once, known: Operation) -> Outcome:
+def _replay(state: AccountState, command: KeyedCommand, known: Operation, now: datetime) -> Outcome:
     """The recorded effect with today's hold or grant and balance; another input under the same key is a conflict."""
+    once = command.once
     if known.fingerprint != once.fingerprint:
         return IdempotencyConflict(once.key)
-    balance = balance_of(state)
     if known.hold_id is not None:
         hold = state.holds[known.hold_id].snapshot()
+        balance = balance_of(state, now, command.daily_limit, spender_of(hold))
         return HoldEffect(hold, balance, known.amount, known.uncovered, replayed=True)
     if known.grant_id is not None:
-        return GrantEffect(copy(state.grants[known.grant_id]), balance, replayed=True)
+        grant = copy(state.grants[known.grant_id])
+        balance = balance_of(state, now, command.daily_limit, _beneficiary(once, grant))
+        return GrantEffect(grant, balance, replayed=True)
     raise AssertionError(f"operation {known.mutation} {known.key!r} recorded no effect")
 
 
-def _of_hold(state: AccountState, once: Once, result: Hold | Captured | Outcome, now: datetime) -> Outcome:
+def _of_hold(state: AccountState, command: KeyedCommand, result: Hold | Captured | Outcome, now: datetime) -> Outcome:
     if isinstance(result, Hold):
         hold, amount, uncovered = result, 0, 0
     elif isinstance(result, Captured):
         hold, amount, uncovered = result.hold, result.amount, result.uncovered
     else:
         return result
+    once = command.once
     _remember(state, Operation(once.mutation, once.key, once.fingerprint, now, hold.hold_id, None, amount, uncovered))
-    return HoldEffect(hold.snapshot(), balance_of(state), amount, uncovered)
+    balance = balance_of(state, now, command.daily_limit, spender_of(hold))
+    return HoldEffect(hold.snapshot(), balance, amount, uncovered)
 
 
-def _of_grant(state: AccountState, once: Once, result: Grant | Outcome, now: datetime) -> Outcome:
+def _of_grant(state: AccountState, command: KeyedCommand, result: Grant | Outcome, now: datetime) -> Outcome:
     if not isinstance(result, Grant):
         return result
+    once = command.once
     _remember(state, Operation(once.mutation, once.key, once.fingerprint, now, None, result.grant_id))
-    return GrantEffect(copy(result), balance_of(state))
+    balance = balance_of(state, now, command.daily_limit, _beneficiary(once, result))
+    return GrantEffect(copy(result), balance)
+
+
+def _beneficiary(once: Once, grant: Grant) -> Spender:
+    """Whose balance is shown with a grant: its owner's where it was assigned, else the pool's."""
+    return Spender(grant.member_id, grant.project) if once.mutation == Mutation.ASSIGN_TOKENS else POOL
 
 
 def _remember(state: AccountState, operation: Operation) -> None:

@@ -1,14 +1,16 @@
-"""Grants: tokens coming in, what comes back to them, revoking and clawing back."""
+"""Grants: tokens coming in, their expiry, revoking and clawing back."""
 
 from __future__ import annotations
 
 import calendar
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from rules.ledger.alerts import notice_instant
+from rules.ledger.burn_down import available_in_pool
 from rules.ledger.commands import ClawBack, GrantTokens, RevokeGrant
 from rules.ledger.entries import append, next_version
-from rules.ledger.kinds import GIFTS, EntryKind, GrantEnd, GrantSource
+from rules.ledger.kinds import GIFTS, EntryKind, GrantEnd
 from rules.ledger.refusals import NotFound, Refusal
 from rules.ledger.state import AccountState, Grant
 from rules.pricing.refusals import InvalidInput
@@ -38,11 +40,26 @@ def add_grant(state: AccountState, grant: Grant) -> None:
     """Takes a new grant into the account's rows; its entry was, or is being, written."""
     state.grants[grant.grant_id] = grant
     state.new_grants.add(grant.grant_id)
+    if grant.is_assigned:
+        state.account.assigned += grant.remaining
     state.burn_order = None
     if grant.source_ref:
         state.source_refs[grant.source_ref] = grant.grant_id
     if grant.expires_at is not None:
-        falls_due(state, grant.expires_at)
+        if grant.notice_at is None:
+            grant.notice_at = notice_instant(grant.created_at, grant.expires_at)
+        falls_due(state, grant.notice_at or grant.expires_at)
+
+
+def tell_again(state: AccountState, grant: Grant, at: datetime) -> None:
+    """Has its notice of expiry told, now or in time, where it was wholly on hold when that was due."""
+    if grant.notice_at is None:
+        return
+    if grant.notice_at < at:
+        state.noticed.add(grant.grant_id)
+    else:
+        # Also at its very instant: more may come back then.
+        falls_due(state, grant.notice_at)
 
 
 def grant_tokens(state: AccountState, command: GrantTokens, now: datetime) -> Grant | Refusal:
@@ -97,7 +114,7 @@ def receive(state: AccountState, grant: Grant, now: datetime, *, text_salt: byte
     account = state.account
     is_small_gift = grant.source in GIFTS and grant.granted * 100 < account.mark * _GIFT_MOVES_MARK_PERCENT
     if not is_small_gift:
-        account.mark = account.available
+        account.mark = available_in_pool(state)
     return grant
 
 
@@ -111,62 +128,9 @@ def pay_clawed_back(state: AccountState, incoming: Iterable[tuple[Grant, int]], 
         payment = min(account.clawed_back, amount, grant.unheld)
         if payment <= 0 or grant.ended is not None or grant.is_expired(now):
             continue
-        grant.remaining -= payment
+        state.add_remaining(grant, -payment)
         grant.settled += payment
-        state.changed_grants.add(grant.grant_id)
         append(state, EntryKind.SETTLEMENT, now, total=-payment, clawed=-payment, grant_id=grant.grant_id)
-
-
-def came_back(state: AccountState, grant: Grant, amount: int, at: datetime) -> Grant | None:
-    """What becomes of tokens that a hold or a refund gave back to a grant which has ended meanwhile.
-
-    A revoked or clawed-back grant loses them. An expired one too, but they live on for the grace time in a new
-    ADJUSTMENT grant, which is returned; once: not when the expired grant was itself such a one, nor when the policy has
-    no grace. A grant that is still good just keeps them.
-    """
-    if amount <= 0 or (grant.ended is None and not grant.is_expired(at)):
-        return None
-    grant.remaining -= amount
-    state.changed_grants.add(grant.grant_id)
-    if grant.ended is GrantEnd.REVOKED:
-        grant.revoked += amount
-        append(state, EntryKind.REVOCATION, at, total=-amount, grant_id=grant.grant_id)
-        return None
-    if grant.ended is GrantEnd.CLAWED_BACK:
-        grant.revoked += amount
-        append(state, EntryKind.CLAWBACK, at, total=-amount, grant_id=grant.grant_id)
-        return None
-    grant.expired += amount
-    append(state, EntryKind.EXPIRY, at, total=-amount, grant_id=grant.grant_id)
-    return live_on(state, grant, amount, at) if not grant.grace and state.account.grace_days > 0 else None
-
-
-def live_on(state: AccountState, expired: Grant, amount: int, at: datetime) -> Grant:
-    """The grace grant for tokens that came back too late; the mark stays where it is, for nothing new came in."""
-    successor = Grant(
-        grant_id=next_version(state),
-        source=GrantSource.ADJUSTMENT,
-        granted=amount,
-        remaining=amount,
-        created_at=at,
-        priority=expired.priority,
-        expires_at=at + timedelta(days=state.account.grace_days),
-        grace=True,
-        source_ref=f"grace:{next_version(state)}",
-        member_id=expired.member_id,
-        project=expired.project,
-    )
-    append(
-        state,
-        EntryKind.GRANT,
-        at,
-        total=amount,
-        grant_id=successor.grant_id,
-        member_id=successor.member_id,
-        project=successor.project,
-    )
-    add_grant(state, successor)
-    return successor
 
 
 def expire(state: AccountState, grant: Grant, at: datetime) -> None:
@@ -175,9 +139,8 @@ def expire(state: AccountState, grant: Grant, at: datetime) -> None:
     state.burn_order = None
     if amount <= 0 or grant.ended is not None:
         return
-    grant.remaining -= amount
+    state.add_remaining(grant, -amount)
     grant.expired += amount
-    state.changed_grants.add(grant.grant_id)
     append(
         state,
         EntryKind.EXPIRY,
@@ -200,27 +163,53 @@ def revoke_grant(state: AccountState, command: RevokeGrant, now: datetime) -> Gr
     # A payment may be disputed after its tokens were revoked: then what was spent of them is owed as well.
     if grant.ended is GrantEnd.CLAWED_BACK or (grant.ended is GrantEnd.REVOKED and not claws_back):
         return InvalidInput("grantId", "this grant was already taken back")
-    clawed = grant.spent + grant.settled if claws_back else 0
+    parts = _parts_that_end_with(state, grant, claws_back=claws_back)
+    clawed = sum(_owed_of(part) for part in (grant, *parts)) if claws_back else 0
     if state.account.owed + state.account.held + clawed > MAX_MICROS:
         return InvalidInput("grantId", "the account would owe more tokens than can be counted")
     # From here on it succeeds.
+    end = GrantEnd.CLAWED_BACK if claws_back else GrantEnd.REVOKED
+    _end(state, grant, end, now, note=command.note, text_salt=command.text_salt)
+    for part in parts:
+        _end(state, part, end, now)
+    return grant
+
+
+def _parts_that_end_with(state: AccountState, grant: Grant, *, claws_back: bool) -> list[Grant]:
+    """What was assigned of a grant is taken back with it, wherever anything is left or was spent of it."""
+    return [
+        part
+        for part in state.grants.values()
+        if part.parent_id == grant.grant_id
+        and (part.remaining > 0 or part.spent > 0 or part.settled > 0)
+        and (part.ended is None or (part.ended is GrantEnd.REVOKED and claws_back))
+    ]
+
+
+def _owed_of(grant: Grant) -> int:
+    """What a clawback makes owed: spent or settled, net of refunds."""
+    return grant.spent + grant.settled
+
+
+def _end(
+    state: AccountState, grant: Grant, end: GrantEnd, now: datetime, *, note: str | None = None, text_salt: bytes = b""
+) -> None:
+    """Takes the unheld part of a grant, and (clawed back) makes owed what was spent of it."""
     amount = grant.unheld
-    grant.remaining -= amount
+    state.add_remaining(grant, -amount)
     grant.revoked += amount
-    state.changed_grants.add(grant.grant_id)
     state.burn_order = None
-    grant.ended = GrantEnd.CLAWED_BACK if claws_back else GrantEnd.REVOKED
-    kind = EntryKind.CLAWBACK if claws_back else EntryKind.REVOCATION
+    grant.ended = end
+    claws_back = end is GrantEnd.CLAWED_BACK
     append(
         state,
-        kind,
+        EntryKind.CLAWBACK if claws_back else EntryKind.REVOCATION,
         now,
         total=-amount,
-        clawed=clawed,
+        clawed=_owed_of(grant) if claws_back else 0,
         grant_id=grant.grant_id,
         member_id=grant.member_id,
         project=grant.project,
-        note=command.note,
-        text_salt=command.text_salt,
+        note=note,
+        text_salt=text_salt,
     )
-    return grant

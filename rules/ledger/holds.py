@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from rules.ledger.assignments import is_member
 from rules.ledger.burn_down import Spender, available_to
 from rules.ledger.captures import capture, give_back_rest, hold_entry, soon_owed, spender_of
 from rules.ledger.commands import HOLD_LIFE_DAYS_MAX, HOLD_LINES_MAX, Charge, Commit, Extend, Line, Release, Reserve
 from rules.ledger.entries import next_version
 from rules.ledger.grants import falls_due
 from rules.ledger.kinds import EntryKind, HoldState, OverrunPolicy
+from rules.ledger.limits import begin, limit_reached, tightest_limit
 from rules.ledger.line_codec import decode_lines, join_lines
 from rules.ledger.outcomes import RepriceAt
 from rules.ledger.refusals import (
@@ -24,6 +26,7 @@ from rules.ledger.refusals import (
     QuoteExpired,
     Refusal,
 )
+from rules.ledger.runs import rate_limited, record_run
 from rules.ledger.state import AccountState, Hold
 from rules.pricing.refusals import InvalidInput
 from rules.pricing.tokens import MAX_MICROS
@@ -40,7 +43,9 @@ class Captured:
 
 def reserve(state: AccountState, command: Reserve, now: datetime) -> Hold | Refusal:
     """Sets an upper bound aside before the work runs."""
-    refusal = command.refusal
+    refusal, spender = command.refusal, Spender(command.member_id, command.project)
+    if spender.member_id is not None and not is_member(state, spender):
+        return NotFound("member")
     if isinstance(refusal, NotFound | InvalidInput):
         return refusal
     if command.not_after is not None and now > command.not_after:
@@ -49,11 +54,13 @@ def reserve(state: AccountState, command: Reserve, now: datetime) -> Hold | Refu
         refusal
         or _uncountable(state, command.amount)
         or _outlived(command.quote_expires_at, now)
-        or _more_work(state, Spender(command.member_id, command.project), command.amount, now)
+        or _start_blocked(state, command, now)
     )
     if blocked is not None:
         return blocked
     # From here on it succeeds.
+    begin(state, Spender(command.member_id, command.project), now)
+    record_run(state, command.member_id, command.runs_per_minute, now)
     hold = Hold(
         hold_id=next_version(state),
         amount=0,
@@ -103,7 +110,9 @@ def extend(state: AccountState, command: Extend, now: datetime) -> Hold | Repric
     if blocked is not None:
         return blocked
     if command.adds_work:
-        refused = _more_work(state, spender_of(hold), command.amount, now)
+        refused = _frozen(state) or _more_work(
+            state, spender_of(hold), command.amount, hold.created_at, now, command.daily_limit
+        )
         if refused is not None:
             return refused
     # From here on it succeeds.
@@ -167,10 +176,26 @@ def release(state: AccountState, command: Release, now: datetime) -> Hold | Refu
     return hold
 
 
-def _more_work(state: AccountState, spender: Spender, amount: int, now: datetime) -> Refusal | None:
-    """What stands in the way of setting `amount` aside."""
-    if state.account.frozen:
-        return AccountFrozen()
+def _start_blocked(state: AccountState, command: Reserve, now: datetime) -> Refusal | None:
+    """What stands in the way of a run."""
+    return (
+        _frozen(state)
+        or rate_limited(state, command.member_id, command.runs_per_minute, now)
+        or _more_work(state, Spender(command.member_id, command.project), command.amount, now, now, command.daily_limit)
+    )
+
+
+def _frozen(state: AccountState) -> AccountFrozen | None:
+    return AccountFrozen() if state.account.frozen else None
+
+
+def _more_work(
+    state: AccountState, spender: Spender, amount: int, began_at: datetime, now: datetime, daily_limit: int | None
+) -> Refusal | None:
+    """What stands in the way of setting `amount` aside on a hold that began at an instant."""
+    reached = limit_reached(state, spender, amount, began_at, now, daily_limit)
+    if reached is not None:
+        return reached
     available = available_to(state, spender, now)
     return InsufficientTokens(required=amount, available=available) if amount > available else None
 
@@ -181,7 +206,9 @@ def _allowed_beyond(state: AccountState, hold: Hold, command: Commit, now: datet
     if command.overrun is not OverrunPolicy.CHARGE_AVAILABLE or takes_what_remains:
         return 0
     available = available_to(state, spender_of(hold), now, soon_owed=soon_owed(state, hold))
-    return min(available, _countable(state), MAX_MICROS - hold.amount - hold.overrun)
+    tightest = tightest_limit(state, spender_of(hold), hold.created_at, now, command.daily_limit)
+    limits_leave = tightest.left if tightest is not None else MAX_MICROS
+    return min(available, limits_leave, _countable(state), MAX_MICROS - hold.amount - hold.overrun)
 
 
 def _outlived(quote_expires_at: datetime | None, now: datetime) -> QuoteExpired | None:

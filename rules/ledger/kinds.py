@@ -105,6 +105,7 @@ class Mutation(StrEnum):
     GRANT_TOKENS = "grantTokens"
     REVOKE_GRANT = "revokeGrant"
     CLAW_BACK = "clawBack"
+    ASSIGN_TOKENS = "assignTokens"
 
 
 class LimitScope(StrEnum):
@@ -138,3 +139,11 @@ class AlertKind(StrEnum):
     LOW_BALANCE = "LOW_BALANCE"
     DAY_LIMIT = "DAY_LIMIT"
     GRANT_EXPIRING = "GRANT_EXPIRING"
+
+
+class LimitLevel(StrEnum):
+    """How much of a limit is left: enough, little, nothing."""
+
+    OK = "OK"
+    NEAR = "NEAR"
+    REACHED = "REACHED"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from rules.ledger.balance import BalanceSnapshot
+from rules.ledger.limit_status import LimitStatus
 from rules.ledger.refusals import (
     AccountFrozen,
     HoldExceeded,
@@ -13,12 +14,15 @@ from rules.ledger.refusals import (
     HoldNotOpen,
     IdempotencyConflict,
     InsufficientTokens,
+    LimitReached,
     NotFound,
     NotRefundable,
     QuoteExpired,
+    RateLimited,
     Refusal,
 )
 from rules.ledger.state import Account, Grant, Hold
+from rules.ledger.team import Member
 from rules.pricing.refusals import InvalidInput, InvalidParams, UnknownModel
 
 
@@ -50,17 +54,35 @@ class AccountEffect:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitsEffect:
+    """Limits as they stand after they were set, in the order in which they were asked for."""
+
+    limits: tuple[LimitStatus, ...]
+    balance: BalanceSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class MembersEffect:
+    """Members as they stand, in the order in which they were named."""
+
+    members: tuple[Member, ...]
+    balance: BalanceSnapshot
+
+
+@dataclass(frozen=True, slots=True)
 class RepriceAt:
     """The hold is bound to this price book version: price the lines at it and try again. Nothing changed."""
 
     price_book_version: int
 
 
-Outcome = HoldEffect | GrantEffect | AccountEffect | RepriceAt | Refusal
+Outcome = HoldEffect | GrantEffect | AccountEffect | LimitsEffect | MembersEffect | RepriceAt | Refusal
 """Of any command."""
 ReserveOutcome = (
     HoldEffect
     | InsufficientTokens
+    | LimitReached
+    | RateLimited
     | AccountFrozen
     | UnknownModel
     | InvalidParams
@@ -76,5 +98,9 @@ CommitOutcome = ReserveOutcome | HoldExceeded | NotRefundable
 """Of commit, charge and refund."""
 ReleaseOutcome = HoldEffect | HoldExpired | HoldNotOpen | IdempotencyConflict | NotFound | InvalidInput
 """Of release."""
-GrantOutcome = GrantEffect | IdempotencyConflict | NotFound | InvalidInput
-"""Of grantTokens and revokeGrant."""
+GrantOutcome = GrantEffect | InsufficientTokens | IdempotencyConflict | NotFound | InvalidInput
+"""Of grantTokens, revokeGrant and assignTokens."""
+LimitsOutcome = LimitsEffect | NotFound | InvalidInput
+"""Of setLimit and setLimits."""
+MembersOutcome = MembersEffect | NotFound | InvalidInput
+"""Of whatever changes members."""

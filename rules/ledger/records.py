@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 from uuid import UUID
 
-from rules.ledger.kinds import EntryKind
-from rules.ledger.refusals import AccountFrozen, InsufficientTokens
+from rules.ledger.kinds import AlertKind, EntryKind
+from rules.ledger.refusals import AccountFrozen, InsufficientTokens, LimitReached, RateLimited
 from rules.pricing.costs import CostStep
 from rules.pricing.formulas import PricingType
 
@@ -34,6 +34,26 @@ class Page(Generic[Row]):
 
 
 @dataclass(frozen=True, slots=True)
+class MembersSeen:
+    """Whose rows of an account are seen: everybody's, or the pool's and those of `member_id` where there is one."""
+
+    everyone: bool = True
+    member_id: UUID | None = None
+
+    def include(self, member_id: UUID | None) -> bool:
+        """Whether a row of this member is seen; None: it is the pool's."""
+        return self.everyone or member_id is None or member_id == self.member_id
+
+    @property
+    def only(self) -> list[UUID] | None:
+        """The members whose rows are seen beside the pool's, as statements take them; None: all."""
+        return None if self.everyone else [member for member in (self.member_id,) if member is not None]
+
+
+EVERYONE: Final = MembersSeen()
+
+
+@dataclass(frozen=True, slots=True)
 class EntryFilter:
     """Which entries are meant; every part given must hold. `kinds` None: every kind.
 
@@ -46,6 +66,19 @@ class EntryFilter:
     model: str | None = None
     since: datetime | None = None
     before: datetime | None = None
+    member_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFilter:
+    """Which events are meant; every part given must hold. `kinds` None: every kind.
+
+    Active: what they tell of is still so. A threshold is still crossed, a grant still has free tokens to lose, a day is
+    not over.
+    """
+
+    kinds: frozenset[AlertKind] | None = None
+    active_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +114,10 @@ class EstimateWarning(StrEnum):
     """What a client should warn of although the work would go through."""
 
     LOW_BALANCE = "LOW_BALANCE"
+    NEAR_DAILY_LIMIT = "NEAR_DAILY_LIMIT"
 
 
-Blocker = AccountFrozen | InsufficientTokens
+Blocker = AccountFrozen | RateLimited | LimitReached | InsufficientTokens
 """What can stand in the way of work that has a price."""
 
 

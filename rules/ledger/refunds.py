@@ -14,10 +14,14 @@ from rules.ledger.burn_down import in_burn_order
 from rules.ledger.captures import spender_of
 from rules.ledger.commands import Refund
 from rules.ledger.entries import append, next_version
-from rules.ledger.grants import add_grant, came_back, falls_due, pay_clawed_back
+from rules.ledger.grants import add_grant, falls_due, pay_clawed_back
 from rules.ledger.kinds import EntryKind, GrantEnd, GrantSource
+from rules.ledger.limits import count
+from rules.ledger.local_days import local_day
 from rules.ledger.refusals import NotFound, NotRefundable, Refusal
-from rules.ledger.state import AccountState, Allocation, CapturedLine, Grant, Hold
+from rules.ledger.returns import came_back
+from rules.ledger.state import AccountState, Allocation, CapturedLine, Grant, Hold, RefundedLine
+from rules.ledger.usage_counts import count_refund
 from rules.pricing.refusals import InvalidInput
 
 
@@ -52,6 +56,7 @@ def refund(state: AccountState, command: Refund, now: datetime) -> tuple[Hold, i
             room -= portion
         _refund_line(state, hold, line, portions, command, now)
     hold.refunded += amount
+    count(state, hold, -amount)
     state.changed_holds.add(hold.hold_id)
     return hold, amount
 
@@ -103,9 +108,8 @@ def _refund_line(
             allocation.redirected += portion
             anew += portion
         else:
-            grant.remaining += portion
+            state.add_remaining(grant, portion)
             grant.spent -= portion
-            state.changed_grants.add(grant.grant_id)
             state.burn_order = None
             if grant.expires_at is not None and not grant.is_expired(now):
                 falls_due(state, grant.expires_at)
@@ -115,7 +119,7 @@ def _refund_line(
     state.changed_lines[line.version] = line
     only = back[0][0].grant_id if len(back) == 1 and not repaid and not anew else None
     successor = _new_grant(state, anew, now) if anew > 0 else None
-    append(
+    version = append(
         state,
         EntryKind.REFUND,
         now,
@@ -132,6 +136,9 @@ def _refund_line(
         note=command.reason,
         text_salt=command.text_salt,
     )
+    refunded = RefundedLine(version, line.version, amount, local_day(state.account.time_zone, state.account.last_at))
+    state.new_refunds.append(refunded)
+    count_refund(state, line, refunded)
     incoming: list[tuple[Grant, int]] = []
     for grant, portion in back:
         incoming.append((came_back(state, grant, portion, now) or grant, portion))

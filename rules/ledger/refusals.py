@@ -2,7 +2,7 @@
 
 The first that applies is returned, in this order (see `decide`): replay of a known key, IdempotencyConflict, NotFound,
 InvalidInput, UnknownModel, InvalidParams, QuoteExpired, HoldNotOpen or HoldExpired, NotRefundable, HoldExceeded,
-AccountFrozen, InsufficientTokens. A refusal changes nothing and is not remembered.
+AccountFrozen, RateLimited, LimitReached, InsufficientTokens. A refusal changes nothing and is not remembered.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rules.ledger.kinds import HoldState
+from rules.ledger.limit_status import LimitStatus
 from rules.pricing.refusals import InvalidInput, InvalidParams, UnknownModel
 
 
@@ -34,6 +35,21 @@ class InsufficientTokens:
 
     required: int
     available: int
+
+
+@dataclass(frozen=True, slots=True)
+class LimitReached:
+    """More is required than a limit leaves for its running window; balance or not."""
+
+    limit: LimitStatus
+    required: int
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimited:
+    """There were as many runs in the last minute as the price book allows; after so many whole seconds one more is."""
+
+    retry_after_seconds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +106,8 @@ Refusal = (
     | HoldExceeded
     | NotRefundable
     | AccountFrozen
+    | RateLimited
+    | LimitReached
     | InsufficientTokens
 )
 """Everything that the ledger can refuse with."""

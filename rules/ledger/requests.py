@@ -12,7 +12,7 @@ from datetime import datetime
 from uuid import UUID
 
 from rules.ledger.commands import HOLD_TTL_SECONDS_DEFAULT
-from rules.ledger.kinds import GrantSource, OverrunPolicy, WorkOutcome
+from rules.ledger.kinds import GrantSource, MemberRole, OverrunPolicy, WorkOutcome
 from rules.pricing.rating import LineRequest
 
 Work = tuple[LineRequest, ...] | int
@@ -48,6 +48,7 @@ class ReserveRequest(AccountRequest):
     project: str | None = None
     not_after: datetime | None = None
     description: str | None = None
+    member_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,7 @@ class EstimateRequest:
     work: Work
     account_id: UUID | None = None
     project: str | None = None
+    member_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,3 +133,48 @@ class AffordableRequest(AccountRequest):
     dimension: str
     params: Mapping[str, object] = field(default_factory=dict)
     project: str | None = None
+    member_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AssignRequest(AccountRequest):
+    """Move tokens between the pool and a member or project (one of the two); below 0: take them back."""
+
+    key: str
+    amount: int
+    member_id: UUID | None = None
+    project: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewMember:
+    """Take somebody in."""
+
+    external_id: str
+    name: str
+    role: MemberRole = MemberRole.MEMBER
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedMember:
+    """Change a member; `member_id` None: its id names nobody of the account. `nulls`: what was given as null."""
+
+    member_id: UUID | None
+    name: str | None = None
+    role: MemberRole | None = None
+    nulls: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GoneMember:
+    """Remove a member."""
+
+    member_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class MembersRequest(AccountRequest):
+    """Change members, one after the other, all or none; `listed`: they were given as a list."""
+
+    changes: tuple[NewMember | ChangedMember | GoneMember, ...]
+    listed: bool = False

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from rules.ledger.kinds import LimitScope
+from rules.ledger.kinds import LimitPeriod, LimitScope
 
 NO_LIMIT = -1
 """A limit that says there is none, whatever the default says."""
@@ -42,6 +42,14 @@ class Spending:
     """The greatest percentage of the day's limit that was told of in the running day; 0: none."""
     runs: bytes = b""
     """The instants of the latest runs, oldest first, each as eight bytes of microseconds since 1970."""
+
+    def window(self, period: LimitPeriod) -> Window:
+        """The count of one period."""
+        if period is LimitPeriod.DAY:
+            return self.day
+        if period is LimitPeriod.WEEK:
+            return self.week
+        return self.month if period is LimitPeriod.MONTH else self.total
 
 
 class Scope(NamedTuple):

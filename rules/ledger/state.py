@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from copy import copy, deepcopy
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from rules.ledger.alerting import AlertEvent, Alerting
@@ -127,6 +127,11 @@ class Grant:
         """What no hold has set aside."""
         return self.remaining - self.held
 
+    @property
+    def is_assigned(self) -> bool:
+        """Whether it serves one member or project alone; what serves everyone is the pool."""
+        return self.member_id is not None or self.project is not None
+
     def is_expired(self, now: datetime) -> bool:
         """Whether its time has ended."""
         return self.expires_at is not None and self.expires_at <= now
@@ -177,6 +182,8 @@ class Hold:
     ended_at: datetime | None = None
     outcome: WorkOutcome | None = None
     description: str | None = None
+    ended_day: date | None = None
+    """The account's local day of its end."""
     allocations: list[Allocation] = field(default_factory=list)
 
     def snapshot(self) -> Hold:
@@ -203,6 +210,7 @@ class Hold:
             self.ended_at,
             self.outcome,
             self.description,
+            self.ended_day,
         )
 
 
@@ -230,6 +238,20 @@ class CapturedLine:
     rounding: bool = False
     """Whether it is the rounding at the end of a hold, and no work."""
     refunded: int = 0
+    day: date = field(kw_only=True)
+    """The account's local day of the capture; its usage is counted on that day for good."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefundedLine:
+    """What one REFUND entry gave back of one captured line; named by the entry's version."""
+
+    version: int
+    line: int
+    """The version of the captured line."""
+    amount: int
+    day: date
+    """The account's local day of the refund."""
 
 
 @dataclass(slots=True)
@@ -276,6 +298,7 @@ class AccountState:
     entries: list[Entry] = field(default_factory=list)
     new_operations: list[Operation] = field(default_factory=list)
     new_lines: list[CapturedLine] = field(default_factory=list)
+    new_refunds: list[RefundedLine] = field(default_factory=list)
     changed_grants: set[int] = field(default_factory=set)
     changed_holds: set[int] = field(default_factory=set)
     changed_lines: dict[int, CapturedLine] = field(default_factory=dict)
@@ -290,10 +313,22 @@ class AccountState:
     """Of the members and projects that commands and loaded holds name, and the default for members."""
     changed_members: set[UUID] = field(default_factory=set)
     changed_scopes: set[Scope] = field(default_factory=set)
+    grown: dict[Scope, int] = field(default_factory=dict)
+    """What was consumed in the day before this step, of every scope in which it consumed more."""
     new_alerts: list[AlertEvent] = field(default_factory=list)
     rearmed_alerts: dict[int, datetime] = field(default_factory=dict)
+    """When the threshold of an event was armed again, by the event's id."""
+    noticed: set[int] = field(default_factory=set)
+    """Grants whose notice had come while nothing of them was free, and to which this step gave tokens back."""
     used: dict[UsageKey, UsageSum] = field(default_factory=dict)
     """What this batch adds to the sums of usage by day."""
     worked: dict[WorkKey, int] = field(default_factory=dict)
     """How many works ended, by how they ended."""
     outgoing: list[Outgoing] = field(default_factory=list)
+
+    def add_remaining(self, grant: Grant, amount: int) -> None:
+        """Changes what is left of a grant, and with it what is assigned in all; below 0 for what goes."""
+        grant.remaining += amount
+        if grant.member_id is not None or grant.project is not None:
+            self.account.assigned += amount
+        self.changed_grants.add(grant.grant_id)

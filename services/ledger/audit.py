@@ -66,6 +66,8 @@ CHECKS: Final[tuple[Check, ...]] = tuple(
             "account_last_instant",
             "account_head_hash",
             "account_due_at",
+            "account_assigned",
+            "window_counts",
             "entry_versions",
             "entry_instants",
             "entry_signs",
@@ -84,6 +86,8 @@ CHECKS: Final[tuple[Check, ...]] = tuple(
             "grant_losses",
             "grant_ends",
             "grant_clawbacks",
+            "grant_moves",
+            "grant_parents",
             "hold_entries",
             "hold_parts",
             "hold_amounts",
@@ -100,6 +104,8 @@ CHECKS: Final[tuple[Check, ...]] = tuple(
             "captured_line_calls",
             "operation_results",
             "operation_amounts",
+            "alert_events",
+            "alert_crossings",
         ),
     )
 )

@@ -11,10 +11,23 @@ from uuid import UUID
 import asyncpg
 
 from models.ledger import rows
-from rules.ledger.commands import Commit, Extend, GrantTokens, OpenAccount, Refund, Release, Reserve, RevokeGrant
+from rules.ledger.commands import (
+    AssignTokens,
+    Commit,
+    Extend,
+    GrantTokens,
+    ManageMembers,
+    OpenAccount,
+    Refund,
+    Release,
+    Reserve,
+    RevokeGrant,
+    SetLimits,
+)
 from rules.ledger.decide import decide
 from rules.ledger.due import settle_due
 from rules.ledger.kinds import LimitScope
+from rules.ledger.limit_settings import scope_of
 from rules.ledger.outcomes import AccountEffect, RepriceAt
 from rules.ledger.refusals import NotFound, Refusal
 from rules.ledger.spending import MEMBER_DEFAULT, Scope
@@ -25,7 +38,7 @@ DUE_HOLDS_MAX: Final = 500
 """Outlived holds settled for one account in one batch; with more it is loaded again before anything is decided."""
 
 LOAD: Final = "SELECT * FROM ledger_load_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
-WRITTEN_COLUMNS: Final = 23
+WRITTEN_COLUMNS: Final = 24
 WRITE: Final = f"SELECT ledger_write_v2({', '.join(f'${number}' for number in range(1, WRITTEN_COLUMNS + 1))})"
 
 
@@ -101,6 +114,19 @@ async def _load(connection: asyncpg.Connection, submissions: Sequence[Submission
                     wanted_scopes.add((account_id, *rows.scope_name(MEMBER_DEFAULT)))
                 if command.project is not None:
                     wanted_scopes.add((account_id, *rows.scope_name(Scope(LimitScope.PROJECT, None, command.project))))
+            case SetLimits():
+                for setting in command.settings:
+                    if setting.scope is LimitScope.ACCOUNT:
+                        continue
+                    wanted_scopes.add((account_id, *rows.scope_name(scope_of(setting))))
+                    if setting.scope is LimitScope.MEMBER and setting.member_id is not None:
+                        wanted_members.add((account_id, setting.member_id))
+                        wanted_scopes.add((account_id, *rows.scope_name(MEMBER_DEFAULT)))
+            case AssignTokens():
+                if command.member_id is not None:
+                    wanted_members.add((account_id, command.member_id))
+            case ManageMembers():
+                wanted_members |= {(account_id, change.member_id) for change in command.changes}
             case _:
                 pass
         once = getattr(command, "once", None)
@@ -246,6 +272,7 @@ def _collect(loaded: LoadedAccount, columns: list[list[rows.Row]]) -> None:
         worked,
         outgoing,
         changes,
+        refunds,
     ) = columns
     account_rows.append(rows.account_row(account))
     for grant_id in state.new_grants:
@@ -265,6 +292,7 @@ def _collect(loaded: LoadedAccount, columns: list[list[rows.Row]]) -> None:
     changed_lines += [
         rows.line_row(account, line) for line in state.changed_lines.values() if line.version not in created
     ]
+    refunds += [rows.refund_row(account, refund) for refund in state.new_refunds]
     entries += [rows.entry_row(account, entry) for entry in state.entries]
     texts += [rows.text_row(account, entry) for entry in state.entries if entry.text_digest]
     operations += [rows.operation_row(account, operation) for operation in state.new_operations]

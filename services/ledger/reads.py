@@ -14,13 +14,28 @@ import asyncpg
 from models.database import Database
 from models.ledger import rows
 from models.statements import statement
-from rules.ledger.balance import BalanceSnapshot, snapshot_of
+from rules.ledger.alerting import AlertEvent, Alerting
+from rules.ledger.balance import POOL, BalanceSnapshot, Parts, snapshot_of
+from rules.ledger.burn_down import Spender
 from rules.ledger.charges import EXPLAINED_ENTRIES_MAX, EXPLAINED_LINES_MAX, BurnedPart, ChargeFacts
 from rules.ledger.commands import Settle
 from rules.ledger.journal import Entry
-from rules.ledger.kinds import GrantSource, HoldState
-from rules.ledger.records import CaptureView, EntryFilter, LineView, Page, Slice
-from rules.ledger.state import Account, Grant, Hold
+from rules.ledger.kinds import GrantSource, HoldState, LimitPeriod
+from rules.ledger.limit_status import LimitStatus
+from rules.ledger.limits import running, statuses_of, today_of
+from rules.ledger.records import (
+    EVERYONE,
+    AlertFilter,
+    CaptureView,
+    EntryFilter,
+    LineView,
+    MembersSeen,
+    Page,
+    Slice,
+)
+from rules.ledger.spending import Scope, Spending, Window
+from rules.ledger.state import Account, AccountState, Grant, Hold
+from rules.ledger.team import Member
 from rules.pricing.money import Paid
 from services.ledger.line_views import captured_views, reserved_views
 from services.ledger.writer import Writer
@@ -35,13 +50,21 @@ _TOP: Final = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class AccountReading:
-    """An account's ledger row at one moment, with nothing due."""
+    """An account's ledger row at one moment, with nothing due, and the counts of the member and project asked for."""
 
-    account: Account
+    state: AccountState
+    """Without grants and holds."""
     balance: BalanceSnapshot
     now: datetime
     due_in_seconds: float | None
-    """Until something falls due next, by the tenant's clock."""
+    """Until something falls due next or the day ends, by the tenant's clock."""
+    daily_limit: int | None = None
+    """What the price book in force allows an account a day that has set no limit of its own."""
+
+    @property
+    def account(self) -> Account:
+        """The account's row."""
+        return self.state.account
 
     @property
     def version(self) -> int:
@@ -50,7 +73,7 @@ class AccountReading:
 
     @property
     def as_of(self) -> datetime:
-        """When that entry was made."""
+        """When that entry was made, or the day began that is shown, whichever is later."""
         return self.balance.as_of
 
     @property
@@ -67,21 +90,45 @@ class LedgerReads:
         self._writer = writer
         self._price_books = price_books
 
-    async def read(self, tenant_id: UUID, account_id: UUID) -> AccountReading | None:
-        """The account's ledger row and balance now."""
-        async with self._settled(tenant_id, account_id) as (_, reading):
+    async def read(self, tenant_id: UUID, account_id: UUID, spender: Spender = POOL) -> AccountReading | None:
+        """The account's ledger row and balance now, and what the spender's member and project have consumed."""
+        async with self._settled(tenant_id, account_id, spender) as (_, reading):
             return reading
 
-    async def balance(self, tenant_id: UUID, account_id: UUID) -> BalanceSnapshot | None:
-        """The balance now."""
-        reading = await self.read(tenant_id, account_id)
+    async def limits(self, tenant_id: UUID, account_id: UUID, spender: Spender = POOL) -> tuple[LimitStatus, ...]:
+        """Every limit of the account now, and of the spender's member and project; whether or not one is set."""
+        reading = await self.read(tenant_id, account_id, spender)
+        return () if reading is None else statuses_of(reading.state, spender, reading.now, reading.daily_limit)
+
+    async def balance(self, tenant_id: UUID, account_id: UUID, spender: Spender = POOL) -> BalanceSnapshot | None:
+        """The balance now, as it is for this spender."""
+        reading = await self.read(tenant_id, account_id, spender)
         return reading.balance if reading is not None else None
+
+    async def member(self, tenant_id: UUID, account_id: UUID, member_id: UUID) -> Member | None:
+        """One member, also one that was removed."""
+        async with self._database.reader(tenant_id) as connection:
+            row = await connection.fetchrow(statement("read_member"), account_id, member_id, tenant_id)
+        return rows.read_member(tuple(row)) if row is not None else None
+
+    async def members(self, tenant_id: UUID, account_id: UUID, part: Slice[str], *, active_only: bool) -> Page[Member]:
+        """By external id, which is also the key."""
+        async with self._database.reader(tenant_id) as connection:
+            found = await connection.fetch(
+                statement("list_members"), account_id, tenant_id, part.after, active_only, part.first + 1
+            )
+        return Page(tuple(rows.read_member(tuple(row)) for row in found[: part.first]), len(found) > part.first)
+
+    async def count_members(self, tenant_id: UUID, account_id: UUID, *, active_only: bool) -> int:
+        """How many `members` lists in all."""
+        async with self._database.reader(tenant_id) as connection:
+            return int(await connection.fetchval(statement("count_members"), account_id, tenant_id, active_only))
 
     async def positions(self, accounts: Sequence[UUID]) -> Mapping[UUID, Position]:
         """Where these accounts stand, in one query that settles nothing; unknown ones are left out."""
         async with self._database.spanning_reader() as connection:
             found = await connection.fetch(statement("list_positions"), list(accounts))
-        return {row["account_id"]: Position(row["version"], row["due_in_seconds"]) for row in found}
+        return {row["account_id"]: Position(row["version"], _until_due_or_midnight(row)) for row in found}
 
     async def hold(self, tenant_id: UUID, account_id: UUID, hold_id: int) -> Hold | None:
         """One hold, open or ended."""
@@ -147,81 +194,196 @@ class LedgerReads:
             more_entries=len(entries) > EXPLAINED_ENTRIES_MAX,
         )
 
-    async def grants(self, tenant_id: UUID, account_id: UUID, part: Slice[int], *, active_only: bool) -> Page[Grant]:
+    async def grants(
+        self, tenant_id: UUID, account_id: UUID, part: Slice[int], *, active_only: bool, seen: MembersSeen = EVERYONE
+    ) -> Page[Grant]:
         """Newest first, keyed by grant id. Active: neither ended nor expired, with tokens left."""
         async with self._settled(tenant_id, account_id) as (connection, reading):
             if reading is None:
                 return Page((), has_more=False)
             found = await connection.fetch(
-                statement("list_grants"), account_id, _below(part), active_only, reading.now, part.first + 1
+                statement("list_grants"), account_id, _below(part), active_only, reading.now, part.first + 1, seen.only
             )
         return Page(tuple(rows.read_grant(tuple(row)) for row in found[: part.first]), len(found) > part.first)
 
-    async def count_grants(self, tenant_id: UUID, account_id: UUID, *, active_only: bool) -> int:
+    async def count_grants(
+        self, tenant_id: UUID, account_id: UUID, *, active_only: bool, seen: MembersSeen = EVERYONE
+    ) -> int:
         """How many `grants` lists in all."""
         async with self._settled(tenant_id, account_id) as (connection, reading):
             if reading is None:
                 return 0
-            return int(await connection.fetchval(statement("count_grants"), account_id, active_only, reading.now))
+            return int(
+                await connection.fetchval(statement("count_grants"), account_id, active_only, reading.now, seen.only)
+            )
 
     async def holds(
-        self, tenant_id: UUID, account_id: UUID, part: Slice[int], *, state: HoldState | None
+        self,
+        tenant_id: UUID,
+        account_id: UUID,
+        part: Slice[int],
+        *,
+        state: HoldState | None,
+        seen: MembersSeen = EVERYONE,
     ) -> Page[Hold]:
         """Newest first, keyed by hold id."""
         async with self._settled(tenant_id, account_id) as (connection, reading):
             if reading is None:
                 return Page((), has_more=False)
-            found = await connection.fetch(statement("list_holds"), account_id, _below(part), state, part.first + 1)
+            found = await connection.fetch(
+                statement("list_holds"), account_id, _below(part), state, part.first + 1, seen.only
+            )
         return Page(tuple(rows.read_hold(tuple(row)) for row in found[: part.first]), len(found) > part.first)
 
-    async def count_holds(self, tenant_id: UUID, account_id: UUID, *, state: HoldState | None) -> int:
+    async def count_holds(
+        self, tenant_id: UUID, account_id: UUID, *, state: HoldState | None, seen: MembersSeen = EVERYONE
+    ) -> int:
         """How many `holds` lists in all."""
         async with self._settled(tenant_id, account_id) as (connection, reading):
             if reading is None:
                 return 0
-            return int(await connection.fetchval(statement("count_holds"), account_id, state))
+            return int(await connection.fetchval(statement("count_holds"), account_id, state, seen.only))
 
-    async def entries(self, tenant_id: UUID, account_id: UUID, part: Slice[int], wanted: EntryFilter) -> Page[Entry]:
+    async def entries(
+        self,
+        tenant_id: UUID,
+        account_id: UUID,
+        part: Slice[int],
+        wanted: EntryFilter,
+        *,
+        seen: MembersSeen = EVERYONE,
+    ) -> Page[Entry]:
         """Newest first, keyed by version."""
         async with self._settled(tenant_id, account_id) as (connection, reading):
             if reading is None:
                 return Page((), has_more=False)
             found = await connection.fetch(
-                statement("list_entries"), account_id, _below(part), *_filters(wanted), part.first + 1
+                statement("list_entries"),
+                account_id,
+                _below(part),
+                *_filters(wanted),
+                part.first + 1,
+                wanted.member_id,
+                seen.only,
             )
         return Page(tuple(rows.read_entry(tuple(row)) for row in found[: part.first]), len(found) > part.first)
 
-    async def count_entries(self, tenant_id: UUID, account_id: UUID, wanted: EntryFilter) -> int:
+    async def count_entries(
+        self, tenant_id: UUID, account_id: UUID, wanted: EntryFilter, *, seen: MembersSeen = EVERYONE
+    ) -> int:
         """How many `entries` lists in all."""
         async with self._settled(tenant_id, account_id) as (connection, reading):
             if reading is None:
                 return 0
-            return int(await connection.fetchval(statement("count_entries"), account_id, *_filters(wanted)))
+            filters = (*_filters(wanted), wanted.member_id, seen.only)
+            return int(await connection.fetchval(statement("count_entries"), account_id, *filters))
+
+    async def alert_settings(self, tenant_id: UUID, account_id: UUID) -> Alerting | None:
+        """The thresholds of the account, as they are by default where it has set none."""
+        reading = await self.read(tenant_id, account_id)
+        return (reading.account.alerting or Alerting()) if reading is not None else None
+
+    async def alert_event(self, tenant_id: UUID, account_id: UUID, event_id: int) -> AlertEvent | None:
+        """One event."""
+        async with self._settled(tenant_id, account_id) as (connection, reading):
+            found = await _named_alerts(connection, account_id, (event_id,)) if reading is not None else ()
+        return found[0] if found else None
+
+    async def crossed_warnings(self, tenant_id: UUID, account_id: UUID) -> tuple[AlertEvent, ...]:
+        """The events of the thresholds that are crossed now, in the order in which they were told."""
+        async with self._settled(tenant_id, account_id) as (connection, reading):
+            if reading is None or reading.account.alerting is None:
+                return ()
+            return await _named_alerts(connection, account_id, tuple(reading.account.alerting.crossed.values()))
+
+    async def alert_events(
+        self, tenant_id: UUID, account_id: UUID, part: Slice[int], wanted: AlertFilter
+    ) -> Page[AlertEvent]:
+        """Newest first, keyed by event id."""
+        async with self._settled(tenant_id, account_id) as (connection, reading):
+            if reading is None:
+                return Page((), has_more=False)
+            found = await connection.fetch(
+                statement("list_alert_events"), account_id, _below(part), *_of(wanted, reading.now), part.first + 1
+            )
+        return Page(tuple(rows.read_alert(tuple(row)) for row in found[: part.first]), len(found) > part.first)
+
+    async def count_alert_events(self, tenant_id: UUID, account_id: UUID, wanted: AlertFilter) -> int:
+        """How many `alert_events` lists in all."""
+        async with self._settled(tenant_id, account_id) as (connection, reading):
+            if reading is None:
+                return 0
+            return int(
+                await connection.fetchval(statement("count_alert_events"), account_id, *_of(wanted, reading.now))
+            )
 
     @asynccontextmanager
     async def _settled(
-        self, tenant_id: UUID, account_id: UUID
+        self, tenant_id: UUID, account_id: UUID, spender: Spender = POOL
     ) -> AsyncIterator[tuple[asyncpg.Connection, AccountReading | None]]:
         """A snapshot in which nothing of the account is due, and its row; the row is None for an unknown account."""
+        daily_limit = await self._price_books.daily_limit(tenant_id)
         for attempt in range(SETTLINGS_MAX):
             async with self._database.reader(tenant_id) as connection:
-                row = await connection.fetchrow(statement("read_ledger_account"), account_id, tenant_id)
+                row = await connection.fetchrow(statement("read_ledger_account"), account_id, tenant_id, *spender)
                 is_due = row is not None and row["due_in_seconds"] is not None and row["due_in_seconds"] <= 0
                 if not is_due or attempt == SETTLINGS_MAX - 1:
-                    yield connection, _reading(row) if row is not None else None
+                    reading = None
+                    if row is not None:
+                        scopes = await _scopes_of(connection, account_id, spender)
+                        reading = _reading(row, scopes, spender, daily_limit)
+                    yield connection, reading
                     return
             await self._writer.submit(Settle(tenant_id, account_id))
 
 
-def _reading(row: asyncpg.Record) -> AccountReading:
-    account = rows.read_account(tuple(row)[:22])
-    balance = snapshot_of(account, row["expiring_amount"], row["expiring_at"])
-    return AccountReading(account, balance, row["observed_at"], row["due_in_seconds"])
+async def _scopes_of(connection: asyncpg.Connection, account_id: UUID, spender: Spender) -> dict[Scope, Spending]:
+    """What the spender's member and project have consumed, with the default limits of members."""
+    if spender == POOL:
+        return {}
+    member = str(spender.member_id) if spender.member_id is not None else None
+    found = await connection.fetch(statement("list_scopes"), account_id, member, spender.project)
+    return {rows.read_scope(row["scope"], row["subject"]): rows.read_spending(row["spending"]) for row in found}
+
+
+def _reading(
+    row: asyncpg.Record, scopes: dict[Scope, Spending], spender: Spender, daily_limit: int | None
+) -> AccountReading:
+    state, now = AccountState(rows.read_account(tuple(row)[:22]), scopes=scopes), row["observed_at"]
+    parts = Parts(row["others_left"], row["others_held"], row["own_left"])
+    today = today_of(state, spender.member_id, now, daily_limit)
+    balance = snapshot_of(state.account, row["expiring_amount"], row["expiring_at"], today, spender, parts)
+    until = _sooner(row["due_in_seconds"], now, balance.today.resets_at)
+    return AccountReading(state, balance, now, until, daily_limit)
+
+
+def _until_due_or_midnight(row: asyncpg.Record) -> float | None:
+    """As `AccountReading.due_in_seconds`, from list_positions.sql."""
+    day, now = Window(None, row["day_starts_at"], row["day_ends_at"]), row["observed_at"]
+    return _sooner(row["due_in_seconds"], now, running(LimitPeriod.DAY, day, row["time_zone"], now).ends_at)
+
+
+def _sooner(due_in_seconds: float | None, now: datetime, midnight: datetime | None) -> float | None:
+    if midnight is None:
+        return due_in_seconds
+    until_midnight = (midnight - now).total_seconds()
+    return until_midnight if due_in_seconds is None else min(due_in_seconds, until_midnight)
 
 
 def _burned(part: asyncpg.Record) -> BurnedPart:
     source = GrantSource(part["source"]) if part["source"] is not None else None
     return BurnedPart(part["grant_id"], source, part["captured"], part["refunded"])
+
+
+async def _named_alerts(
+    connection: asyncpg.Connection, account_id: UUID, event_ids: tuple[int, ...]
+) -> tuple[AlertEvent, ...]:
+    found = await connection.fetch(statement("list_named_alert_events"), account_id, event_ids)
+    return tuple(rows.read_alert(tuple(row)) for row in found)
+
+
+def _of(wanted: AlertFilter, now: datetime) -> tuple[object, ...]:
+    return sorted(wanted.kinds) if wanted.kinds is not None else None, wanted.active_only, now
 
 
 def _below(part: Slice[int]) -> int:

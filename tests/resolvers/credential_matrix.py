@@ -1,7 +1,7 @@
 """What every credential may ask of every field: the table, written by hand.
 
 To add a field, add one line: its name, who may, and a document that asks it. In a document stand for what it is asked
-of: $account $external $hold $grant $entry $apiKey $tenant; $fresh is a word that was never used before. The test
+of: $account $external $hold $grant $entry $member $apiKey $tenant; $fresh is a word that was never used. The test
 fills in the caller's own, those of another account of the tenant, those of another tenant, and ones that never were:
 who may must tell its own from what never was, and must not tell what lies beyond its reach from it. So select enough:
 a success must look different from null or NotFound, and a list must show the ids of its rows.
@@ -71,7 +71,10 @@ TABLE: Final[dict[str, Row]] = {
     "Query.accounts": Row(READERS, "{ accounts { nodes { id externalId } totalCount } }"),
     "Query.hold": Row(READERS, "{ hold(id: $hold) { id accountId } }"),
     "Query.explainCharge": Row(READERS, "{ explainCharge(holdId: $hold) { hold { id } } }"),
-    "Query.node": Row(READERS, "{ a: node(id: $account) { id } b: node(id: $grant) { id } c: node(id: $hold) { id } }"),
+    "Query.node": Row(
+        READERS, "{ a: node(id: $account) { id } b: node(id: $grant) { id } c: node(id: $member) { id } }"
+    ),
+    "Query.alertEvents": Row(READERS, "{ alertEvents(accountId: $account) { nodes { id } } }"),
     "Query.apiKeys": Row(
         KEYHOLDERS,
         "{ apiKeys { nodes { id accountId } totalCount } }",
@@ -129,6 +132,44 @@ TABLE: Final[dict[str, Row]] = {
     "Mutation.grantTokens": Row(
         SECRET,
         "mutation { grantTokens(input: {idempotencyKey: $fresh, accountId: $account, amount: 1}) { __typename } }",
+        logged=True,
+    ),
+    "Mutation.assignTokens": Row(
+        ADMINS,
+        "mutation { assignTokens(input: {idempotencyKey: $fresh, accountId: $account, memberId: $member, amount: 1}) "
+        "{ __typename } }",
+        logged=True,
+    ),
+    "Mutation.addMember": Row(
+        ADMINS,
+        'mutation { addMember(input: {accountId: $account, externalId: $fresh, name: "A"}) { __typename } }',
+        logged=True,
+    ),
+    "Mutation.updateMember": Row(
+        ADMINS, 'mutation { updateMember(input: {memberId: $member, name: "A"}) { __typename } }', logged=True
+    ),
+    "Mutation.removeMember": Row(
+        ADMINS, "mutation { removeMember(input: {memberId: $member}) { __typename } }", logged=True
+    ),
+    "Mutation.manageMembers": Row(
+        ADMINS,
+        "mutation { manageMembers(input: {accountId: $account, members: [{remove: $member}]}) { __typename } }",
+        logged=True,
+    ),
+    "Mutation.setLimit": Row(
+        ADMINS,
+        "mutation { setLimit(input: {accountId: $account, scope: ACCOUNT, period: DAY, limit: 5}) { __typename } }",
+        logged=True,
+    ),
+    "Mutation.setLimits": Row(
+        ADMINS,
+        "mutation { setLimits(input: {accountId: $account, limits: [{scope: ACCOUNT, period: DAY, limit: 9}]}) "
+        "{ __typename } }",
+        logged=True,
+    ),
+    "Mutation.setAlerts": Row(
+        ADMINS,
+        "mutation { setAlerts(input: {accountId: $account, lowBalancePercents: [7]}) { __typename } }",
         logged=True,
     ),
     "Mutation.revokeGrant": Row(

@@ -15,11 +15,14 @@ from uuid import UUID
 from models.account import AccountKind
 from models.tenant import TenantMode
 from rules.credentials import CredentialKind
-from rules.identity import IdKind, account_id_of, public_id
-from rules.ledger.balance import BalanceSnapshot
-from rules.ledger.kinds import MemberRole
+from rules.identity import IdKind, account_id_of, member_id_of, public_id
+from rules.ledger.alerting import Alerting
+from rules.ledger.balance import POOL, BalanceSnapshot
+from rules.ledger.kinds import LimitPeriod, LimitScope, MemberRole
+from rules.ledger.limit_status import LimitStatus
 from rules.ledger.records import Page
 from rules.ledger.state import Hold
+from rules.ledger.team import Member
 from rules.pricing.formulas import Flat
 from rules.pricing.policies import Policies
 from rules.pricing.price_book import Dimension, DimensionType, Price, PriceBook, PriceBounds
@@ -32,6 +35,8 @@ ACCOUNT = account_id_of(TENANT, "alice")
 ACCOUNT_ID = public_id(IdKind.ACCOUNT, ACCOUNT)
 HOLD_ID = public_id(IdKind.HOLD, ACCOUNT, 7)
 GRANT_ID = public_id(IdKind.GRANT, ACCOUNT, 1)
+MEMBER = member_id_of(ACCOUNT, "anna")
+MEMBER_ID = public_id(IdKind.MEMBER, ACCOUNT, part=MEMBER)
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 SECRET_KEY = "the tenant's key"
@@ -68,6 +73,23 @@ class ABook:
     effective_at: datetime = NOON
 
 
+def a_limit(**changes: Any) -> LimitStatus:
+    facts: dict[str, Any] = {
+        "account_id": ACCOUNT,
+        "scope": LimitScope.ACCOUNT,
+        "period": LimitPeriod.DAY,
+        "member_id": None,
+        "project": None,
+        "limit": 50 * MICROS,
+        "consumed": 35 * MICROS,
+        "resets_at": NOON + timedelta(hours=12),
+        "near_percent": 80,
+        "version": 9,
+        "as_of": NOON,
+    }
+    return LimitStatus(**facts | changes)
+
+
 def a_balance(**changes: Any) -> BalanceSnapshot:
     facts: dict[str, Any] = {
         "account_id": ACCOUNT,
@@ -79,6 +101,7 @@ def a_balance(**changes: Any) -> BalanceSnapshot:
         "unlimited": False,
         "mark": 100 * MICROS,
         "as_of": NOON,
+        "today": a_limit(),
     }
     return BalanceSnapshot(**facts | changes)
 
@@ -93,6 +116,17 @@ def a_hold(**changes: Any) -> Hold:
         "price_book_version": 3,
     }
     return Hold(**facts | changes)
+
+
+def a_member(**changes: Any) -> Member:
+    facts: dict[str, Any] = {
+        "member_id": MEMBER,
+        "external_id": "anna",
+        "name": "Anna",
+        "role": MemberRole.MEMBER,
+        "created_at": NOON,
+    }
+    return Member(**facts | changes)
 
 
 def a_price(model: str, tokens: int, category: str = "image") -> Price:
@@ -190,20 +224,31 @@ class Stage:
         self.fares = Asked({})
         self.charges = Asked({})
         self.grants = Asked({})
+        self.limits = Asked({})
+        self.members = Asked({})
         self.accounts = Asked({"get": lambda tenant, account: AnAccount() if account == ACCOUNT else None})
+        self.alerts = Asked({})
         self.reads = Asked(
             defaultdict(
                 lambda: Page((), False),
-                balance=lambda tenant, account: a_balance() if account == ACCOUNT else None,
+                balance=lambda tenant, account, spender=POOL: (
+                    a_balance(spender=spender) if account == ACCOUNT else None
+                ),
                 hold=None,
                 grant=None,
                 entry=None,
+                alert_settings=Alerting(),
+                alert_event=None,
+                count_alert_events=0,
                 count_entries=0,
                 count_grants=0,
                 count_holds=0,
+                count_members=0,
+                member=None,
                 hold_lines=(),
                 hold_captures=(),
                 paid=(),
+                limits=(),
             )
         )
         self.price_books = Asked({"current": book, "at_version": book})

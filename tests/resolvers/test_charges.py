@@ -15,7 +15,7 @@ from rules.pricing.formulas import PricingType
 from rules.pricing.tokens import MICROS
 from services.charges import ExplainedCharge
 from tests.resolvers.conftest import Ask
-from tests.resolvers.stage import ACCOUNT, ACCOUNT_ID, GRANT_ID, HOLD_ID, NOON, TENANT, Stage, a_hold
+from tests.resolvers.stage import ACCOUNT, ACCOUNT_ID, GRANT_ID, HOLD_ID, NOON, TENANT, Stage, a_hold, a_limit
 
 EXPLAIN = """query($id: ID!) { explainCharge(holdId: $id) {
     hold { id state captured } priceBook { version }
@@ -23,12 +23,12 @@ EXPLAIN = """query($id: ID!) { explainCharge(holdId: $id) {
     checks { entryId ref model basis charged recomputed matches }
     recomputed matches
     burned { grantId source amount refunded } onCreditLine onCreditLineRefunded
-    entries { kind spent } moreEntries
+    limits { scope period consumed } entries { kind spent } moreEntries
 } }"""
 
 
 def a_line(version: int, amount: int, **more: Any) -> CapturedLine:
-    return CapturedLine(version, 8, 7, NOON, amount, 1, 3, None, None, cost=amount, **more)
+    return CapturedLine(version, 8, 7, NOON, amount, 1, 3, None, None, cost=amount, day=NOON.date(), **more)
 
 
 def an_entry(kind: EntryKind, version: int, spent: int) -> Entry:
@@ -49,7 +49,7 @@ def a_charge(*, recomputed: int | None = 9 * MICROS, matches: bool | None = Fals
     checks = (LineCheck(flux, ChargeBasis.PRICE, 8 * MICROS), LineCheck(rounding, ChargeBasis.ROUNDING, 0))
     steps = (CostStep("price", 8 * MICROS),)
     view = LineView("n1", "flux", 1, 8 * MICROS, 8 * MICROS, 8, 8, PricingType.FLAT, 3, steps)
-    return ExplainedCharge(facts, ChargeCheck(checks, recomputed, matches), (view,))
+    return ExplainedCharge(facts, ChargeCheck(checks, recomputed, matches), (view,), (a_limit(),))
 
 
 async def test_a_charge_is_shown_with_all_that_made_it(ask: Ask, stage: Stage) -> None:
@@ -89,6 +89,7 @@ async def test_a_charge_is_shown_with_all_that_made_it(ask: Ask, stage: Stage) -
         "burned": [{"grantId": GRANT_ID, "source": "TRIAL", "amount": "5", "refunded": "2"}],
         "onCreditLine": "4",
         "onCreditLineRefunded": "1",
+        "limits": [{"scope": "ACCOUNT", "period": "DAY", "consumed": "35"}],
         "entries": [{"kind": "CAPTURE", "spent": "8"}, {"kind": "ROUNDING", "spent": "1"}],
         "moreEntries": True,
     }

@@ -22,8 +22,8 @@ from models.tenant import TenantMode
 from resolvers.context import Context
 from rules.identity import IdKind, public_id
 from rules.ledger.kinds import MemberRole
-from rules.ledger.outcomes import GrantEffect, HoldEffect
-from rules.ledger.requests import GrantRequest, ReserveRequest
+from rules.ledger.outcomes import GrantEffect, HoldEffect, MembersEffect
+from rules.ledger.requests import GrantRequest, MembersRequest, NewMember, ReserveRequest
 from rules.pricing.tokens import MICROS
 from server.composition import Services, open_services
 from services.accounts import AccountRecord
@@ -53,6 +53,7 @@ class Things:
     hold: str
     grant: str
     entry: str
+    member: str
     apiKey: str
     tenant: str
 
@@ -118,6 +119,9 @@ async def some_things(services: Services, principal: Principal, external: str) -
     hold = await services.fares.reserve(ReserveRequest(tenant_id, account_id, "first", work=MICROS))
     assert isinstance(grant, GrantEffect)
     assert isinstance(hold, HoldEffect)
+    newcomer = NewMember("m", "M", MemberRole.MEMBER)
+    added = await services.members.manage(MembersRequest(tenant_id, account_id, (newcomer,)))
+    assert isinstance(added, MembersEffect)
     spare = await a_key(services, principal, ApiKeyKind.PARTNER, account_id=account_id)
     return account_id, Things(
         account=public_id(IdKind.ACCOUNT, account_id),
@@ -125,6 +129,7 @@ async def some_things(services: Services, principal: Principal, external: str) -
         hold=public_id(IdKind.HOLD, account_id, hold.hold.hold_id),
         grant=public_id(IdKind.GRANT, account_id, grant.grant.grant_id),
         entry=public_id(IdKind.ENTRY, account_id, 1),
+        member=public_id(IdKind.MEMBER, account_id, part=added.members[0].member_id),
         apiKey=public_id(IdKind.API_KEY, spare.key_id),
         tenant=public_id(IdKind.TENANT, tenant_id),
     )
@@ -138,6 +143,7 @@ def things_that_never_were() -> Things:
         hold=public_id(IdKind.HOLD, account_id, 3),
         grant=public_id(IdKind.GRANT, account_id, 1),
         entry=public_id(IdKind.ENTRY, account_id, 1),
+        member=public_id(IdKind.MEMBER, account_id, part=uuid4()),
         apiKey=public_id(IdKind.API_KEY, uuid4()),
         tenant=public_id(IdKind.TENANT, uuid4()),
     )

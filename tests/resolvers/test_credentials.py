@@ -16,7 +16,7 @@ from rules.pricing.refusals import InvalidInput
 from services.client_tokens import CreatedClientToken
 from services.credentials import CreatedApiKey, KeyPlace, KeyRecord, RevokedApiKey, RotatedApiKey
 from tests.resolvers.conftest import Ask
-from tests.resolvers.stage import ACCOUNT, ACCOUNT_ID, NOON, ROOT, SECRET, TENANT, Stage
+from tests.resolvers.stage import ACCOUNT, ACCOUNT_ID, MEMBER, MEMBER_ID, NOON, ROOT, SECRET, TENANT, Stage
 
 KEY = UUID(int=77)
 KEY_ID = public_id(IdKind.API_KEY, KEY)
@@ -119,7 +119,7 @@ async def test_a_client_token_is_made_for_a_member_of_an_account_for_an_hour_unl
     stage.client_tokens.answers["create"] = CreatedClientToken("shown once", NOON)
 
     made = await ask(CREATE_TOKEN, input={"accountExternalId": "alice"})
-    await ask(CREATE_TOKEN, input={"accountId": ACCOUNT_ID, "role": "ADMIN", "ttlSeconds": 5})
+    await ask(CREATE_TOKEN, input={"accountId": ACCOUNT_ID, "memberId": MEMBER_ID, "role": "ADMIN", "ttlSeconds": 5})
     unnamed = await ask(CREATE_TOKEN, input={})
 
     assert made.data == {
@@ -131,9 +131,30 @@ async def test_a_client_token_is_made_for_a_member_of_an_account_for_an_hour_unl
     }
     assert unnamed.data == {"createClientToken": {"__typename": "InvalidInput", "field": "accountId"}}
     assert stage.client_tokens.calls == [
-        ("create", (SECRET, ACCOUNT), {"role": MemberRole.MEMBER, "ttl_seconds": 3600}),
-        ("create", (SECRET, ACCOUNT), {"role": MemberRole.ADMIN, "ttl_seconds": 5}),
+        ("create", (SECRET, ACCOUNT), {"member_id": None, "role": MemberRole.MEMBER, "ttl_seconds": 3600}),
+        ("create", (SECRET, ACCOUNT), {"member_id": MEMBER, "role": MemberRole.ADMIN, "ttl_seconds": 5}),
     ]
+
+
+async def test_a_member_of_another_account_is_not_found(ask: Ask, stage: Stage) -> None:
+    strange = public_id(IdKind.MEMBER, TENANT, part=MEMBER)
+
+    made = await ask(CREATE_TOKEN, input={"accountId": ACCOUNT_ID, "memberId": strange})
+    both = await ask(CREATE_TOKEN, input={"accountId": ACCOUNT_ID, "memberId": MEMBER_ID, "memberExternalId": "m"})
+    revoked = await ask(REVOKE_TOKENS, input={"accountId": ACCOUNT_ID, "memberId": strange})
+
+    assert made.data == {"createClientToken": {"__typename": "NotFound"}}
+    assert both.data == {"createClientToken": {"__typename": "InvalidInput", "field": "memberId"}}
+    assert revoked.data == {"revokeClientTokens": {"__typename": "NotFound"}}
+    assert stage.client_tokens.calls == []
+
+
+async def test_a_members_tokens_are_revoked_alone(ask: Ask, stage: Stage) -> None:
+    stage.client_tokens.answers["revoke"] = None
+
+    await ask(REVOKE_TOKENS, input={"accountId": ACCOUNT_ID, "memberId": MEMBER_ID})
+
+    assert stage.client_tokens.calls == [("revoke", (SECRET, ACCOUNT), {"member_id": MEMBER})]
 
 
 async def test_tokens_of_an_account_are_revoked_together(ask: Ask, stage: Stage) -> None:

@@ -21,7 +21,7 @@ from tests.resolvers.stage import (
     a_hold,
 )
 
-VIEWER = "{ viewer { kind scopes tenantId tenantName mode accountId role expiresAt } }"
+VIEWER = "{ viewer { kind scopes tenantId tenantName mode accountId memberId role expiresAt } }"
 NODE = "query($id: ID!) { node(id: $id) { __typename id } }"
 
 
@@ -37,6 +37,7 @@ async def test_a_viewer_is_who_asks(ask: Ask) -> None:
             "tenantName": "Studio",
             "mode": "TEST",
             "accountId": None,
+            "memberId": None,
             "role": None,
             "expiresAt": None,
         }

@@ -24,7 +24,7 @@ OUTPUTS = {
         "affordable:AffordableResult priceBooks:PriceBookVersionConnection priceBook:PublishedPriceBook "
         "margin:MarginResult apiKeys:ApiKeyConnection tenants:TenantConnection changes:ChangeConnection "
         "account:Account accounts:AccountConnection hold:Hold "
-        "explainCharge:ChargeExplanation node:Node"
+        "explainCharge:ChargeExplanation alertEvents:AlertEventConnection node:Node"
     ),
     "Mutation": (
         "estimate:EstimateResult "
@@ -34,12 +34,20 @@ OUTPUTS = {
         "createClientToken:CreateClientTokenResult revokeClientTokens:AccountResult "
         "createAccount:AccountResult updateAccount:AccountResult "
         "grantTokens:GrantResult revokeGrant:GrantResult publishPriceBook:PublishPriceBookResult "
-        "advanceClock:AdvanceClockResult"
+        "advanceClock:AdvanceClockResult setLimit:LimitResult setLimits:SetLimitsResult setAlerts:AccountResult"
     ),
     "Subscription": "balance:Balance",
     "Problem": "code:ProblemCode! message:String!",
     "Node": "id:ID!",
     "InsufficientTokens": "code:ProblemCode! message:String! required:Tokens! available:Tokens!",
+    "LimitReached": "code:ProblemCode! message:String! limit:LimitStatus! required:Tokens!",
+    "RateLimited": "code:ProblemCode! message:String! retryAfterSeconds:Int!",
+    "LimitStatus": (
+        "id:ID! accountId:ID! version:Version! asOf:DateTime! scope:LimitScope! period:LimitPeriod! memberId:ID "
+        "project:String limit:Tokens consumed:Tokens! remaining:Tokens level:LimitLevel! resetsAt:DateTime"
+    ),
+    "LimitSuccess": "limit:LimitStatus!",
+    "SetLimitsSuccess": "limits:[LimitStatus!]!",
     "AccountFrozen": "code:ProblemCode! message:String!",
     "UnknownModel": "code:ProblemCode! message:String! model:String! suggestions:[String!]!",
     "InvalidParams": "code:ProblemCode! message:String! model:String! param:String",
@@ -107,13 +115,24 @@ OUTPUTS = {
     "CostStep": "label:String! amount:Tokens!",
     "Account": (
         "id:ID! externalId:String! name:String! kind:AccountKind! timeZone:TimeZone! creditLimit:Tokens! "
-        "frozen:Boolean! balance:Balance! grants:GrantConnection! holds:HoldConnection! entries:EntryConnection!"
+        "frozen:Boolean! balance:Balance! limits:[LimitStatus!]! "
+        "grants:GrantConnection! holds:HoldConnection! entries:EntryConnection! "
+        "alerts:AlertSettings! alertEvents:AlertEventConnection!"
     ),
+    "AlertSettings": "lowBalancePercents:[Int!]! lowBalanceTokens:[Tokens!]! dailyLimitPercents:[Int!]!",
+    "AlertEvent": (
+        "id:ID! accountId:ID! kind:AlertKind! at:DateTime! version:Version! available:Tokens! thresholdPercent:Int "
+        "thresholdTokens:Tokens rearmedAt:DateTime scope:LimitScope project:String consumed:Tokens limit:Tokens "
+        "grantId:ID amount:Tokens expiresAt:DateTime"
+    ),
+    "AlertEventConnection": "edges:[AlertEventEdge!]! nodes:[AlertEvent!]! pageInfo:PageInfo! totalCount:Int!",
+    "AlertEventEdge": "cursor:String! node:AlertEvent!",
     "AccountConnection": "edges:[AccountEdge!]! nodes:[Account!]! pageInfo:PageInfo! totalCount:Int!",
     "AccountEdge": "cursor:String! node:Account!",
     "Balance": (
         "id:ID! accountId:ID! version:Version! total:Tokens! held:Tokens! available:Tokens! owed:Tokens! "
-        "unlimited:Boolean! level:BalanceLevel! remainingPercent:Int expiringNext:ExpiringTokens asOf:DateTime!"
+        "unlimited:Boolean! level:BalanceLevel! remainingPercent:Int expiringNext:ExpiringTokens asOf:DateTime! "
+        "today:LimitStatus!"
     ),
     "ExpiringTokens": "amount:Tokens! expiresAt:DateTime!",
     "Grant": (
@@ -139,11 +158,12 @@ OUTPUTS = {
     "EntryEdge": "cursor:String! node:Entry!",
     "Viewer": (
         "kind:CredentialKind! scopes:[String!]! tenantId:ID tenantName:String mode:TenantMode accountId:ID "
-        "role:MemberRole expiresAt:DateTime"
+        "memberId:ID role:MemberRole expiresAt:DateTime"
     ),
     "Affordable": "value:String unbounded:Boolean! cost:Tokens limitedBy:String",
     "ChargeExplanation": (
-        "hold:Hold! priceBook:PriceBook! lines:[EstimateLine!]! burned:[BurnedGrant!]! entries:[Entry!]! "
+        "hold:Hold! priceBook:PriceBook! lines:[EstimateLine!]! burned:[BurnedGrant!]! limits:[LimitStatus!]! "
+        "entries:[Entry!]! "
         "checks:[CapturedLineCheck!]! recomputed:Tokens matches:Boolean onCreditLine:Tokens! "
         "onCreditLineRefunded:Tokens! moreEntries:Boolean!"
     ),
@@ -169,7 +189,7 @@ OUTPUTS = {
     ),
     "Tenant": "id:ID! slug:String! name:String! mode:TenantMode! createdAt:DateTime!",
     "Change": (
-        "id:ID! at:DateTime! actor:CredentialKind! keyId:ID act:String! accountId:ID subject:String "
+        "id:ID! at:DateTime! actor:CredentialKind! keyId:ID memberId:ID act:String! accountId:ID subject:String "
         "detail:[ChangeDetail!]!"
     ),
     "ChangeDetail": "name:String! value:String!",
@@ -214,6 +234,9 @@ ARGUMENTS = {
     "Mutation.revokeGrant": "input:RevokeGrantInput!",
     "Mutation.publishPriceBook": "input:PublishPriceBookInput!",
     "Mutation.advanceClock": "input:AdvanceClockInput!",
+    "Mutation.setLimit": "input:SetLimitInput!",
+    "Mutation.setLimits": "input:SetLimitsInput!",
+    "Account.limits": "memberId:ID project:String",
     "Subscription.balance": "accountId:ID sinceVersion:Version",
     "Account.balance": "",
     "Account.grants": "activeOnly:Boolean=true first:Int=50 after:String",
@@ -226,6 +249,10 @@ ARGUMENTS = {
 
 INPUTS = {
     "PriceFilter": "category:String provider:String tier:String search:String models:[String!] premium:Boolean",
+    "SetAlertsInput": (
+        "accountId:ID accountExternalId:String lowBalancePercents:[Int!] lowBalanceTokens:[Tokens!] "
+        "dailyLimitPercents:[Int!]"
+    ),
     "LineInput": "ref:String model:String! params:Params count:Int=1",
     "EstimateInput": "lines:[LineInput!] amount:Tokens accountId:ID accountExternalId:String project:String",
     "AffordableInput": (
@@ -248,8 +275,9 @@ INPUTS = {
     "CreateApiKeyInput": "name:String! kind:ApiKeyKind! tenantId:ID accountId:ID expiresAt:DateTime",
     "RevokeApiKeyInput": "id:ID!",
     "RotateApiKeyInput": "id:ID! overlapSeconds:Int! expiresAt:DateTime",
-    "CreateClientTokenInput": "accountId:ID accountExternalId:String role:MemberRole=MEMBER ttlSeconds:Int=3600",
-    "RevokeClientTokensInput": "accountId:ID!",
+    "CreateClientTokenInput": "accountId:ID accountExternalId:String memberId:ID memberExternalId:String "
+    + "role:MemberRole=MEMBER ttlSeconds:Int=3600",
+    "RevokeClientTokensInput": "accountId:ID! memberId:ID",
     "CreateAccountInput": "externalId:String! name:String! kind:AccountKind=PERSONAL timeZone:TimeZone=UTC",
     "UpdateAccountInput": "accountId:ID! name:String timeZone:TimeZone frozen:Boolean creditLimit:Tokens",
     "GrantTokensInput": (
@@ -258,6 +286,9 @@ INPUTS = {
     ),
     "RevokeGrantInput": "idempotencyKey:String! grantId:ID! note:String",
     "AdvanceClockInput": "seconds:Int!",
+    "SetLimitInput": "accountId:ID! scope:LimitScope! period:LimitPeriod! memberId:ID project:String limit:Tokens",
+    "SetLimitsInput": "accountId:ID! limits:[LimitSettingInput!]!",
+    "LimitSettingInput": "scope:LimitScope! period:LimitPeriod! memberId:ID project:String limit:Tokens",
     "PublishPriceBookInput": "source:String! effectiveAt:DateTime dryRun:Boolean=false",
 }
 
@@ -265,15 +296,19 @@ UNIONS = {
     "EstimateResult": "EstimateSuccess UnknownModel InvalidParams NotFound InvalidInput",
     "AffordableResult": "Affordable UnknownModel InvalidParams NotFound InvalidInput",
     "ReserveResult": (
-        "ReserveSuccess InsufficientTokens AccountFrozen UnknownModel InvalidParams QuoteExpired HoldExpired "
+        "ReserveSuccess InsufficientTokens LimitReached RateLimited AccountFrozen "
+        "UnknownModel InvalidParams QuoteExpired HoldExpired "
         "HoldNotOpen IdempotencyConflict NotFound InvalidInput"
     ),
     "CommitResult": (
-        "CommitSuccess InsufficientTokens AccountFrozen UnknownModel InvalidParams QuoteExpired HoldExpired "
+        "CommitSuccess InsufficientTokens LimitReached RateLimited AccountFrozen "
+        "UnknownModel InvalidParams QuoteExpired HoldExpired "
         "HoldNotOpen HoldExceeded NotRefundable IdempotencyConflict NotFound InvalidInput"
     ),
     "ReleaseResult": "ReleaseSuccess HoldExpired HoldNotOpen IdempotencyConflict NotFound InvalidInput",
     "GrantResult": "GrantSuccess IdempotencyConflict NotFound InvalidInput",
+    "LimitResult": "LimitSuccess NotFound InvalidInput",
+    "SetLimitsResult": "SetLimitsSuccess NotFound InvalidInput",
     "AccountResult": "AccountSuccess NotFound InvalidInput",
     "CreateTenantResult": "CreateTenantSuccess InvalidInput",
     "CreateApiKeyResult": "CreateApiKeySuccess NotFound InvalidInput",
@@ -288,7 +323,10 @@ WORDS = {
     "PricingType": "FLAT MATRIX FORMULA",
     "PlanInterval": "MONTH YEAR ONE_TIME",
     "DimensionType": "INTEGER NUMBER CHOICE BOOLEAN",
-    "EstimateWarning": "LOW_BALANCE",
+    "EstimateWarning": "LOW_BALANCE NEAR_DAILY_LIMIT",
+    "LimitScope": "ACCOUNT MEMBER PROJECT",
+    "LimitPeriod": "DAY WEEK MONTH TOTAL",
+    "LimitLevel": "OK NEAR REACHED",
     "AccountKind": "PERSONAL TEAM",
     "BalanceLevel": "GREEN YELLOW RED",
     "GrantSource": ("PURCHASE PLAN TRIAL BONUS REFERRAL PROMO LOYALTY AUTO_TOP_UP ADJUSTMENT ASSIGNMENT TRANSFER"),

@@ -7,7 +7,7 @@ import pytest
 from graphql import GraphQLInterfaceType
 
 from resolvers.roots import build_schema
-from rules.ledger.kinds import HoldState
+from rules.ledger.kinds import HoldState, LimitPeriod, LimitScope
 from rules.ledger.refusals import (
     AccountFrozen,
     HoldExceeded,
@@ -15,15 +15,18 @@ from rules.ledger.refusals import (
     HoldNotOpen,
     IdempotencyConflict,
     InsufficientTokens,
+    LimitReached,
     NotFound,
     NotRefundable,
     QuoteExpired,
+    RateLimited,
     Refusal,
 )
 from rules.pricing.publication import InvalidPriceBook
 from rules.pricing.refusals import InvalidInput, InvalidParams, UnknownModel
 from rules.pricing.toml import Fault
 from schema.refusals import problem_of
+from tests.resolvers.stage import a_limit
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -31,6 +34,20 @@ AnyRefusal = Refusal | InvalidPriceBook
 
 EXAMPLES: list[tuple[AnyRefusal, str, list[str]]] = [
     (InsufficientTokens(35_000_000, 4_500_000), "INSUFFICIENT_TOKENS", ["35 tokens", "4.5 are available"]),
+    (
+        LimitReached(a_limit(), 16_000_000),
+        "LIMIT_REACHED",
+        ["16 tokens", "daily limit leaves 15", "03-02T00:"],
+    ),
+    (
+        LimitReached(
+            a_limit(scope=LimitScope.PROJECT, project="film", period=LimitPeriod.TOTAL, resets_at=None), 16_000_000
+        ),
+        "LIMIT_REACHED",
+        ["16 tokens", "the project's (film) total limit leaves 15", "`setLimit`"],
+    ),
+    (RateLimited(1), "RATE_LIMITED", ["in 1 second."]),
+    (RateLimited(59), "RATE_LIMITED", ["in 59 seconds."]),
     (AccountFrozen(), "ACCOUNT_FROZEN", ["`updateAccount` with `frozen: false`"]),
     (UnknownModel("flx", ("flux",)), "UNKNOWN_MODEL", ["flx", "flux"]),
     (UnknownModel("zzz", ()), "UNKNOWN_MODEL", ["zzz", "`prices`"]),

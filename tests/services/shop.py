@@ -22,18 +22,20 @@ from rules.ledger.requests import (
 from rules.pricing.rating import LineRequest
 from rules.pricing.tokens import MICROS
 from services.accounts import AccountRecord, Accounts
+from services.alerts import Alerts
 from services.charges import Charges
 from services.fares import Fares
 from services.grants import Grants
 from services.ledger.reads import LedgerReads
 from services.ledger.writer import Writer
+from services.limits import Limits
 from services.price_books import PriceBooks, PublishedBook
 from services.publishing import Publication, Publishing
 from services.quotes import Quotes
 from services.tenant_clock import TenantClock
 
 
-def a_source(*, picture: int = 10, trial: int = 50, more: str = "") -> str:
+def a_source(*, picture: int = 10, trial: int = 50, more: str = "", policies: str = "") -> str:
     """A book with a formula ("picture": a base and 2 tokens per 25 steps more) and a flat price ("upscale": 8)."""
     return f"""
 slug = "small"
@@ -41,6 +43,7 @@ name = "Small"
 currency = "usd"
 [policies]
 trial_tokens = {trial}
+{policies}
 [policies.expiry_months]
 default = 12
 bonus = 1
@@ -78,9 +81,11 @@ class Shop:
     publishing: Publishing
     reads: LedgerReads
     accounts: Accounts
+    alerts: Alerts
     fares: Fares
     charges: Charges
     grants: Grants
+    limits: Limits
     clock: TenantClock
 
     async def publish(self, source: str) -> PublishedBook:
@@ -131,6 +136,7 @@ async def open_shop(database: Database, tenant_id: UUID) -> AsyncIterator[Shop]:
     price_books = PriceBooks(database)
     async with Writer(database) as writer:
         reads = LedgerReads(database, writer, price_books)
+        accounts = Accounts(database, writer, price_books)
         shop = Shop(
             tenant_id,
             database,
@@ -138,10 +144,12 @@ async def open_shop(database: Database, tenant_id: UUID) -> AsyncIterator[Shop]:
             price_books,
             Publishing(database, price_books),
             reads,
-            Accounts(database, writer, price_books),
+            accounts,
+            Alerts(writer, accounts),
             Fares(writer, price_books, reads, Quotes(database, price_books)),
             Charges(reads, price_books),
             Grants(writer, price_books),
+            Limits(writer, price_books),
             TenantClock(database, writer, price_books),
         )
         if await price_books.at_version(tenant_id, 1) is None:

@@ -256,7 +256,7 @@ class TestMembers:
         weight = [MemberRole.VIEWER, MemberRole.MEMBER, MemberRole.ADMIN].index
         assert weight(principal.role) == min(weight(of_member), weight(of_token))
         assert principal.may(Scope.ADMINISTER) == (of_member is of_token is MemberRole.ADMIN)
-        assert principal.sees_every_member == (of_member is of_token is MemberRole.ADMIN)
+        assert principal.members_seen.everyone == (of_member is of_token is MemberRole.ADMIN)
 
     async def test_it_follows_the_member_within_five_seconds(
         self, database: Database, credentials: Credentials, clock: Clock, shop: Shop

@@ -17,9 +17,9 @@ CREATE FUNCTION ledger_load_v2(
     OUT clocks ledger_clock_v1[],
     OUT accounts ledger_account_v2[],
     OUT grants ledger_grant_v2[],
-    OUT holds ledger_hold_v1[],
+    OUT holds ledger_hold_v2[],
     OUT allocations ledger_allocation_v1[],
-    OUT lines ledger_line_v1[],
+    OUT lines ledger_line_v2[],
     OUT operations ledger_operation_v1[],
     OUT messages ledger_message_name_v1[],
     OUT members ledger_member_v2[],
@@ -34,6 +34,9 @@ DECLARE
     due ledger_row_name_v1[];
     allocated ledger_row_name_v1[];
     any_due boolean;
+    any_assigned boolean;
+    member_names ledger_member_name_v2[] := wanted_members;
+    related ledger_grant_v2[];
 BEGIN
     IF cardinality(openings) > 0 THEN
         INSERT INTO ledger_account (account_id, tenant_id, created_at, last_at)
@@ -53,8 +56,9 @@ BEGIN
                          greatest(clock_timestamp() + t.clock_offset_micros * interval '1 microsecond', a.last_at),
                          NULL)::ledger_clock_v1),
            bool_or(a.due_at <= greatest(clock_timestamp() + t.clock_offset_micros * interval '1 microsecond',
-                                        a.last_at))
-      INTO accounts, clocks, any_due
+                                        a.last_at)),
+           bool_or(a.assigned > 0)
+      INTO accounts, clocks, any_due, any_assigned
       FROM ledger_account a JOIN tenant t ON t.id = a.tenant_id
      WHERE a.account_id = ANY (account_ids);
 
@@ -95,7 +99,7 @@ BEGIN
         SELECT array_agg(ROW(h.account_id, h.hold_id, h.tenant_id, h.state, h.amount, h.remaining, h.captured,
                              h.returned, h.refunded, h.overrun, h.rounding, h.rounding_unit, h.metered, h.captures,
                              h.price_book_version, h.member_id, h.project, h.lines::text, h.created_at, h.expires_at,
-                             h.ended_at, h.outcome, h.description)::ledger_hold_v1)
+                             h.ended_at, h.outcome, h.description, h.ended_day)::ledger_hold_v2)
           INTO holds
           FROM (SELECT DISTINCT n.account_id, n.local_id FROM unnest(hold_names) n) n
           JOIN hold h ON h.account_id = n.account_id AND h.hold_id = n.local_id;
@@ -114,12 +118,16 @@ BEGIN
              WHERE h.member_id IS NOT NULL
             UNION SELECT ROW(h.account_id, 'PROJECT', h.project)::ledger_scope_name_v2 FROM unnest(holds) h
              WHERE h.project IS NOT NULL);
+        -- What comes back to a member goes on to the pool if it was removed meanwhile.
+        member_names := member_names || array(
+            SELECT ROW(h.account_id, h.member_id)::ledger_member_name_v2 FROM unnest(holds) h
+             WHERE h.member_id IS NOT NULL);
     END IF;
 
     IF cardinality(wanted_lines) > 0 THEN
         SELECT array_agg(ROW(l.account_id, l.version, l.tenant_id, l.hold_id, l.call, l.rounding, l.at,
                              l.amount, l.cost, l.refunded, l.count, l.price_book_version, l.member_id, l.project, l.model, l.category,
-                             l.params::text, l.ref)::ledger_line_v1 ORDER BY l.account_id, l.version)
+                             l.params::text, l.ref, l.day)::ledger_line_v2 ORDER BY l.account_id, l.version)
           INTO lines
           FROM (SELECT DISTINCT n.account_id, n.local_id FROM unnest(wanted_lines) n) n
           JOIN captured_line l ON l.account_id = n.account_id AND l.hold_id = n.local_id;
@@ -148,6 +156,23 @@ BEGIN
           JOIN token_grant g ON g.account_id = n.account_id AND g.grant_id = n.grant_id;
     END IF;
 
+    -- What was split off may go back to where it came from, and ends with it.
+    IF any_assigned OR cardinality(wanted_lines) > 0 OR cardinality(wanted_grants) > 0 THEN
+        SELECT array_agg(ROW(g.account_id, g.grant_id, g.tenant_id, g.source, g.source_ref, g.granted, g.remaining, g.held,
+                             g.spent, g.settled, g.moved, g.transferred, g.expired, g.revoked, g.ended, g.grace, g.priority, g.expires_at,
+                             g.created_at, g.member_id, g.project, g.parent_id, g.paid_minor_units, g.paid_currency,
+                             g.note, g.notice_at)::ledger_grant_v2)
+          INTO related
+          FROM (SELECT p.account_id, p.parent_id AS grant_id FROM unnest(grants) p WHERE p.parent_id IS NOT NULL
+                UNION SELECT w.account_id, c.grant_id
+                        FROM unnest(wanted_grants) w
+                        JOIN token_grant c ON c.account_id = w.account_id AND c.parent_id = w.local_id
+                       WHERE c.spent > 0 OR c.settled > 0
+                EXCEPT SELECT l.account_id, l.grant_id FROM unnest(grants) l) n
+          JOIN token_grant g ON g.account_id = n.account_id AND g.grant_id = n.grant_id;
+        grants := grants || related;
+    END IF;
+
     IF cardinality(wanted_messages) > 0 THEN
         SELECT array_agg(ROW(i.account_id, i.origin, i.message_id)::ledger_message_name_v1)
           INTO messages
@@ -155,11 +180,12 @@ BEGIN
           JOIN inbox i ON i.account_id = m.account_id AND i.origin = m.origin AND i.message_id = m.message_id;
     END IF;
 
-    IF cardinality(wanted_members) > 0 THEN
+    IF cardinality(member_names) > 0 THEN
         SELECT array_agg(ROW(m.account_id, m.member_id, m.tenant_id, m.external_id, m.name, m.role, m.active, m.created_at,
                              m.removed_at)::ledger_member_v2)
           INTO members
-          FROM unnest(wanted_members) n JOIN member m ON m.account_id = n.account_id AND m.member_id = n.member_id;
+          FROM (SELECT DISTINCT n.account_id, n.member_id FROM unnest(member_names) n) n
+          JOIN member m ON m.account_id = n.account_id AND m.member_id = n.member_id;
     END IF;
 
     IF cardinality(scope_names) > 0 THEN

@@ -41,6 +41,8 @@ COMMENT ON COLUMN ledger_account.spending IS 'null: never spent, and without lim
 COMMENT ON COLUMN ledger_account.alerting IS 'null: thresholds as they are by default, nothing crossed yet';
 
 ALTER TABLE token_grant ADD COLUMN notice_at timestamptz;
+CREATE INDEX token_grant_part ON token_grant (account_id, parent_id) WHERE parent_id IS NOT NULL;
+COMMENT ON COLUMN token_grant.paid_minor_units IS 'what was paid for it, less the shares of what is assigned of it';
 COMMENT ON COLUMN token_grant.notice_at IS 'when to warn that it is about to expire; null once that is done';
 
 -- What took effect without a hold or a grant names neither.
@@ -61,6 +63,8 @@ CREATE TABLE member (
     FOREIGN KEY (account_id, tenant_id) REFERENCES ledger_account (account_id, tenant_id),
     CHECK (active = (removed_at IS NULL))
 ) WITH (fillfactor = 70);
+
+CREATE UNIQUE INDEX member_external_id ON member (account_id, external_id);
 
 CREATE TABLE ledger_scope (
     account_id uuid NOT NULL,

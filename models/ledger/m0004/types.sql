@@ -15,6 +15,20 @@ CREATE TYPE ledger_grant_v2 AS (
     ended text, grace boolean, priority integer, expires_at timestamptz, created_at timestamptz, member_id uuid, project text, parent_id bigint,
     paid_minor_units bigint, paid_currency text, note text, notice_at timestamptz
 );
+CREATE TYPE ledger_hold_v2 AS (
+    account_id uuid, hold_id bigint, tenant_id uuid, state text, amount bigint, remaining bigint, captured bigint,
+    returned bigint, refunded bigint, overrun bigint, rounding bigint, rounding_unit bigint, metered bigint,
+    captures integer, price_book_version integer, member_id uuid, project text, lines text, created_at timestamptz,
+    expires_at timestamptz, ended_at timestamptz, outcome text, description text, ended_day date
+);
+CREATE TYPE ledger_line_v2 AS (
+    account_id uuid, version bigint, tenant_id uuid, hold_id bigint, call bigint, rounding boolean, at timestamptz,
+    amount bigint, cost bigint, refunded bigint, count integer, price_book_version integer, member_id uuid, project text, model text,
+    category text, params text, ref text, day date
+);
+CREATE TYPE ledger_refund_v2 AS (
+    account_id uuid, version bigint, tenant_id uuid, line bigint, amount bigint, day date
+);
 CREATE TYPE ledger_member_v2 AS (
     account_id uuid, member_id uuid, tenant_id uuid, external_id text, name text, role text, active boolean,
     created_at timestamptz, removed_at timestamptz

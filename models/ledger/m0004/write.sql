@@ -4,12 +4,12 @@ CREATE FUNCTION ledger_write_v2(
     accounts ledger_account_v2[],
     new_grants ledger_grant_v2[],
     changed_grants ledger_grant_v2[],
-    new_holds ledger_hold_v1[],
-    changed_holds ledger_hold_v1[],
+    new_holds ledger_hold_v2[],
+    changed_holds ledger_hold_v2[],
     new_allocations ledger_allocation_v1[],
     changed_allocations ledger_allocation_v1[],
-    new_lines ledger_line_v1[],
-    changed_lines ledger_line_v1[],
+    new_lines ledger_line_v2[],
+    changed_lines ledger_line_v2[],
     entries ledger_entry_v1[],
     texts ledger_text_v1[],
     operations ledger_operation_v1[],
@@ -23,7 +23,8 @@ CREATE FUNCTION ledger_write_v2(
     used ledger_usage_v2[],
     worked ledger_work_v2[],
     outgoing ledger_outgoing_v2[],
-    changes ledger_change_v2[]
+    changes ledger_change_v2[],
+    refunds ledger_refund_v2[]
 ) RETURNS void LANGUAGE plpgsql VOLATILE
   SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
   SET plan_cache_mode = force_generic_plan AS $$
@@ -50,7 +51,8 @@ BEGIN
         UPDATE token_grant g
            SET remaining = n.remaining, held = n.held, spent = n.spent, settled = n.settled, moved = n.moved,
                transferred = n.transferred, expired = n.expired,
-               revoked = n.revoked, open = n.remaining > 0, ended = n.ended, notice_at = n.notice_at
+               revoked = n.revoked, open = n.remaining > 0, ended = n.ended, notice_at = n.notice_at,
+               paid_minor_units = n.paid_minor_units
           FROM unnest(changed_grants) n WHERE g.account_id = n.account_id AND g.grant_id = n.grant_id;
     END IF;
     IF cardinality(new_holds) > 0 THEN
@@ -58,7 +60,7 @@ BEGIN
             SELECT n.account_id, n.hold_id, n.tenant_id, n.state, n.state = 'OPEN', n.amount, n.remaining, n.captured,
                    n.returned, n.refunded, n.overrun, n.rounding, n.rounding_unit, n.metered, n.captures,
                    n.price_book_version, n.member_id, n.project, n.lines::json, n.created_at, n.expires_at,
-                   n.ended_at, n.outcome, n.description
+                   n.ended_at, n.outcome, n.description, n.ended_day
               FROM unnest(new_holds) n;
     END IF;
     IF cardinality(changed_holds) > 0 THEN
@@ -66,7 +68,8 @@ BEGIN
            SET state = n.state, open = n.state = 'OPEN', amount = n.amount, remaining = n.remaining,
                captured = n.captured, returned = n.returned, refunded = n.refunded, overrun = n.overrun,
                rounding = n.rounding, rounding_unit = n.rounding_unit, metered = n.metered, captures = n.captures,
-               lines = n.lines::json, expires_at = n.expires_at, ended_at = n.ended_at, outcome = n.outcome
+               lines = n.lines::json, expires_at = n.expires_at, ended_at = n.ended_at, outcome = n.outcome,
+               ended_day = n.ended_day
           FROM unnest(changed_holds) n WHERE h.account_id = n.account_id AND h.hold_id = n.hold_id;
     END IF;
     IF cardinality(new_allocations) > 0 THEN
@@ -83,12 +86,15 @@ BEGIN
         INSERT INTO captured_line
             SELECT n.account_id, n.version, n.tenant_id, n.hold_id, n.call, n.rounding, n.at, n.amount, n.cost,
                    n.refunded, n.count,
-                   n.price_book_version, n.member_id, n.project, n.model, n.category, n.params::json, n.ref
+                   n.price_book_version, n.member_id, n.project, n.model, n.category, n.params::json, n.ref, n.day
               FROM unnest(new_lines) n;
     END IF;
     IF cardinality(changed_lines) > 0 THEN
         UPDATE captured_line l SET refunded = n.refunded
           FROM unnest(changed_lines) n WHERE l.account_id = n.account_id AND l.version = n.version;
+    END IF;
+    IF cardinality(refunds) > 0 THEN
+        INSERT INTO refunded_line SELECT n.* FROM unnest(refunds) n;
     END IF;
     INSERT INTO entry SELECT n.* FROM unnest(entries) n;
     IF cardinality(texts) > 0 THEN
@@ -149,3 +155,5 @@ END $$;
 
 DROP TYPE ledger_account_v1;
 DROP TYPE ledger_grant_v1;
+DROP TYPE ledger_hold_v1;
+DROP TYPE ledger_line_v1;

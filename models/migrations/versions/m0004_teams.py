@@ -14,5 +14,6 @@ class Migration(migrations.Migration):
 
     operations: list[Operation] = [  # noqa: RUF012 - the base class declares it so
         RunSQL(ledger_sql("m0004")),
+        RunSQL(statement("count_past_holds")),
         RunSQL(statement("secure_tables")),
     ]

@@ -1,9 +1,12 @@
--- Nothing of an account falls due before its due_at: an open hold, or a grant that still has tokens.
+-- Nothing of an account falls due before its due_at: an open hold, a grant that still has tokens, or the notice of it.
 SELECT format('account %s ledger_account', a.account_id) AS "where",
        format('due_at: something falls due at %s, found %s', d.at, coalesce(a.due_at::text, 'nothing')) AS message
   FROM ledger_account a
   JOIN (SELECT due.account_id, min(due.at) AS at
           FROM (SELECT account_id, expires_at AS at FROM hold WHERE open
+                UNION ALL
+                -- Not yet given: while all of a grant is on hold a notice waits, whenever it was to come.
+                SELECT account_id, notice_at FROM token_grant WHERE ended IS NULL AND remaining > held
                 UNION ALL
                 SELECT g.account_id, g.expires_at
                   FROM token_grant g JOIN ledger_account o ON o.account_id = g.account_id

@@ -7,11 +7,11 @@ SELECT format('account %s %s', f.account_id, f.row_name) AS "where", f.message
          WHERE least(total, held, credit_drawn, clawed_back, credit_limit + 1) < 0
         UNION ALL
         SELECT account_id, 'token_grant ' || grant_id,
-               format('granted %s, remaining %s, held %s, spent %s, settled %s, expired %s, revoked %s:'
-                      ' expected nothing below 0, and no more held than remaining',
-                      granted, remaining, held, spent, settled, expired, revoked)
+               format('granted %s, remaining %s, held %s, spent %s, settled %s, moved %s, transferred %s, expired %s,'
+                      ' revoked %s: expected nothing below 0, and no more held than remaining',
+                      granted, remaining, held, spent, settled, moved, transferred, expired, revoked)
           FROM token_grant
-         WHERE least(granted, remaining, held, spent, settled, expired, revoked, remaining - held) < 0
+         WHERE least(granted, remaining, held, spent, settled, moved, transferred, expired, revoked, remaining - held) < 0
         UNION ALL
         SELECT account_id, 'hold ' || hold_id,
                format('amount %s, remaining %s, captured %s, returned %s, refunded %s, overrun %s, rounding %s, metered %s:'

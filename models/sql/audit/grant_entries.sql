@@ -11,12 +11,16 @@ SELECT format('account %s token_grant %s', coalesce(g.account_id, e.account_id),
   FROM token_grant g
   -- A refund whose source is settled or clawed back makes a grant by its own entry.
   FULL JOIN (SELECT account_id, version, at, kind, total_change, member_id, project, grant_id
-               FROM entry WHERE kind IN ('GRANT', 'REFUND')) e
+               FROM entry
+              -- An assignment makes a grant that it names, or takes back from one that was made before.
+              WHERE kind IN ('GRANT', 'REFUND') OR (kind = 'ASSIGNMENT' AND grant_id = version)) e
     ON e.account_id = g.account_id AND e.version = g.grant_id
- WHERE CASE WHEN g.grant_id IS NULL THEN e.kind = 'GRANT'
+ WHERE CASE WHEN g.grant_id IS NULL THEN e.kind <> 'REFUND'
             WHEN e.kind = 'GRANT' THEN e.total_change <> g.granted OR e.at <> g.created_at
                                        OR e.grant_id IS DISTINCT FROM g.grant_id
                                        OR e.member_id IS DISTINCT FROM g.member_id OR e.project IS DISTINCT FROM g.project
+            WHEN e.kind = 'ASSIGNMENT' THEN g.source <> 'ASSIGNMENT' OR e.at <> g.created_at
+                                            OR e.member_id IS DISTINCT FROM g.member_id OR e.project IS DISTINCT FROM g.project
             WHEN e.kind = 'REFUND' THEN e.total_change < g.granted OR e.at <> g.created_at
             ELSE true END
  ORDER BY coalesce(g.account_id, e.account_id), coalesce(g.grant_id, e.version) LIMIT $1

@@ -27,6 +27,8 @@ SELECT format('account %s %s %s', r.account_id, r.in_table, r.row_id) AS "where"
         UNION ALL
         SELECT account_id, tenant_id, 'usage_day', day::text FROM usage_day
         UNION ALL
+        SELECT account_id, tenant_id, 'refunded_line', version::text FROM refunded_line
+        UNION ALL
         SELECT account_id, tenant_id, 'work_day', day::text FROM work_day
         UNION ALL
         SELECT account_id, tenant_id, 'outbox', topic || '/' || message_id FROM outbox

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
@@ -13,10 +15,13 @@ import pytest
 from tortoise import Tortoise
 from tortoise.context import TortoiseContext
 from tortoise.migrations.autodetector import MigrationAutodetector
+from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
 
 from models.database import Database
 from models.migrations import is_current, ledger_sql, migrate, runner
 from models.orm import CONFIG
+
+BORN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 UNIQUE_CONSTRAINTS = {
     "tenant_slug_key",
@@ -142,6 +147,65 @@ class TestMigrate:
     async def test_a_database_without_any_table_is_not_current(self, empty_dsn: str) -> None:
         async with await Database.open(empty_dsn) as database:
             assert not await is_current(database)
+
+
+class TestAccountsFromBefore:
+    async def test_are_told_of_what_is_about_to_expire_as_if_they_had_been_opened_since(
+        self, empty_dsn: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        forward = MigrationExecutor.migrate
+
+        async def as_far_as_quotes(executor: MigrationExecutor, **more: Any) -> None:
+            await forward(executor, [MigrationTarget("models", "m0002_quotes")], **more)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(MigrationExecutor, "migrate", as_far_as_quotes)
+            await migrate(empty_dsn)
+        connection = await asyncpg.connect(empty_dsn)
+        try:
+            tenant, account = uuid4(), uuid4()
+            await connection.execute(
+                "INSERT INTO tenant (id, slug, name, mode, clock_offset_micros, created_at)"
+                " VALUES ($1, 'old', 'Old', 'TEST', 0, $2)",
+                tenant,
+                BORN,
+            )
+            await connection.execute(
+                "INSERT INTO ledger_account (account_id, tenant_id, created_at, last_at, due_at)"
+                " VALUES ($1, $2, $3, $3, $4)",
+                account,
+                tenant,
+                BORN,
+                BORN + timedelta(days=6),
+            )
+            for number, life in enumerate((timedelta(days=30), timedelta(days=6), timedelta(days=1), None), start=1):
+                await connection.execute(
+                    "INSERT INTO token_grant (account_id, grant_id, tenant_id, source, source_ref, granted, remaining,"
+                    " held, spent, settled, expired, revoked, open, grace, priority, paid_minor_units, created_at,"
+                    " expires_at)"
+                    " VALUES ($1, $2, $3, 'BONUS', $4, 5, 5, 0, 0, 0, 0, 0, true, false, 50, 0, $5, $6)",
+                    account,
+                    number,
+                    tenant,
+                    f"ref {number}",
+                    BORN,
+                    BORN + life if life is not None else None,
+                )
+
+            await migrate(empty_dsn)
+
+            found = await connection.fetch("SELECT notice_at FROM token_grant ORDER BY grant_id")
+            days = (23, 5, None, None)
+            assert [row["notice_at"] for row in found] == [
+                None if day is None else BORN + timedelta(days=day) for day in days
+            ]
+            assert await connection.fetchval("SELECT due_at FROM ledger_account") == BORN + timedelta(days=5)
+            forced = (
+                "SELECT bool_and(relforcerowsecurity) FROM pg_class WHERE relname IN ('token_grant', 'ledger_account')"
+            )
+            assert await connection.fetchval(forced)
+        finally:
+            await connection.close()
 
 
 class TestModelsAndTablesAgree:

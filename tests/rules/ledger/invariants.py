@@ -10,9 +10,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from rules.ledger.alerting import Alerting, Threshold
 from rules.ledger.journal import Entry, chained_hash, digest_of_text, epoch_micros
-from rules.ledger.kinds import EntryKind, GrantEnd, HoldState
-from rules.ledger.state import UNLIMITED, Hold
+from rules.ledger.kinds import AlertKind, EntryKind, GrantEnd, HoldState, LimitPeriod, LimitScope
+from rules.ledger.spending import ACCOUNT_SCOPE, Scope, Spending
+from rules.ledger.state import UNLIMITED, Grant, Hold
 from tests.rules.ledger.shelf import Shelf
 
 
@@ -40,8 +42,10 @@ class Watch:
         self._check_account(shelf)
         for hold in shelf.holds.values():
             self._check_hold(shelf, hold)
+        _check_windows(shelf)
         _check_grants(shelf)
         _check_due(shelf, now)
+        _check_alerts(shelf)
 
     def _read(self, shelf: Shelf, entry: Entry, now: datetime) -> None:
         self.version += 1
@@ -146,6 +150,41 @@ def _newly_bound(entry: Entry) -> int:
     return entry.spent + entry.held_change if entry.kind in (EntryKind.CAPTURE, EntryKind.ROUNDING) else 0
 
 
+def _check_windows(shelf: Shelf) -> None:
+    """Every window has counted the holds that began in it, and no others; nobody's window outlasts the account's."""
+    calendar = shelf.account.spending or Spending()
+    scopes = {ACCOUNT_SCOPE: calendar} | shelf.scopes
+    for scope, spending in scopes.items():
+        holds = [hold for hold in shelf.holds.values() if _counts_for(scope, hold)]
+        assert spending.total.consumed == sum(map(_consumed, holds)), f"{scope} has lost count of what it consumed"
+        for period in (LimitPeriod.DAY, LimitPeriod.WEEK, LimitPeriod.MONTH):
+            window, of_account = spending.window(period), calendar.window(period)
+            if window.starts_at is None or window.ends_at is None or of_account.starts_at is None:
+                assert window.starts_at is window.ends_at is None
+                assert window.consumed == 0
+                continue
+            assert window.starts_at < window.ends_at
+            begun = [hold for hold in holds if hold.created_at >= window.starts_at]
+            assert window.consumed == sum(map(_consumed, begun)) >= 0, f"the {period} of {scope} is miscounted"
+            assert window.starts_at <= of_account.starts_at
+            if window.starts_at < of_account.starts_at:
+                assert window.ends_at <= of_account.starts_at, f"the {period} of {scope} reaches into the next"
+
+
+def _counts_for(scope: Scope, hold: Hold) -> bool:
+    match scope.kind:
+        case LimitScope.ACCOUNT:
+            return True
+        case LimitScope.MEMBER:
+            return scope.member_id is not None and hold.member_id == scope.member_id
+        case LimitScope.PROJECT:
+            return hold.project == scope.project
+
+
+def _consumed(hold: Hold) -> int:
+    return hold.captured - hold.refunded + hold.remaining
+
+
 def _check_grants(shelf: Shelf) -> None:
     held: Counter[int] = Counter()
     spent: Counter[int] = Counter()
@@ -157,14 +196,46 @@ def _check_grants(shelf: Shelf) -> None:
     refs = [grant.source_ref for grant in shelf.grants.values()]
     assert len(refs) == len(set(refs)), "a source reference has two grants"
     for grant in shelf.grants.values():
-        used = grant.spent + grant.settled + grant.expired + grant.revoked
+        used = grant.spent + grant.settled + grant.moved + grant.transferred + grant.expired + grant.revoked
         assert grant.granted == grant.remaining + used > 0, grant
         assert min(grant.remaining, grant.spent, grant.settled, grant.expired, grant.revoked) >= 0, grant
         assert 0 <= grant.held == held[grant.grant_id] <= grant.remaining, grant
         assert grant.spent == spent[grant.grant_id], grant
         assert grant.ended is None or grant.unheld == 0, "a grant that was taken back has free tokens"
         assert grant.revoked == 0 or grant.ended in (GrantEnd.REVOKED, GrantEnd.CLAWED_BACK)
-        assert shelf.entries[grant.grant_id - 1].kind in (EntryKind.GRANT, EntryKind.REFUND), grant
+        made_by = shelf.entries[grant.grant_id - 1]
+        if grant.parent_id is None:
+            assert made_by.kind in (EntryKind.GRANT, EntryKind.REFUND), grant
+            assert not grant.is_assigned, "what is assigned was split off another grant"
+        else:
+            assert made_by.kind is EntryKind.ASSIGNMENT, grant
+            assert (made_by.grant_id, made_by.member_id, made_by.project) == (
+                grant.grant_id,
+                grant.member_id,
+                grant.project,
+            ), grant
+            _check_part(shelf, grant)
+        parts = [part for part in shelf.grants.values() if part.parent_id == grant.grant_id]
+        if grant.parent_id is None:
+            assert grant.moved == sum(part.granted - part.moved for part in parts), grant
+    owned = Counter[tuple[object, object]]()
+    for grant in shelf.grants.values():
+        owned[grant.member_id, grant.project] += grant.remaining
+    in_pool = owned.pop((None, None), 0)
+    assert shelf.account.assigned == sum(owned.values())
+    assert shelf.account.total == in_pool + sum(owned.values()), "the scopes do not add up to the total"
+
+
+def _check_part(shelf: Shelf, part: Grant) -> None:
+    """A part is as good as the grant that it was split off, serves one owner, and is never split itself."""
+    assert part.parent_id is not None
+    whole = shelf.grants[part.parent_id]
+    assert whole.parent_id is None, "a part of a part"
+    assert (part.member_id is None) is not (part.project is None), part
+    assert (part.priority, part.expires_at, part.grace) == (whole.priority, whole.expires_at, whole.grace), part
+    assert whole.ended is None or part.unheld == 0, "what was split off outlives its grant"
+    if part.member_id is not None and not shelf.members[part.member_id].active:
+        assert part.unheld == 0, "who was removed has tokens"
 
 
 def _check_due(shelf: Shelf, now: datetime) -> None:
@@ -179,6 +250,26 @@ def _check_due(shelf: Shelf, now: datetime) -> None:
         assert min(instants) > now, "something is overdue"
         assert shelf.account.due_at is not None
         assert shelf.account.due_at <= min(instants), "the account would wake up too late"
+
+
+def _check_alerts(shelf: Shelf) -> None:
+    """What is crossed is what was told of and not armed again, and a notice that is to come wakes the account."""
+    alerting = shelf.account.alerting or Alerting()
+    assert sorted(shelf.alerts) == list(range(1, alerting.events + 1))
+    still = {
+        Threshold(event.threshold_percent, event.threshold_tokens).key: event_id
+        for event_id, event in shelf.alerts.items()
+        if event.kind is AlertKind.LOW_BALANCE and event.rearmed_at is None
+    }
+    assert alerting.crossed == still
+    assert still.keys() <= {threshold.key for threshold in alerting.thresholds}
+    for event in shelf.alerts.values():
+        assert shelf.entries[event.version - 1].available_after == event.available, event
+        assert shelf.entries[event.version - 1].at <= event.at, event
+    for grant in shelf.grants.values():
+        if grant.notice_at is not None and grant.ended is None and grant.unheld > 0:
+            assert shelf.account.due_at is not None
+            assert shelf.account.due_at <= grant.notice_at, "the notice would come too late"
 
 
 def _check_signs(entry: Entry) -> None:
@@ -203,6 +294,8 @@ def _check_signs(entry: Entry) -> None:
             holds = total in (0, owed) and owed < 0 and held == spent == 0
         case EntryKind.ADJUSTMENT:
             holds = total == held == owed == spent == 0 and entry.note is not None
-        case EntryKind.TRANSFER | EntryKind.ASSIGNMENT:
+        case EntryKind.ASSIGNMENT:
+            holds = total == held == owed == spent == 0 and entry.grant_id is not None
+        case EntryKind.TRANSFER:
             holds = False
     assert holds, f"the signs of {entry.kind} are wrong: {entry}"

@@ -15,14 +15,16 @@ from hypothesis.stateful import (
     rule,
 )
 
+from rules.ledger.alerting import AlertEvent
 from rules.ledger.commands import Line, OpenAccount
-from rules.ledger.kinds import GrantSource, OverrunPolicy
+from rules.ledger.kinds import AlertKind, GrantSource, OverrunPolicy
 from rules.ledger.outcomes import GrantEffect, HoldEffect
-from rules.ledger.state import UNLIMITED
+from rules.ledger.refusals import NotFound
+from rules.ledger.state import UNLIMITED, Grant
 from rules.pricing.tokens import MICROS, format_tokens
-from tests.rules.ledger.model import DAY, NEVER, SECOND, Model, No, Row
-from tests.rules.ledger.notation import ACCOUNT, START, TENANT, Refused, in_tokens
-from tests.rules.ledger.workbench import Workbench
+from tests.rules.ledger.model import DAY, NEVER, POOL, SECOND, Model, No, Row, Whom
+from tests.rules.ledger.notation import ACCOUNT, START, TENANT, Refused, in_tokens, refusal
+from tests.rules.ledger.workbench import Workbench, member_named
 
 incomes = st.integers(5, 40).map(lambda amount: amount * MICROS) | st.integers(1, 5_000_000)
 amounts = st.integers(1, 9).map(lambda amount: amount * MICROS) | st.integers(1, 5_000_000)
@@ -30,7 +32,9 @@ costs = amounts | st.integers(0, 2)
 some_lines = st.lists(st.tuples(costs, st.booleans()), min_size=1, max_size=3)
 ttls = st.sampled_from([3_600, 60, 86_400, 1])
 lifetimes = st.sampled_from([None, 3_600, 60, 86_400, 8 * 86_400, 1])
-projects = st.sampled_from([None, None, "film", "game"])
+MEMBERS = ("anna", "ben")
+OWNERS = (*MEMBERS, "film", "game")
+whoms = st.sampled_from([POOL, POOL, (None, "film"), (None, "game"), ("anna", None), ("ben", None), ("anna", "film")])
 recent = st.integers(0, 5)
 any_hold = st.tuples(st.sampled_from(["fit", "fit", "fit", "any"]), recent)
 """Whether a hold is chosen that the command fits, or any one; and how far back it lies."""
@@ -67,13 +71,16 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @initialize(
         grace_days=st.sampled_from([7, 7, 1, 0]),
+        percents=st.sampled_from([(20, 10), (20, 10), (90, 50, 0), ()]),
         due_holds_max=st.sampled_from([ALL_HOLDS, 2, 1]),
         lots=st.lists(st.tuples(incomes, lifetimes), min_size=1, max_size=3),
     )
-    def open(self, grace_days: int, due_holds_max: int, lots: list[tuple[int, int | None]]) -> None:
-        self.model = Model(grace_days * DAY)
+    def open(
+        self, grace_days: int, percents: tuple[int, ...], due_holds_max: int, lots: list[tuple[int, int | None]]
+    ) -> None:
+        self.model = Model(grace_days * DAY, percents)
         self.bench = Workbench(opened=False, due_holds_max=due_holds_max)
-        self.bench.submit(OpenAccount(TENANT, ACCOUNT, "UTC", grace_days=grace_days))
+        self.bench.submit(OpenAccount(TENANT, ACCOUNT, "UTC", grace_days=grace_days, alert_percents=percents))
         for amount, lifetime in lots:
             self.grant(amount, "PURCHASE", 50, lifetime)
 
@@ -89,36 +96,36 @@ class LedgerMachine(RuleBasedStateMachine):
         expires = self.model.now + lifetime * SECOND if lifetime is not None else NEVER
         self.say("grant", amount=amount, source=source, priority=priority, expires=expires)
 
-    @rule(amount=amounts, ttl=ttls, project=projects)
-    def reserve(self, amount: int, ttl: int, project: str | None) -> None:
-        self.say("reserve", amount=amount, lines=None, ttl=ttl, project=project)
+    @rule(amount=amounts, ttl=ttls, whom=whoms)
+    def reserve(self, amount: int, ttl: int, whom: Whom) -> None:
+        self.say("reserve", amount=amount, lines=None, ttl=ttl, whom=whom)
 
-    @rule(lines=some_lines, ttl=ttls, project=projects)
-    def reserve_lines(self, lines: list[tuple[int, bool]], ttl: int, project: str | None) -> None:
-        self.say("reserve", amount=bound_of(lines), lines=lines, ttl=ttl, project=project)
+    @rule(lines=some_lines, ttl=ttls, whom=whoms)
+    def reserve_lines(self, lines: list[tuple[int, bool]], ttl: int, whom: Whom) -> None:
+        self.say("reserve", amount=bound_of(lines), lines=lines, ttl=ttl, whom=whom)
 
-    @rule(more=st.sampled_from([0, 0, 1]), project=projects)
-    def reserve_to_the_edge(self, more: int, project: str | None) -> None:
-        amount = self.model.available_to(project) + more
+    @rule(more=st.sampled_from([0, 0, 1]), whom=whoms)
+    def reserve_to_the_edge(self, more: int, whom: Whom) -> None:
+        amount = self.model.available_to(whom) + more
         if amount > 0:
-            self.say("reserve", amount=amount, lines=None, ttl=60, project=project)
+            self.say("reserve", amount=amount, lines=None, ttl=60, whom=whom)
 
     @rule(ttl=ttls)
     def be_quoted(self, ttl: int) -> None:
         self.quotes.append(self.model.now + ttl * SECOND)
 
     @precondition(lambda machine: machine.quotes)
-    @rule(back=recent, lines=some_lines, ttl=ttls, project=projects)
-    def reserve_with_a_quote(self, back: int, lines: list[tuple[int, bool]], ttl: int, project: str | None) -> None:
+    @rule(back=recent, lines=some_lines, ttl=ttls, whom=whoms)
+    def reserve_with_a_quote(self, back: int, lines: list[tuple[int, bool]], ttl: int, whom: Whom) -> None:
         quote = self.a_quote(back)
-        self.say("reserve", amount=bound_of(lines), lines=lines, ttl=ttl, project=project, quote=quote)
+        self.say("reserve", amount=bound_of(lines), lines=lines, ttl=ttl, whom=whom, quote=quote)
 
     @precondition(lambda machine: machine.quotes)
-    @rule(back=recent, lines=some_lines, project=projects)
-    def charge_with_a_quote(self, back: int, lines: list[tuple[int, bool]], project: str | None) -> None:
+    @rule(back=recent, lines=some_lines, whom=whoms)
+    def charge_with_a_quote(self, back: int, lines: list[tuple[int, bool]], whom: Whom) -> None:
         if sum(cost for cost, _ in lines) > 0:
             quote = self.a_quote(back)
-            self.say("charge", amount=bound_of(lines), lines=lines, project=project, quote=quote)
+            self.say("charge", amount=bound_of(lines), lines=lines, whom=whom, quote=quote)
 
     @precondition(lambda machine: machine.quotes)
     @with_a_hold_that(is_open)
@@ -126,10 +133,10 @@ class LedgerMachine(RuleBasedStateMachine):
     def extend_with_a_quote(self, back: int, which: Choice, amount: int) -> None:
         self.say("extend", hold=self.an_open_hold(which), amount=amount, ttl=None, quote=self.a_quote(back))
 
-    @rule(lines=some_lines, project=projects)
-    def charge(self, lines: list[tuple[int, bool]], project: str | None) -> None:
+    @rule(lines=some_lines, whom=whoms)
+    def charge(self, lines: list[tuple[int, bool]], whom: Whom) -> None:
         if sum(cost for cost, _ in lines) > 0:
-            self.say("charge", amount=bound_of(lines), lines=lines, project=project)
+            self.say("charge", amount=bound_of(lines), lines=lines, whom=whom)
 
     @with_a_hold_that(is_open)
     @rule(which=any_hold, lines=some_lines, final=st.booleans(), overrun=overruns)
@@ -179,7 +186,7 @@ class LedgerMachine(RuleBasedStateMachine):
         """Leaves a debt beside whatever else there is."""
         self.say("grant", amount=amount, source="PURCHASE", priority=0, expires=NEVER)
         index = len(self.model.grants) - 1
-        self.say("charge", amount=amount, lines=[(amount, False)], project=None)
+        self.say("charge", amount=amount, lines=[(amount, False)], whom=POOL)
         self.say("revoke", grant=index, clawback=True)
 
     @rule(limit=st.sampled_from([0, 5 * MICROS, 30 * MICROS, UNLIMITED]))
@@ -213,6 +220,20 @@ class LedgerMachine(RuleBasedStateMachine):
         self.model.adjust(None, frozen)
         self.bench.adjust(frozen=frozen)
 
+    @rule(
+        percents=st.none() | st.sets(st.sampled_from([0, 5, 10, 20, 50, 95, 100]), max_size=3),
+        amounts=st.none() | st.sets(st.sampled_from([1, 5_000_000, 10_000_000, 40_000_000]), max_size=2),
+    )
+    def set_alerts(self, percents: set[int] | None, amounts: set[int] | None) -> None:
+        model = self.model
+        model.settle()
+        model.set_alerts(
+            model.percents if percents is None else percents, model.amounts if amounts is None else amounts
+        )
+        self.bench.set_alerts(
+            percents=None if percents is None else tuple(percents), amounts=None if amounts is None else tuple(amounts)
+        )
+
     @precondition(lambda machine: machine.model.drawn > 0)
     @rule(part=st.integers(1, 3))
     def pay_an_invoice(self, part: int) -> None:
@@ -222,12 +243,46 @@ class LedgerMachine(RuleBasedStateMachine):
             self.model.settle_credit(amount)
             self.bench.settle_credit(format_tokens(amount))
 
-    @rule(back=recent, project=st.sampled_from([None, "film", "game"]))
-    def assign(self, back: int, project: str | None) -> None:
-        index = len(self.model.grants) - 1 - back
-        if index >= 0 and self.model.held_of(self.model.grants[index]) == 0:
-            self.model.grants[index]["project"] = project
-            self.bench.assign(sorted(self.bench.shelf.grants)[index], project)
+    # Members, and what is assigned
+
+    @rule(name=st.sampled_from(MEMBERS))
+    def add_member(self, name: str) -> None:
+        self.model.settle()
+        self.model.add_member(name)
+        self.bench.add_member(name)
+
+    @precondition(lambda machine: any(machine.model.members.values()) and machine.keys % 3 == 0)
+    @rule(name=st.sampled_from(MEMBERS))
+    def remove_member(self, name: str) -> None:
+        self.model.settle()
+        try:
+            self.model.remove_member(name)
+        except No:
+            with refusal(NotFound("member")):
+                self.bench.remove_member(name)
+        else:
+            self.bench.remove_member(name)
+
+    @rule(owner=st.sampled_from(OWNERS), amount=amounts)
+    def assign(self, owner: str, amount: int) -> None:
+        self.say("assign", owner=owner, amount=amount)
+
+    @rule(owner=st.sampled_from(OWNERS), part=st.integers(1, 2), more=st.sampled_from([0, 0, 1]))
+    def assign_to_the_edge(self, owner: str, part: int, more: int) -> None:
+        """As much as the pool has, or half of it; or more than there is."""
+        self.model.settle()
+        free = sum(grant["free"] for grant in self.model.grants if grant["owner"] is None)
+        amount = (free if self.model.limit == UNLIMITED else min(free, self.model.available_to(POOL))) // part + more
+        if amount > 0:
+            self.say("assign", owner=owner, amount=amount)
+
+    @precondition(lambda machine: any(grant["owner"] and grant["free"] for grant in machine.model.grants))
+    @rule(back=recent, part=st.integers(1, 2), more=st.sampled_from([0, 0, 1]))
+    def take_back(self, back: int, part: int, more: int) -> None:
+        parts = [grant for grant in self.model.grants if grant["owner"] and grant["free"]]
+        owner = parts[-1 - back % len(parts)]["owner"]
+        amount = sum(grant["free"] for grant in parts if grant["owner"] == owner) // part + more
+        self.say("assign", owner=owner, amount=-amount)
 
     # What is said again
 
@@ -256,6 +311,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def wait_until_something_is_due(self, off: int, settle_at_once: bool) -> None:
         instants = [hold["expires"] for hold in self.model.holds if hold["state"] == "OPEN"]
         instants += [grant["expires"] for grant in self.model.grants if grant["expires"] < NEVER]
+        instants += [grant["notice"] for grant in self.model.grants if grant["notice"] < NEVER]
         instants += self.quotes
         later = [instant + off for instant in instants if instant + off > self.model.now]
         if later:
@@ -322,9 +378,9 @@ class LedgerMachine(RuleBasedStateMachine):
                 case "grant":
                     return model.grant(said["amount"], said["source"], said["priority"], said["expires"])
                 case "reserve":
-                    return model.reserve(said["amount"], said["ttl"] * SECOND, said["project"], unit, quote)
+                    return model.reserve(said["amount"], said["ttl"] * SECOND, said["whom"], unit, quote)
                 case "charge":
-                    return model.charge(said["lines"], said["amount"], said["project"], unit, quote)
+                    return model.charge(said["lines"], said["amount"], said["whom"], unit, quote)
                 case "commit":
                     if said["hold"] < len(model.holds) and model.holds[said["hold"]]["state"] == "OPEN":
                         self.note_unit(said, unit)
@@ -336,6 +392,8 @@ class LedgerMachine(RuleBasedStateMachine):
                     return model.extend(said["hold"], said["amount"], ttl, quote)
                 case "refund":
                     return model.refund(said["hold"], said["amount"])
+                case "assign":
+                    return model.assign(said["owner"], said["owner"] in MEMBERS, said["amount"])
                 case _:
                     return model.revoke(said["grant"], said["clawback"])
 
@@ -385,7 +443,7 @@ class LedgerMachine(RuleBasedStateMachine):
                     rounding_unit=unit,
                     ttl_seconds=said["ttl"],
                     key=key,
-                    project=said["project"],
+                    **spelled(said["whom"]),
                     quote_expires_at=quoted_until,
                 )
                 if lines and isinstance(bench.last, HoldEffect) and not bench.last.replayed:
@@ -395,7 +453,7 @@ class LedgerMachine(RuleBasedStateMachine):
                     lines=lines or (),
                     rounding_unit=unit,
                     key=key,
-                    project=said["project"],
+                    **spelled(said["whom"]),
                     quote_expires_at=quoted_until,
                 )
             case "commit":
@@ -409,6 +467,9 @@ class LedgerMachine(RuleBasedStateMachine):
                 bench.extend(hold, added, ttl_seconds=said["ttl"], key=key, quote_expires_at=quoted_until)
             case "refund":
                 bench.refund(hold, amount, key=key)
+            case "assign":
+                owner = "member" if said["owner"] in MEMBERS else "project"
+                bench.assign(amount or "0", key=key, **{owner: said["owner"]})
             case _:
                 grant = grant_ids[said["grant"]] if said["grant"] < len(grant_ids) else NO_SUCH_ID
                 (bench.claw_back if said["clawback"] else bench.revoke)(grant, key=key)
@@ -439,16 +500,21 @@ class LedgerMachine(RuleBasedStateMachine):
     def look(self) -> None:
         """A read settles what is due, and then both show the same balance."""
         self.model.settle()
-        balance = self.bench.balance()
+        self.bench.balance()
         model = self.model
-        assert (balance.total, balance.held, balance.owed) == (model.total(), model.held(), model.owed())
-        assert balance.available == model.available()
-        assert balance.unlimited is (model.limit == UNLIMITED)
-        assert balance.mark == model.mark
-        assert balance.level == model.level()
-        assert balance.remaining_percent == model.percent()
-        shown = balance.expiring_at and (micros_of(balance.expiring_at), balance.expiring_amount)
-        assert shown == model.expiring()
+        for whom in (POOL, ("anna", None), ("ben", None), (None, "film"), ("anna", "film")):
+            member, project = whom
+            balance = self.bench.balance_for(member=member, project=project)
+            assert (balance.total, balance.held, balance.available, balance.assigned) == model.shown(whom), whom
+            assert balance.owed == model.owed()
+            assert balance.unlimited is (model.limit == UNLIMITED)
+            # What is shown is what can be had.
+            assert balance.unlimited or balance.available == model.available_to(whom)
+            assert balance.mark == model.mark
+            assert balance.level == model.level(whom)
+            assert balance.remaining_percent == model.percent(whom)
+            shown = balance.expiring_at and (micros_of(balance.expiring_at), balance.expiring_amount)
+            assert shown == model.expiring(whom)
 
     @invariant()
     def they_agree(self) -> None:
@@ -465,6 +531,7 @@ class LedgerMachine(RuleBasedStateMachine):
             for entry in shelf.entries
         ]
         assert written == model.journal
+        assert [self.told(event) for _, event in sorted(shelf.alerts.items())] == model.events
         if any(grant["free"] > 0 and grant["expires"] <= model.now for grant in model.grants):
             return
         assert [
@@ -482,7 +549,7 @@ class LedgerMachine(RuleBasedStateMachine):
             for hold in model.holds
         ]
         assert [
-            (str(grant.source), grant.granted, grant.unheld, grant.held, grant.spent, grant.settled)
+            (str(grant.source), grant.granted, grant.unheld, grant.held, grant.spent, grant.settled, owner_of(grant))
             for _, grant in sorted(shelf.grants.items())
         ] == [
             (
@@ -492,6 +559,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 model.held_of(grant),
                 model.spent_of(grant),
                 grant["settled"],
+                grant["owner"],
             )
             for grant in model.grants
         ]
@@ -499,9 +567,36 @@ class LedgerMachine(RuleBasedStateMachine):
             in_tokens(micros) for micros in (model.total(), model.held(), model.owed(), model.available())
         ]
 
+    def told(self, event: AlertEvent) -> Row:
+        """An event as the model tells it."""
+        grant_ids = sorted(self.bench.shelf.grants)
+        percent, amount = event.threshold_percent, event.threshold_tokens
+        threshold = ("%", percent) if percent is not None else ("=", amount)
+        grant = None
+        if event.grant_id is not None:
+            grant = (grant_ids.index(event.grant_id), event.amount, micros_of(event.expires_at))
+        return {
+            "kind": str(event.kind),
+            "at": micros_of(event.at),
+            "version": event.version,
+            "available": event.available,
+            "threshold": threshold if event.kind is AlertKind.LOW_BALANCE else None,
+            "rearmed": micros_of(event.rearmed_at) if event.rearmed_at is not None else None,
+            "grant": grant,
+        }
+
 
 def micros_of(instant: object) -> int:
     return (instant - START) // timedelta(microseconds=1)  # type: ignore[operator, no-any-return]
+
+
+def spelled(whom: Whom) -> dict[str, str | None]:
+    return {"member": whom[0], "project": whom[1]}
+
+
+def owner_of(grant: Grant) -> str | None:
+    names = {member_named(name): name for name in MEMBERS}
+    return names[grant.member_id] if grant.member_id is not None else grant.project
 
 
 def unit_of(lines: list[tuple[int, bool]] | None) -> int:

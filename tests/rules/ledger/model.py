@@ -9,12 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
 NEVER = 10**30
 Row = dict[str, Any]
+Whom = tuple[str | None, str | None]
+"""For which member and project something is done; no two of them have one name."""
+POOL: Whom = (None, None)
 
 
 class No(Exception):
@@ -24,7 +29,7 @@ class No(Exception):
 class Model:
     """One account."""
 
-    def __init__(self, grace: int = 7 * DAY) -> None:
+    def __init__(self, grace: int = 7 * DAY, percents: tuple[int, ...] = (20, 10)) -> None:
         self.now = 0
         self.grace = grace
         self.grants: list[Row] = []
@@ -34,8 +39,12 @@ class Model:
         self.limit = 0
         self.frozen = False
         self.mark = 0
+        self.members: dict[str, bool] = {}
         self.done: dict[tuple[str, str], Row] = {}
         self.journal: list[tuple[str, int, int, int, int, int]] = []
+        self.percents, self.amounts = set(percents), set[int]()
+        self.events: list[Row] = []
+        self.came_in = False
 
     # What can be seen
 
@@ -53,25 +62,35 @@ class Model:
     def available(self) -> int:
         return max(0, self.total() - self.held() - self.owed() + max(0, self.limit))
 
-    def level(self) -> str:
+    def level(self, whom: Whom) -> str:
         if self.limit == -1:
             return "GREEN"
-        if self.available() == 0:
+        if self.available_to(whom) == 0:
             return "RED"
-        return "YELLOW" if Fraction(self.available()) < Fraction(20 * self.mark, 100) else "GREEN"
+        return "YELLOW" if self.available_to(whom) < max(map(self.amount_of, self.thresholds())) else "GREEN"
 
-    def percent(self) -> int | None:
+    def percent(self, whom: Whom) -> int | None:
         if self.limit == -1 or self.mark == 0:
             return None
-        return min(100, int(Fraction(100 * self.available(), self.mark)))
+        return min(100, int(Fraction(100 * self.available_to(whom), self.mark)))
 
-    def expiring(self) -> tuple[int, int] | None:
+    def expiring(self, whom: Whom) -> tuple[int, int] | None:
         """(instant, amount) of what expires next: held tokens do not."""
-        instants = {grant["expires"] for grant in self.grants if grant["free"] > 0 and grant["expires"] < NEVER}
+        mine = [grant for grant in self.grants if self.serves(grant, whom)]
+        instants = {grant["expires"] for grant in mine if grant["free"] > 0 and grant["expires"] < NEVER}
         if not instants:
             return None
         soonest = min(instants)
-        return soonest, sum(grant["free"] for grant in self.grants if grant["expires"] == soonest)
+        return soonest, sum(grant["free"] for grant in mine if grant["expires"] == soonest)
+
+    def shown(self, whom: Whom) -> tuple[int, int, int, int]:
+        """Total, held, available and assigned, as this member or project sees them."""
+        mine = [grant for grant in self.grants if self.serves(grant, whom)]
+        on_credit = sum(part["held"] for hold in self.holds for part in hold["parts"] if part["grant"] is None)
+        total = sum(grant["free"] + self.held_of(grant) for grant in mine)
+        held = sum(self.held_of(grant) for grant in mine) + on_credit
+        assigned = sum(grant["free"] + self.held_of(grant) for grant in mine if grant["owner"] is not None)
+        return total, held, max(0, total - held - self.owed() + max(0, self.limit)), assigned
 
     def left(self, hold: Row) -> int:
         return sum(part["held"] for part in hold["parts"])
@@ -97,7 +116,7 @@ class Model:
             if known["said"] != said:
                 raise No("IdempotencyConflict")
             return {**known["answer"], "replayed": True}
-        answer = effect()
+        answer = self.step(effect)
         self.done[verb, key] = {"said": said, "answer": answer}
         return {**answer, "replayed": False}
 
@@ -114,15 +133,95 @@ class Model:
                 for i, h in enumerate(self.holds)
                 if h["state"] == "OPEN" and h["expires"] <= self.now
             ]
+            due += [(g["notice"], 2, i) for i, g in enumerate(self.grants) if g["free"] > 0 and g["notice"] <= self.now]
             if not due:
                 return
-            instant, is_hold, index = min(due)
-            if is_hold:
-                self.end(self.holds[index], "EXPIRED", instant, tell_always=True)
+            instant, what, index = min(due)
+            if what == 0:
+                self.step(partial(self.expire, self.grants[index], instant), instant)
+            elif what == 1:
+                self.step(partial(self.end, self.holds[index], "EXPIRED", instant, tell_always=True), instant)
             else:
-                grant = self.grants[index]
-                self.write("EXPIRY", instant, total=-grant["free"])
-                grant["free"] = 0
+                self.give_notice(self.grants[index], instant)
+
+    def expire(self, grant: Row, instant: int) -> None:
+        self.write("EXPIRY", instant, total=-grant["free"])
+        grant["free"] = 0
+
+    # Alerts
+
+    def thresholds(self) -> list[tuple[str, int]]:
+        """Greatest first, and a percentage before an equal amount; that of nothing left is always there."""
+        percents = [("%", percent) for percent in self.percents | {0}]
+        return sorted(percents + [("=", amount) for amount in self.amounts], key=lambda t: (-self.amount_of(t), t[0]))
+
+    def amount_of(self, threshold: tuple[str, int]) -> Fraction:
+        kind, number = threshold
+        return Fraction(number * self.mark, 100) if kind == "%" else Fraction(number)
+
+    def is_under(self, threshold: tuple[str, int], available: int) -> bool:
+        return available == 0 if threshold == ("%", 0) else available < self.amount_of(threshold)
+
+    def again_at(self, threshold: tuple[str, int]) -> Fraction:
+        """What must be available for it to be armed again without tokens coming in."""
+        kind, number = threshold
+        return Fraction((number + 5) * self.mark, 100) if kind == "%" else Fraction(number * 105, 100)
+
+    def spendable(self) -> int:
+        return NEVER if self.limit == -1 else self.available_to(())
+
+    def step(self, effect: Callable[[], T], at: int | None = None) -> T:
+        """Does something as a whole, and tells of what it led to."""
+        before, wrote = self.spendable(), len(self.journal)
+        answer = effect()
+        if len(self.journal) == wrote:
+            return answer
+        at = self.now if at is None else at
+        after, tokens_came_in = self.spendable(), self.came_in
+        self.came_in = False
+        for threshold in self.thresholds():
+            still = [e for e in self.events if e["threshold"] == threshold and e["rearmed"] is None]
+            if not still and self.is_under(threshold, after) and not self.is_under(threshold, before):
+                self.tell("LOW_BALANCE", at, threshold=threshold)
+            rises_far = after > 0 and after >= self.again_at(threshold)
+            if after > before and (rises_far or (tokens_came_in and not self.is_under(threshold, after))):
+                for event in still:
+                    event["rearmed"] = at
+        for grant in self.grants:
+            if grant["free"] > 0 and grant["notice"] < at:
+                self.give_notice(grant, at)
+        return answer
+
+    def tell(self, kind: str, at: int, threshold: object = None, grant: Row | None = None) -> None:
+        more = (grant["index"], grant["free"], grant["expires"]) if grant is not None else None
+        self.events.append(
+            {
+                "kind": kind,
+                "at": at,
+                "version": len(self.journal),
+                "available": self.available_to(()),
+                "threshold": threshold,
+                "rearmed": None,
+                "grant": more,
+            }
+        )
+
+    def give_notice(self, grant: Row, at: int) -> None:
+        grant["notice"] = NEVER
+        self.tell("GRANT_EXPIRING", at, grant=grant)
+
+    def set_alerts(self, percents: set[int], amounts: set[int]) -> None:
+        if (percents, amounts) == (self.percents, self.amounts):
+            return
+        known = self.thresholds()
+        self.percents, self.amounts = percents, amounts
+        self.write("ADJUSTMENT")
+        for event in self.events:
+            if event["kind"] == "LOW_BALANCE" and event["rearmed"] is None:
+                event["rearmed"] = None if event["threshold"] in self.thresholds() else self.now
+        for threshold in self.thresholds():
+            if threshold not in known and self.is_under(threshold, self.spendable()):
+                self.tell("LOW_BALANCE", self.now, threshold=threshold)
 
     # Commands
 
@@ -131,20 +230,22 @@ class Model:
             raise No("InvalidInput")
         grant = self.new_grant(amount, source, priority, expires)
         self.write("GRANT", total=amount)
+        self.came_in = True
         self.pay_debt(grant, amount)
         if source == "PURCHASE" or 100 * amount >= 5 * self.mark:
-            self.mark = self.available()
+            self.mark = self.available_to(POOL)
         return {"grant": grant["index"]}
 
-    def reserve(self, amount: int, ttl: int, project: str | None, unit: int = 0, quote: int | None = None) -> Row:
+    def reserve(self, amount: int, ttl: int, whom: Whom, unit: int = 0, quote: int | None = None) -> Row:
+        self.is_known(whom[0])
         self.is_promised(quote)
-        self.may_start(amount, project)
+        self.may_start(amount, whom)
         hold: Row = {
             "state": "OPEN",
             "amount": 0,
             "created": self.now,
             "expires": self.now + ttl,
-            "project": project,
+            "whom": whom,
             "parts": [],
             "lines": [],
             "refunded": 0,
@@ -155,9 +256,9 @@ class Model:
         return {"hold": len(self.holds) - 1, "amount": 0, "uncovered": 0}
 
     def charge(
-        self, lines: list[tuple[int, bool]], amount: int, project: str | None, unit: int, quote: int | None = None
+        self, lines: list[tuple[int, bool]], amount: int, whom: Whom, unit: int, quote: int | None = None
     ) -> Row:
-        answer = self.reserve(amount, 900 * SECOND, project, unit, quote)
+        answer = self.reserve(amount, 900 * SECOND, whom, unit, quote)
         hold = self.holds[answer["hold"]]
         uncovered = self.capture_lines(hold, lines, beyond=False)
         self.finish(hold, beyond=False)
@@ -168,7 +269,7 @@ class Model:
         self.is_promised(quote)
         hold = self.open_hold(index)
         if amount > 0:
-            self.may_start(amount, hold["project"])
+            self.may_start(amount, hold["whom"])
         if ttl is not None:
             hold["expires"] = max(hold["expires"], min(self.now + ttl, hold["created"] + 7 * DAY))
         self.set_aside(hold, amount)
@@ -212,14 +313,90 @@ class Model:
         grant = self.grants[index]
         if grant["ended"] == "CLAWED_BACK" or (grant["ended"] == "REVOKED" and not clawback):
             raise No("InvalidInput")
+        self.take_away(grant, clawback)
+        for part in [part for part in self.grants if part["from"] is grant]:
+            is_concerned = part["free"] + self.held_of(part) + self.spent_of(part) + part["settled"] > 0
+            if is_concerned and (part["ended"] is None or (part["ended"] == "REVOKED" and clawback)):
+                self.take_away(part, clawback)
+        return {"grant": index}
+
+    def take_away(self, grant: Row, clawback: bool) -> None:
         grant["ended"] = "CLAWED_BACK" if clawback else "REVOKED"
+        grant["notice"] = NEVER
         used = self.spent_of(grant) + grant["settled"] if clawback else 0
         self.write("CLAWBACK" if clawback else "REVOCATION", total=-grant["free"], owed=used)
         grant["free"] = 0
         self.clawed += used
-        return {"grant": index}
+
+    def assign(self, owner: str, is_member: bool, amount: int) -> Row:
+        """From the pool in burn order to the owner; or back (below 0), what it would burn last first."""
+        whom: Whom = (owner, None) if is_member else (None, owner)
+        self.is_known(whom[0])
+        mine = [
+            grant
+            for grant in sorted(self.grants, key=lambda grant: self.burn_rank(grant, whom))
+            if grant["free"] > 0 and grant["owner"] == (owner if amount < 0 else None)
+        ]
+        possible = sum(grant["free"] for grant in mine)
+        if amount > 0 and self.limit != -1:
+            possible = min(possible, self.available_to(POOL))
+        if abs(amount) > possible:
+            raise No("InsufficientTokens")
+        concerned: list[Row] = []
+        left = abs(amount)
+        for grant in mine if amount > 0 else mine[::-1]:
+            share = min(left, grant["free"])
+            if share > 0:
+                left -= share
+                concerned.append(self.assign_part(grant, share, owner, self.now) if amount > 0 else grant)
+                if amount < 0:
+                    self.back_to_the_pool(grant, share, self.now)
+        return {"grant": concerned[0]["index"]}
+
+    def assign_part(self, grant: Row, share: int, owner: str, at: int) -> Row:
+        grant["free"] -= share
+        part = self.new_grant(share, "ASSIGNMENT", grant["priority"], grant["expires"], born=at)
+        part.update(owner=owner, grace=grant["grace"])
+        part["from"] = grant
+        self.write("ASSIGNMENT", at)
+        return part
+
+    def back_to_the_pool(self, part: Row, share: int, at: int) -> Row:
+        part["free"] -= share
+        whole: Row = part["from"]
+        whole["free"] += share
+        self.write("ASSIGNMENT", at)
+        return whole
+
+    def add_member(self, name: str) -> None:
+        if not self.members.get(name, False):
+            self.members[name] = True
+            self.write("ADJUSTMENT")
+
+    def remove_member(self, name: str) -> None:
+        if name not in self.members:
+            raise No("NotFound")
+        self.step(partial(self.take_out, name))
+
+    def take_out(self, name: str) -> None:
+        if self.members[name]:
+            self.members[name] = False
+            self.write("ADJUSTMENT")
+            for part in sorted(self.grants, key=lambda grant: self.burn_rank(grant, (name, None))):
+                if part["owner"] == name and part["free"] > 0:
+                    self.back_to_the_pool(part, part["free"], self.now)
+
+    def is_known(self, member: str | None) -> None:
+        if member is not None and not self.members.get(member, False):
+            raise No("NotFound")
+
+    def is_removed(self, owner: str | None) -> bool:
+        return owner is not None and not self.members.get(owner, True)
 
     def adjust(self, limit: int | None, frozen: bool | None) -> None:
+        self.step(partial(self.change, limit, frozen))
+
+    def change(self, limit: int | None, frozen: bool | None) -> None:
         if frozen is not None and frozen != self.frozen:
             self.frozen = frozen
             self.write("ADJUSTMENT")
@@ -252,7 +429,9 @@ class Model:
             raise No("HoldNotOpen")
         return hold
 
-    def new_grant(self, amount: int, source: str, priority: int, expires: int, like: Row | None = None) -> Row:
+    def new_grant(
+        self, amount: int, source: str, priority: int, expires: int, *, grace: bool = False, born: int | None = None
+    ) -> Row:
         grant: Row = {
             "index": len(self.grants),
             "source": source,
@@ -262,24 +441,28 @@ class Model:
             "expires": expires,
             "ended": None,
             "settled": 0,
-            "grace": like is not None,
-            "project": like["project"] if like is not None else None,
+            "grace": grace,
+            "owner": None,
+            "from": None,
         }
+        born = self.now if born is None else born
+        early = 7 * DAY if expires - born > 8 * DAY else DAY
+        grant["notice"] = expires - early if born < expires - early and expires < NEVER else NEVER
         self.grants.append(grant)
         return grant
 
-    def burn_rank(self, grant: Row | None, project: str | None) -> tuple[Any, ...]:
+    def burn_rank(self, grant: Row | None, whom: Whom) -> tuple[Any, ...]:
         if grant is None:
             return (1,)
-        assigned = grant["project"] is not None and grant["project"] == project
+        assigned = grant["owner"] is not None and grant["owner"] in whom
         return 0, not assigned, grant["priority"], grant["expires"], grant["index"]
 
-    def serves(self, grant: Row, project: str | None) -> bool:
-        return grant["project"] is None or grant["project"] == project
+    def serves(self, grant: Row, whom: Whom) -> bool:
+        return grant["owner"] is None or grant["owner"] in whom
 
-    def available_to(self, project: str | None) -> int:
+    def available_to(self, whom: Whom) -> int:
         """What is assigned to somebody else is not to be had."""
-        closed = sum(grant["free"] for grant in self.grants if not self.serves(grant, project))
+        closed = sum(grant["free"] for grant in self.grants if not self.serves(grant, whom))
         return max(0, self.total() - self.held() - self.owed() + max(0, self.limit) - closed)
 
     def is_promised(self, quote: int | None) -> None:
@@ -287,25 +470,25 @@ class Model:
         if quote is not None and self.now >= quote:
             raise No("QuoteExpired")
 
-    def may_start(self, amount: int, project: str | None) -> None:
+    def may_start(self, amount: int, whom: Whom) -> None:
         if self.frozen:
             raise No("AccountFrozen")
-        if self.limit != -1 and amount > self.available_to(project):
+        if self.limit != -1 and amount > self.available_to(whom):
             raise No("InsufficientTokens")
 
-    def take(self, amount: int, project: str | None) -> list[tuple[Row | None, int]]:
+    def take(self, amount: int, whom: Whom) -> list[tuple[Row | None, int]]:
         """From free tokens in burn order, then from the credit line."""
         taken: list[tuple[Row | None, int]] = []
-        for grant in sorted(self.grants, key=lambda grant: self.burn_rank(grant, project)):
+        for grant in sorted(self.grants, key=lambda grant: self.burn_rank(grant, whom)):
             share = min(amount, grant["free"])
-            if share > 0 and self.serves(grant, project):
+            if share > 0 and self.serves(grant, whom):
                 grant["free"] -= share
                 amount -= share
                 taken.append((grant, share))
         return [*taken, (None, amount)] if amount > 0 else taken
 
     def set_aside(self, hold: Row, amount: int) -> None:
-        for grant, share in self.take(amount, hold["project"]):
+        for grant, share in self.take(amount, hold["whom"]):
             hold["parts"].append({"grant": grant, "held": share, "captured": 0, "refunded": 0, "elsewhere": 0})
         hold["amount"] += amount
         self.write("HOLD", held=amount)
@@ -323,7 +506,7 @@ class Model:
         free_before = {id(grant): grant["free"] for grant in self.grants}
         from_hold = from_grants = from_credit = 0
         debts: list[int] = []
-        for part in sorted(hold["parts"], key=lambda part: self.burn_rank(part["grant"], hold["project"])):
+        for part in sorted(hold["parts"], key=lambda part: self.burn_rank(part["grant"], hold["whom"])):
             share = min(cost - from_hold, part["held"])
             if share <= 0:
                 continue
@@ -340,9 +523,9 @@ class Model:
                     self.clawed += share
         more = 0
         if beyond:
-            allowed = cost if self.limit == -1 else self.available_to(hold["project"])
+            allowed = cost if self.limit == -1 else self.available_to(hold["whom"])
             more = min(cost - from_hold, allowed)
-            for grant, share in self.take(more, hold["project"]):
+            for grant, share in self.take(more, hold["whom"]):
                 hold["parts"].append({"grant": grant, "held": 0, "captured": share, "refunded": 0, "elsewhere": 0})
                 if grant is None:
                     from_credit += share
@@ -364,7 +547,7 @@ class Model:
         possible = self.left(hold)
         if beyond and missing > possible:
             debt = sum(p["held"] for p in hold["parts"] if p["grant"] and p["grant"]["ended"] == "CLAWED_BACK")
-            possible += missing if self.limit == -1 else max(0, self.available_to(hold["project"]) - debt)
+            possible += missing if self.limit == -1 else max(0, self.available_to(hold["whom"]) - debt)
         if min(missing, possible) > 0:
             self.capture(hold, min(missing, possible), beyond, False, "ROUNDING")
         self.end(hold, "COMMITTED", self.now, tell_always=False)
@@ -390,12 +573,15 @@ class Model:
             return None
         if grant["expires"] > at:
             grant["free"] += share
-            return grant
+            return self.back_to_the_pool(grant, share, at) if self.is_removed(grant["owner"]) else grant
         self.write("EXPIRY", at, total=-share)
         if grant["grace"] or self.grace == 0:
             return None
         self.write("GRANT", at, total=share)
-        return self.new_grant(share, "ADJUSTMENT", grant["priority"], at + self.grace, like=grant)
+        later = self.new_grant(share, "ADJUSTMENT", grant["priority"], at + self.grace, grace=True, born=at)
+        if grant["owner"] is None or self.is_removed(grant["owner"]):
+            return later
+        return self.assign_part(later, share, grant["owner"], at)
 
     def pay_debt(self, grant: Row, incoming: int) -> None:
         payment = min(self.clawed, incoming)
@@ -418,7 +604,7 @@ class Model:
     def refund_line(self, hold: Row, amount: int) -> None:
         repaid = anew = 0
         back: list[tuple[Row, int]] = []
-        for part in sorted(hold["parts"], key=lambda part: self.burn_rank(part["grant"], hold["project"]))[::-1]:
+        for part in sorted(hold["parts"], key=lambda part: self.burn_rank(part["grant"], hold["whom"]))[::-1]:
             share = min(amount, part["captured"] - part["refunded"])
             if share <= 0:
                 continue

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
-from copy import copy
-from dataclasses import dataclass, field
+from copy import copy, deepcopy
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from uuid import UUID
 
-from rules.ledger.commands import AnyCommand, Commit, Extend, GrantTokens, Refund, Release, RevokeGrant
+from rules.ledger.alerting import AlertEvent
+from rules.ledger.commands import (
+    AnyCommand,
+    AssignTokens,
+    Commit,
+    Extend,
+    GrantTokens,
+    ManageMembers,
+    Refund,
+    Release,
+    Reserve,
+    RevokeGrant,
+    SetLimits,
+)
 from rules.ledger.journal import Entry
-from rules.ledger.kinds import HoldState
+from rules.ledger.kinds import HoldState, LimitScope
+from rules.ledger.limit_settings import scope_of
+from rules.ledger.spending import MEMBER_DEFAULT, Scope, Spending
 from rules.ledger.state import Account, AccountState, CapturedLine, Grant, Hold, Operation
+from rules.ledger.team import Member
 
 
 def copy_of_hold(hold: Hold) -> Hold:
@@ -29,6 +46,9 @@ class Shelf:
     lines: dict[int, list[CapturedLine]] = field(default_factory=dict)
     operations: dict[tuple[str, str], Operation] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
+    members: dict[UUID, Member] = field(default_factory=dict)
+    scopes: dict[Scope, Spending] = field(default_factory=dict)
+    alerts: dict[int, AlertEvent] = field(default_factory=dict)
 
     def load(self, command: AnyCommand, now: datetime, due_holds_max: int) -> AccountState:
         """Copies of the rows that this command needs, and of the holds that are due, soonest first."""
@@ -53,14 +73,32 @@ class Shelf:
             state.captured_lines[command.hold_id] = [copy(line) for line in self.lines.get(command.hold_id, [])]
         if isinstance(command, RevokeGrant):
             grants.add(command.grant_id)
+            grants |= {
+                grant_id
+                for grant_id, grant in self.grants.items()
+                if grant.parent_id == command.grant_id and (grant.spent or grant.settled)
+            }
         if isinstance(command, GrantTokens):
             grants |= {grant_id for grant_id, grant in self.grants.items() if grant.source_ref == command.source_ref}
+        members, scopes = _of_whom(command)
         for hold_id in wanted & self.holds.keys():
+            scopes |= _scopes_of(self.holds[hold_id].member_id, self.holds[hold_id].project)
             hold = state.holds[hold_id] = copy_of_hold(self.holds[hold_id])
             grants |= {part.grant_id for part in hold.allocations if part.grant_id is not None}
+        if self.account.assigned or isinstance(command, Refund | RevokeGrant):
+            parents = {self.grants[grant_id].parent_id for grant_id in grants & self.grants.keys()}
+            grants |= {parent for parent in parents if parent is not None}
+        members = {hold.member_id for hold in state.holds.values()}
+        if isinstance(command, Reserve | AssignTokens):
+            members.add(command.member_id)
+        if isinstance(command, ManageMembers):
+            members |= {change.member_id for change in command.changes}
+        state.members = {member_id: copy(member) for member_id, member in self.members.items() if member_id in members}
         for grant_id in sorted(grants & self.grants.keys()):
             grant = state.grants[grant_id] = copy(self.grants[grant_id])
             state.source_refs[grant.source_ref] = grant_id
+        state.members = {member_id: copy(self.members[member_id]) for member_id in members & self.members.keys()}
+        state.scopes = {scope: deepcopy(self.scopes[scope]) for scope in scopes & self.scopes.keys()}
         return state
 
     def write(self, state: AccountState) -> None:
@@ -74,6 +112,8 @@ class Shelf:
         for hold_id in state.changed_holds:
             assert (hold_id in self.holds) is (hold_id not in state.new_holds), f"hold {hold_id} is written twice"
             self.holds[hold_id] = copy_of_hold(state.holds[hold_id])
+        for member_id in state.changed_members:
+            self.members[member_id] = copy(state.members[member_id])
         for line in state.new_lines:
             self.lines.setdefault(line.hold_id, []).append(copy(line))
         for line in state.changed_lines.values():
@@ -84,3 +124,36 @@ class Shelf:
             assert name not in self.operations, f"key {name} took effect twice"
             self.operations[name] = copy(operation)
         self.entries += state.entries
+        for member_id in state.changed_members:
+            self.members[member_id] = copy(state.members[member_id])
+        for scope in state.changed_scopes:
+            self.scopes[scope] = deepcopy(state.scopes[scope])
+        for event in state.new_alerts:
+            assert event.event_id not in self.alerts, f"event {event.event_id} is written twice"
+            self.alerts[event.event_id] = event
+        for event_id, at in state.rearmed_alerts.items():
+            assert self.alerts[event_id].rearmed_at is None, f"event {event_id} is armed again twice"
+            self.alerts[event_id] = replace(self.alerts[event_id], rearmed_at=at)
+
+
+def _of_whom(command: AnyCommand) -> tuple[set[UUID], set[Scope]]:
+    """The members and scopes that a command names."""
+    members: set[UUID] = set()
+    scopes: set[Scope] = set()
+    if isinstance(command, Reserve):
+        members |= {command.member_id} if command.member_id is not None else set()
+        scopes |= _scopes_of(command.member_id, command.project)
+    if isinstance(command, SetLimits):
+        for setting in command.settings:
+            if setting.scope is not LimitScope.ACCOUNT:
+                scopes.add(scope_of(setting))
+            if setting.scope is LimitScope.MEMBER and setting.member_id is not None:
+                members.add(setting.member_id)
+                scopes.add(MEMBER_DEFAULT)
+    return members, scopes
+
+
+def _scopes_of(member_id: UUID | None, project: str | None) -> set[Scope]:
+    """Those that a hold counts for, and the default for members."""
+    scopes = {Scope(LimitScope.MEMBER, member_id), MEMBER_DEFAULT} if member_id is not None else set()
+    return scopes | ({Scope(LimitScope.PROJECT, None, project)} if project is not None else set())

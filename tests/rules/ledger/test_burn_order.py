@@ -38,8 +38,9 @@ def test_the_oldest_burns_first_among_equals() -> None:
 
 def test_assigned_tokens_burn_first_for_their_project() -> None:
     bench = an_account()
-    pool, film = bench.grant(10, priority=1), bench.grant(10, priority=99)
-    bench.assign(film, "film")
+    bench.grant(10, priority=99)
+    film = bench.assign(10, project="film")
+    pool = bench.grant(10, priority=1)
     bench.charge(12, project="film")
     assert bench.left_on(pool, film) == [8, 0]
 
@@ -47,8 +48,8 @@ def test_assigned_tokens_burn_first_for_their_project() -> None:
 @pytest.mark.parametrize("project", [None, "game"])
 def test_assigned_tokens_serve_nobody_else(project: str | None) -> None:
     bench = an_account()
-    pool, film = bench.grant(10), bench.grant(10)
-    bench.assign(film, "film")
+    pool = bench.grant(20)
+    film = bench.assign(10, project="film")
     with refusal(InsufficientTokens(tokens("10.000001"), tokens(10))):
         bench.reserve("10.000001", project=project)
     bench.charge(10, project=project)

@@ -78,8 +78,8 @@ class TestHeldTokens:
 
     def test_that_come_back_live_on_for_the_grace_as_an_adjustment(self) -> None:
         bench = an_account()
-        expired = bench.grant(40, expires_in=60, priority=7)
-        bench.assign(expired, "film")
+        bench.grant(40, expires_in=60, priority=7)
+        bench.assign(40, project="film")
         hold = bench.reserve(30, project="film")
         bench.wait(90)
         bench.commit(hold, 12)
@@ -89,10 +89,12 @@ class TestHeldTokens:
             fact("RELEASE", held=-18),
             fact("EXPIRY", total=-18),
             fact("GRANT", total=18),
+            fact("ASSIGNMENT"),
         ]
-        grace = bench.lot(max(bench.shelf.grants))
+        *_, grace, part = (bench.lot(grant_id) for grant_id in sorted(bench.shelf.grants))
         assert (grace.source, in_tokens(grace.granted), grace.priority) == (GrantSource.ADJUSTMENT, 18, 7)
-        assert (grace.project, grace.expires_at) == ("film", after(90 + GRACE_SECONDS))
+        assert (grace.project, grace.expires_at) == (None, after(90 + GRACE_SECONDS))
+        assert (part.project, part.parent_id, in_tokens(part.remaining)) == ("film", grace.grant_id, 18)
 
     def test_live_on_as_long_as_the_policy_says(self) -> None:
         bench = an_account(grace_days=2)

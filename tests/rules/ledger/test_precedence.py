@@ -19,9 +19,11 @@ from rules.ledger.refusals import (
     HoldNotOpen,
     IdempotencyConflict,
     InsufficientTokens,
+    LimitReached,
     NotFound,
     NotRefundable,
     QuoteExpired,
+    RateLimited,
 )
 from rules.pricing.refusals import InvalidInput, InvalidParams, UnknownModel
 from tests.rules.ledger.notation import START, a_line, refusal
@@ -42,6 +44,7 @@ class Scene:
 
     def __init__(self) -> None:
         self.bench = Workbench(opened=False)
+        self.bench.runs_per_minute = 60
         self.bench.open()
         self.bench.grant(100, key="used")
         self.expired = self.bench.reserve(5, ttl_seconds=1)
@@ -56,6 +59,18 @@ class Scene:
 
     def freeze(self) -> Scene:
         self.bench.adjust(frozen=True)
+        return self
+
+    def busy(self) -> Scene:
+        """No more runs this minute."""
+        self.bench.runs_per_minute = 1
+        return self
+
+    def capped(self) -> Scene:
+        """Five tokens are left of a limit, whatever was spent."""
+        spending = self.bench.account.spending
+        assert spending is not None
+        spending.total.limit = spending.total.consumed + 5_000_000
         return self
 
 
@@ -127,6 +142,21 @@ CASES: dict[str, tuple[object, Callable[[Scene], object]]] = {
     "reserve: frozen, no tokens": (AccountFrozen, lambda s: s.freeze().bench.reserve(99)),
     "charge: frozen, no tokens": (AccountFrozen, lambda s: s.freeze().bench.charge(99)),
     "extend: frozen, no tokens": (AccountFrozen, lambda s: s.freeze().bench.extend(s.open, 99)),
+    # AccountFrozen before RateLimited and LimitReached, each before the next, and all before InsufficientTokens
+    "reserve: frozen, too many runs": (AccountFrozen, lambda s: s.freeze().busy().bench.reserve(1)),
+    "charge: frozen, over the limit": (AccountFrozen, lambda s: s.freeze().capped().bench.charge(6)),
+    "extend: frozen, over the limit": (AccountFrozen, lambda s: s.freeze().capped().bench.extend(s.open, 6)),
+    "reserve: too many runs, over the limit": (RateLimited, lambda s: s.busy().capped().bench.reserve(6)),
+    "charge: too many runs, over the limit": (RateLimited, lambda s: s.busy().capped().bench.charge(6)),
+    "reserve: too many runs, no tokens": (RateLimited, lambda s: s.busy().bench.reserve(99)),
+    "reserve: over the limit, no tokens": (LimitReached, lambda s: s.capped().bench.reserve(99)),
+    "charge: over the limit, no tokens": (LimitReached, lambda s: s.capped().bench.charge(99)),
+    "extend: over the limit, no tokens": (LimitReached, lambda s: s.capped().bench.extend(s.open, 99)),
+    # and what comes before AccountFrozen comes before them
+    "reserve: bad params, too many runs": (PARAMS, lambda s: s.busy().bench.reserve(1, refused=PARAMS)),
+    "reserve: old quote, too many runs": (QuoteExpired, lambda s: s.busy().bench.reserve(1, **OLD)),
+    "extend: ended hold, over the limit": (HoldNotOpen, lambda s: s.capped().bench.extend(s.ended, 6)),
+    "commit: too much, over the limit": (HoldExceeded, lambda s: s.capped().bench.commit(s.open, 99)),
     # and the last ones by themselves
     "reserve: no tokens": (InsufficientTokens, lambda s: s.bench.reserve(99)),
     "extend: no tokens": (InsufficientTokens, lambda s: s.bench.extend(s.open, 99)),

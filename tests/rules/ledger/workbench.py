@@ -10,37 +10,63 @@ from __future__ import annotations
 import hashlib
 import pickle
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import count
+from uuid import UUID
 
+from rules.identity import member_id_of
 from rules.ledger.balance import BalanceSnapshot, balance_of
+from rules.ledger.burn_down import Spender
 from rules.ledger.commands import (
+    AddMember,
     AdjustAccount,
     AnyCommand,
+    AssignTokens,
     Charge,
     ClawBack,
     Commit,
     Extend,
     GrantTokens,
+    LimitSetting,
     Line,
+    ManageMembers,
+    MemberChange,
     Once,
     OpenAccount,
     Refund,
     Release,
+    RemoveMember,
     Reserve,
     RevokeGrant,
+    SetAlerts,
+    SetLimits,
     Settle,
+    UpdateMember,
 )
 from rules.ledger.decide import decide
 from rules.ledger.due import settle_due
 from rules.ledger.entries import append
 from rules.ledger.journal import Entry
-from rules.ledger.kinds import EntryKind, GrantSource, Mutation, OverrunPolicy, WorkOutcome
+from rules.ledger.kinds import (
+    EntryKind,
+    GrantSource,
+    LimitPeriod,
+    LimitScope,
+    MemberRole,
+    Mutation,
+    OverrunPolicy,
+    WorkOutcome,
+)
+from rules.ledger.limit_status import LimitStatus
 from rules.ledger.line_codec import encode_lines
-from rules.ledger.outcomes import AccountEffect, GrantEffect, HoldEffect, Outcome
+from rules.ledger.outcomes import AccountEffect, GrantEffect, HoldEffect, LimitsEffect, MembersEffect, Outcome
 from rules.ledger.refusals import InputRefusal
+from rules.ledger.spending import NO_LIMIT
 from rules.ledger.state import Account, AccountState, Grant, Hold
+from rules.ledger.team import Member
+from rules.pricing.refusals import InvalidInput
 from tests.rules.ledger.invariants import Watch
 from tests.rules.ledger.notation import (
     ACCOUNT,
@@ -55,6 +81,9 @@ from tests.rules.ledger.notation import (
     tokens,
 )
 from tests.rules.ledger.shelf import Shelf, copy_of_hold
+
+EFFECTS = HoldEffect | GrantEffect | AccountEffect | LimitsEffect | MembersEffect
+"""What comes of a command that was not refused."""
 
 LOADS_MAX = 10_000
 """Far more batches than any test needs to settle what is due."""
@@ -73,6 +102,10 @@ class Workbench:
         """What the latest command wrote, with what fell due before it."""
         self.said: object = None
         """What fingerprints are made of, where a test decides that itself."""
+        self.daily_limit: int | None = None
+        """What the price book in force allows a day, in micro-tokens."""
+        self.runs_per_minute: int | None = None
+        """How many runs it allows a minute."""
         self._keys = count(1)
 
     # What stands on the account
@@ -121,6 +154,11 @@ class Workbench:
         assert isinstance(effect, AccountEffect)
         return effect.balance
 
+    def balance_for(self, *, member: str | None = None, project: str | None = None) -> BalanceSnapshot:
+        """The balance as this member or project sees it."""
+        spender = Spender(member_named(member), project)
+        return balance_of(self._settled(Settle(TENANT, ACCOUNT)), self.now, spender=spender)
+
     # Time
 
     def wait(self, seconds: int = 0, *, microseconds: int = 0, days: int = 0) -> None:
@@ -135,21 +173,27 @@ class Workbench:
     # Commands
 
     def submit(self, command: AnyCommand) -> Outcome:
-        """Judges one command as a batch of its own; raises `Refused`."""
+        """Judges one command as a batch of its own, under the price book's policies; raises `Refused`."""
+        policies = {"daily_limit": self.daily_limit}
+        if isinstance(command, Reserve):
+            policies["runs_per_minute"] = self.runs_per_minute
+        command = replace(command, **policies)  # type: ignore[arg-type]
         first = len(self.entries)
         state = self._settled(command)
         before: AccountState = pickle.loads(pickle.dumps(state))
         outcome = decide(state, command, self.now)
-        if not isinstance(outcome, HoldEffect | GrantEffect | AccountEffect):
+        if not isinstance(outcome, EFFECTS):
             before.burn_order = state.burn_order
             assert state == before, f"{type(command).__name__} was refused and changed something"
         else:
-            assert outcome.balance == balance_of(state)
+            assert outcome.balance == balance_of(state, self.now, command.daily_limit, outcome.balance.spender)
+            if isinstance(outcome, HoldEffect):
+                assert outcome.balance.spender == (outcome.hold.member_id, outcome.hold.project)
         self.shelf.write(state)
         self.watch.check(self.shelf, self.now)
         self.last = outcome
         self.written = [fact_of(entry) for entry in self.entries[first:]]
-        if not isinstance(outcome, HoldEffect | GrantEffect | AccountEffect):
+        if not isinstance(outcome, EFFECTS):
             raise Refused(command, outcome)
         return outcome
 
@@ -177,6 +221,37 @@ class Workbench:
         """Changes settings; `credit_limit="unlimited"` takes away the bound."""
         limit = -1 if credit_limit == "unlimited" else tokens(credit_limit) if credit_limit is not None else None
         effect = self.submit(AdjustAccount(TENANT, ACCOUNT, time_zone, frozen, limit))
+        assert isinstance(effect, AccountEffect)
+        return effect
+
+    def set_limit(
+        self,
+        limit: Amount | None,
+        period: LimitPeriod = LimitPeriod.DAY,
+        scope: LimitScope = LimitScope.ACCOUNT,
+        *,
+        member: str | None = None,
+        project: str | None = None,
+    ) -> LimitStatus:
+        """Sets one limit; None takes it away, -1 says that there is none."""
+        micros = NO_LIMIT if limit == NO_LIMIT else tokens(limit) if limit is not None else None
+        return self.set_limits(LimitSetting(scope, period, member_named(member), project, micros))[0]
+
+    def set_limits(self, *settings: LimitSetting, refused: InvalidInput | None = None) -> tuple[LimitStatus, ...]:
+        effect = self.submit(SetLimits(TENANT, ACCOUNT, settings, refusal=refused))
+        assert isinstance(effect, LimitsEffect)
+        return effect.limits
+
+    def set_alerts(
+        self,
+        *,
+        percents: Sequence[int] | None = None,
+        amounts: Sequence[int] | None = None,
+        day_percents: Sequence[int] | None = None,
+    ) -> AccountEffect:
+        """Changes thresholds; `amounts` in micro-tokens."""
+        given = [None if values is None else tuple(values) for values in (percents, amounts, day_percents)]
+        effect = self.submit(SetAlerts(TENANT, ACCOUNT, *given))
         assert isinstance(effect, AccountEffect)
         return effect
 
@@ -224,15 +299,17 @@ class Workbench:
         rounding_unit: Amount = 0,
         ttl_seconds: int = 900,
         key: str | None = None,
+        member: str | None = None,
         project: str | None = None,
         not_after: datetime | None = None,
         quote_expires_at: datetime | None = None,
         refused: InputRefusal | None = None,
     ) -> int:
         """Sets tokens aside; gives the hold's id."""
-        once = self.once(Mutation.RESERVE, key, amount, lines, ttl_seconds, project)
+        once = self.once(Mutation.RESERVE, key, amount, lines, ttl_seconds, member, project)
+        whom = (member, project)
         command = self._work(
-            Reserve, once, amount, lines, rounding_unit, ttl_seconds, project, not_after, refused, quote_expires_at
+            Reserve, once, amount, lines, rounding_unit, ttl_seconds, *whom, not_after, refused, quote_expires_at
         )
         return self._hold_effect(command).hold.hold_id
 
@@ -243,14 +320,16 @@ class Workbench:
         lines: Sequence[Line] = (),
         rounding_unit: Amount = 0,
         key: str | None = None,
+        member: str | None = None,
         project: str | None = None,
         not_after: datetime | None = None,
         quote_expires_at: datetime | None = None,
         refused: InputRefusal | None = None,
     ) -> HoldEffect:
-        once = self.once(Mutation.CHARGE, key, amount, lines, project)
+        once = self.once(Mutation.CHARGE, key, amount, lines, member, project)
+        whom = (member, project)
         return self._hold_effect(
-            self._work(Charge, once, amount, lines, rounding_unit, 900, project, not_after, refused, quote_expires_at)
+            self._work(Charge, once, amount, lines, rounding_unit, 900, *whom, not_after, refused, quote_expires_at)
         )
 
     def commit(
@@ -348,11 +427,35 @@ class Workbench:
         assert isinstance(effect, GrantEffect)
         return effect
 
-    # What other parts of the product do to the rows
+    def assign(
+        self,
+        amount: Amount,
+        *,
+        project: str | None = None,
+        member: str | None = None,
+        key: str | None = None,
+        refused: InputRefusal | None = None,
+    ) -> int:
+        """Assigns tokens of the pool, or takes them back (below 0); gives the id of the first part concerned."""
+        once = self.once(Mutation.ASSIGN_TOKENS, key, amount, project, member)
+        micros = tokens(amount)
+        effect = self.submit(AssignTokens(TENANT, ACCOUNT, once, micros, member_named(member), project, refused))
+        assert isinstance(effect, GrantEffect)
+        return effect.grant.grant_id
 
-    def assign(self, grant_id: int, project: str | None) -> None:
-        """Gives a whole grant to a project."""
-        self.lot(grant_id).project = project
+    def manage(self, *changes: MemberChange, listed: bool = True, refused: InvalidInput | None = None) -> MembersEffect:
+        effect = self.submit(ManageMembers(TENANT, ACCOUNT, changes, listed, refused))
+        assert isinstance(effect, MembersEffect)
+        return effect
+
+    def add_member(self, name: str, role: MemberRole = MemberRole.MEMBER) -> Member:
+        """A member whose external id and name are the same."""
+        return self.manage(adding(name, role), listed=False).members[0]
+
+    def remove_member(self, name: str) -> Member:
+        return self.manage(removing(name), listed=False).members[0]
+
+    # What other parts of the product do to the rows
 
     def settle_credit(self, amount: Amount) -> None:
         """A paid invoice: the journal's SETTLEMENT without tokens."""
@@ -369,6 +472,7 @@ class Workbench:
         lines: Sequence[Line],
         rounding_unit: Amount,
         ttl_seconds: int,
+        member: str | None,
         project: str | None,
         not_after: datetime | None,
         refused: InputRefusal | None,
@@ -387,12 +491,17 @@ class Workbench:
             PRICE_BOOK_VERSION,
             ttl_seconds,
             unit,
-            None,
+            member_named(member),
             project,
             not_after,
             refusal=refused,
             quote_expires_at=quote_expires_at,
         )
+
+    def a_reserve(self, *, member: UUID | None = None, project: str | None = None) -> Reserve:
+        """A command as yet unsaid, for what it loads."""
+        once = self.once(Mutation.RESERVE, None)
+        return self._work(Reserve, once, 1, (), 0, 900, project, member, None, None, None)
 
     def _hold_effect(self, command: AnyCommand) -> HoldEffect:
         effect = self.submit(command)
@@ -418,6 +527,23 @@ def an_account(
     if frozen:
         bench.adjust(frozen=True)
     return bench
+
+
+def member_named(name: str | None) -> UUID | None:
+    """The id of the account's member of this external id."""
+    return member_id_of(ACCOUNT, name) if name is not None else None
+
+
+def adding(name: str, role: MemberRole = MemberRole.MEMBER, *, called: str | None = None) -> AddMember:
+    return AddMember(member_id_of(ACCOUNT, name), name, called if called is not None else name, role)
+
+
+def removing(name: str) -> RemoveMember:
+    return RemoveMember(member_id_of(ACCOUNT, name))
+
+
+def updating(name: str, *, called: str | None = None, role: MemberRole | None = None) -> UpdateMember:
+    return UpdateMember(member_id_of(ACCOUNT, name), called, role)
 
 
 def a_copy_of(bench: Workbench, hold_id: int) -> Hold:

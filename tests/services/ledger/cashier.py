@@ -12,10 +12,22 @@ from uuid import UUID
 import asyncpg
 
 from models.database import Database
-from rules.identity import account_id_of
-from rules.ledger.commands import Commit, Extend, GrantTokens, Once, OpenAccount, Release, Reserve
-from rules.ledger.kinds import GrantSource, Mutation, OverrunPolicy
-from rules.ledger.outcomes import AccountEffect, GrantEffect, HoldEffect
+from rules.identity import account_id_of, member_id_of
+from rules.ledger.commands import (
+    AddMember,
+    AssignTokens,
+    Commit,
+    Extend,
+    GrantTokens,
+    ManageMembers,
+    MemberChange,
+    Once,
+    OpenAccount,
+    Release,
+    Reserve,
+)
+from rules.ledger.kinds import GrantSource, MemberRole, Mutation, OverrunPolicy
+from rules.ledger.outcomes import AccountEffect, GrantEffect, HoldEffect, MembersEffect
 from services.ledger.submission import NO_RIDERS, LedgerOutcome, Profile, Riders
 from services.ledger.writer import Writer
 
@@ -110,8 +122,38 @@ class Cashier:
     async def release(self, account_id: UUID, hold_id: int, *, key: str | None = None) -> LedgerOutcome:
         return await self.writer.submit(Release(self.tenant_id, account_id, a_key(Mutation.RELEASE, key), hold_id))
 
+    async def manage(self, account_id: UUID, *changes: MemberChange) -> LedgerOutcome:
+        return await self.writer.submit(ManageMembers(self.tenant_id, account_id, changes))
+
+    async def add_members(self, account_id: UUID, *names: str) -> list[UUID]:
+        """Members by their external ids; their ids."""
+        ids = [member_id_of(account_id, name) for name in names]
+        adding = [AddMember(member, name, name, MemberRole.MEMBER) for member, name in zip(ids, names, strict=True)]
+        assert isinstance(await self.manage(account_id, *adding), MembersEffect)
+        return ids
+
+    async def assign(
+        self, account_id: UUID, amount: int, *, key: str | None = None, **owner: UUID | str | None
+    ) -> LedgerOutcome:
+        once = a_key(Mutation.ASSIGN_TOKENS, key)
+        return await self.writer.submit(AssignTokens(self.tenant_id, account_id, once, amount, **owner))  # type: ignore[arg-type]
+
     async def extend(self, account_id: UUID, hold_id: int, **more: Any) -> LedgerOutcome:
         return await self.writer.submit(Extend(self.tenant_id, account_id, a_key(Mutation.EXTEND), hold_id, **more))
+
+
+async def a_member(database: Database, tenant_id: UUID, account_id: UUID, member_id: UUID) -> UUID:
+    """Somebody who belongs to the account."""
+    async with database.owner() as connection:
+        await connection.execute(
+            "INSERT INTO member (account_id, member_id, tenant_id, external_id, name, role, active, created_at)"
+            " VALUES ($1, $2, $3, $4, 'Ada', 'MEMBER', true, now())",
+            account_id,
+            member_id,
+            tenant_id,
+            f"member-{member_id.int}",
+        )
+    return member_id
 
 
 async def move_clock(database: Database, tenant_id: UUID, seconds: float) -> None:

@@ -10,19 +10,39 @@ from uuid import UUID, uuid4
 from models.database import Database
 from models.statements import statement
 from models.tenant import Tenant, TenantMode
-from rules.ledger.commands import AdjustAccount, AnyCommand, Charge, ClawBack, Line, Refund, RevokeGrant
-from rules.ledger.kinds import GrantSource, Mutation
+from rules.identity import member_id_of
+from rules.ledger.commands import (
+    AddMember,
+    AdjustAccount,
+    AnyCommand,
+    AssignTokens,
+    Charge,
+    ClawBack,
+    LimitSetting,
+    Line,
+    ManageMembers,
+    MemberChange,
+    Refund,
+    RemoveMember,
+    RevokeGrant,
+    SetAlerts,
+    SetLimits,
+    UpdateMember,
+)
+from rules.ledger.kinds import GrantSource, LimitPeriod, LimitScope, MemberRole, Mutation
 from rules.ledger.line_codec import encode_lines
+from rules.ledger.outcomes import LimitsEffect, MembersEffect
 from rules.ledger.state import UNLIMITED
 from services.ledger.due_accounts import settle_due_accounts
 from services.ledger.submission import InboxMessage, LedgerOutcome, Riders
 from services.ledger.sweeper import ensure_journal_months
 from services.ledger.writer import Writer
-from tests.services.ledger.cashier import Cashier, a_key, granted, held
+from tests.services.ledger.cashier import Cashier, a_key, a_member, granted, held
 
 TOKEN = 1_000_000
 DAY_SECONDS = 86_400
 SALT = b"salt of a test"
+A_MEMBER = UUID(int=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +59,14 @@ class LivedIn:
     """A grant clawed back after it was spent, partly paid since."""
     fleet: UUID
     """Unlimited."""
+    team: UUID
+    """Members, one of them removed while it had a hold; tokens assigned, taken back, spent, and clawed back."""
+    studio: UUID
+    """Limits, and work for a member and a project, today's and yesterday's, in a time zone that was changed."""
     newcomer: UUID
     """Nothing happened yet."""
+    saver: UUID
+    """Thresholds crossed and armed again, some still crossed; the notice of a grant to come, and one given."""
     stranger: UUID
     """Another tenant's."""
 
@@ -97,8 +123,21 @@ class Chronicle:
         key = a_key(Mutation.CLAW_BACK)
         granted(await self.does(ClawBack(self.tenant_id, account_id, key, grant_id, "disputed", SALT)))
 
+    async def manage(self, account_id: UUID, *changes: MemberChange) -> None:
+        outcome = await self.does(ManageMembers(self.tenant_id, account_id, changes))
+        assert isinstance(outcome, MembersEffect), outcome
+
+    async def assign(self, account_id: UUID, tokens: int, **owner: Any) -> int:
+        """The first part concerned."""
+        key = a_key(Mutation.ASSIGN_TOKENS)
+        outcome = await self.does(AssignTokens(self.tenant_id, account_id, key, tokens * TOKEN, **owner))
+        return granted(outcome).grant.grant_id
+
     async def adjust(self, account_id: UUID, **settings: Any) -> None:
         await self.does(AdjustAccount(self.tenant_id, account_id, **settings))
+
+    async def enrol(self, account_id: UUID, member_id: UUID) -> None:
+        await a_member(self._database, self.tenant_id, account_id, member_id)
 
     async def does(self, command: AnyCommand) -> LedgerOutcome:
         return await self._writer.submit(command)
@@ -128,14 +167,20 @@ async def live_in(database: Database) -> LivedIn:
             borrower=await home.cashier.open("borrower"),
             debtor=await home.cashier.open("debtor"),
             fleet=await home.cashier.open("fleet"),
+            team=await home.cashier.open("team"),
+            studio=await home.cashier.open("studio"),
             newcomer=await home.cashier.open("newcomer"),
+            saver=await home.cashier.open("saver"),
             stranger=await abroad.cashier.open("rider", trial=5 * TOKEN),
         )
+        await save(home, lived_in.saver)
         await ride(home, lived_in.rider)
         await borrow(home, lived_in.borrower)
         await fall_into_debt(home, lived_in.debtor)
+        await keep_within_limits(home, lived_in.studio)
         await home.adjust(lived_in.fleet, credit_limit=UNLIMITED)
         await home.commit(lived_in.fleet, await home.hold(lived_in.fleet, 1_000), 900)
+        await team_up(home, lived_in.team)
         await abroad.charge(lived_in.stranger, a_line(TOKEN))
     await erase_a_text(database, lived_in.rider)
     return lived_in
@@ -219,6 +264,64 @@ async def fall_into_debt(home: Chronicle, debtor: UUID) -> None:
     await home.grant(debtor, 30)
     await home.refund(debtor, spent, 10)
     await home.grant(debtor, 50)
+
+
+async def team_up(home: Chronicle, team: UUID) -> None:
+    """A team whose members and projects have tokens of their own."""
+    anna, ben = member_id_of(team, "anna"), member_id_of(team, "ben")
+    await home.manage(
+        team,
+        AddMember(anna, "anna", "Anna", MemberRole.ADMIN),
+        AddMember(ben, "ben", "Ben", MemberRole.MEMBER),
+        UpdateMember(ben, "Benjamin", MemberRole.VIEWER),
+    )
+    bought = {"source": GrantSource.PURCHASE, "paid_minor_units": 4_000, "paid_currency": "usd"}
+    await home.grant(team, 100, **bought)
+    await home.assign(team, 40, member_id=anna)
+    await home.assign(team, 30, project="film")
+    await home.assign(team, 10, member_id=ben)
+    mine_and_ours = await home.hold(team, 45, member_id=anna)
+    await home.commit(team, mine_and_ours, 25)
+    await home.assign(team, -5, member_id=anna)
+    await home.hold(team, 6, member_id=anna, ttl_seconds=DAY_SECONDS)
+    last_work = await home.hold(team, 8, member_id=ben)
+    await home.manage(team, RemoveMember(ben))
+    held(await home.cashier.release(team, last_work))
+    disputed = await home.grant(team, 20, priority=1)
+    await home.assign(team, 15, project="game")
+    await home.commit(team, await home.hold(team, 12, project="game"))
+    await home.claw_back(team, disputed)
+
+
+async def keep_within_limits(home: Chronicle, studio: UUID) -> None:
+    """An account that counts in every window of every scope."""
+    await home.grant(studio, 500)
+    await home.enrol(studio, A_MEMBER)
+    limits = (
+        LimitSetting(LimitScope.ACCOUNT, LimitPeriod.DAY, limit=200 * TOKEN),
+        LimitSetting(LimitScope.MEMBER, LimitPeriod.WEEK, limit=150 * TOKEN),
+        LimitSetting(LimitScope.PROJECT, LimitPeriod.TOTAL, project="film", limit=90 * TOKEN),
+    )
+    outcome = await home.does(SetLimits(home.tenant_id, studio, limits, SALT))
+    assert isinstance(outcome, LimitsEffect), outcome
+    yesterdays = await home.hold(studio, 30, member_id=A_MEMBER, project="film", ttl_seconds=DAY_SECONDS)
+    await home.adjust(studio, time_zone="Pacific/Auckland")
+    await home.advance(0.9 * DAY_SECONDS)
+    await home.hold(studio, 11, project="film", ttl_seconds=DAY_SECONDS)
+    await home.commit(studio, await home.hold(studio, 20, member_id=A_MEMBER), 12)
+    await home.commit(studio, yesterdays, 25)
+    await home.refund(studio, yesterdays, 5)
+
+
+async def save(home: Chronicle, saver: UUID) -> None:
+    """An account that is warned of its balance, up and down, and of tokens that are about to expire."""
+    await home.does(SetAlerts(home.tenant_id, saver, (50, 20), (5 * TOKEN,)))
+    now = await home.advance(1)
+    await home.grant(saver, 100, source=GrantSource.PURCHASE, expires_at=now + timedelta(days=9))
+    await home.commit(saver, await home.hold(saver, 85))
+    await home.advance(3 * DAY_SECONDS)
+    await home.grant(saver, 50, source=GrantSource.PURCHASE, expires_at=now + timedelta(days=300))
+    await home.commit(saver, await home.hold(saver, 63))
 
 
 async def erase_a_text(database: Database, account_id: UUID) -> None:

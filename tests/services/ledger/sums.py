@@ -29,7 +29,8 @@ CONTRADICTIONS: Final = {
          GROUP BY a.account_id HAVING a.held <> coalesce(sum(h.remaining), 0)""",
     "a grant's tokens are all accounted for": """
         SELECT account_id, grant_id FROM token_grant
-         WHERE granted <> remaining + spent + settled + expired + revoked OR open <> (remaining > 0)""",
+         WHERE granted <> remaining + spent + settled + moved + transferred + expired + revoked
+            OR open <> (remaining > 0)""",
     "a grant holds what is allocated to it, and spent what was captured from it": """
         SELECT g.account_id, g.grant_id FROM token_grant g LEFT JOIN hold_allocation l USING (account_id, grant_id)
          GROUP BY g.account_id, g.grant_id

@@ -71,6 +71,11 @@ async def test_a_due_grant_that_would_be_forgotten(vandal: Vandal, lived_in: Liv
     await vandal.is_caught("account_due_at", the_account(lived_in.stranger))
 
 
+async def test_more_assigned_than_members_and_projects_have(vandal: Vandal, lived_in: LivedIn) -> None:
+    await vandal.changes(SETS.format("assigned = assigned + 1"), lived_in.team)
+    await vandal.is_caught("account_assigned", the_account(lived_in.team))
+
+
 async def test_an_account_under_another_name(vandal: Vandal, lived_in: LivedIn) -> None:
     await vandal.changes("UPDATE account SET external_id = 'somebody else' WHERE account_id = $1", lived_in.rider)
     await vandal.is_caught("account_identity", f"account {lived_in.rider} account")

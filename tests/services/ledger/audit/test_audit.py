@@ -12,11 +12,12 @@ import pytest
 from models import statements
 from models.database import Database
 from models.migrations import migrate
+from models.statements import statement
 from rules.ledger.kinds import EntryKind, HoldState
 from services.ledger.audit import CHECKS, FINDINGS_MAX, Check, audit, run_audit
 from services.ledger.writer import Writer
 from tests.services.ledger.audit.vandal import Vandal
-from tests.services.ledger.cashier import Cashier, rows_of
+from tests.services.ledger.cashier import Cashier, held, rows_of
 from tests.services.ledger.histories import LivedIn, a_tenant_named
 
 FOLDER = Path(statements.__file__).parent / "sql" / "audit"
@@ -36,7 +37,7 @@ async def test_the_history_has_everything_that_can_happen_so_far(database: Datab
         " bool_or(open AND captured > 0) AS in_flight FROM hold",
     )
 
-    assert kinds == set(EntryKind) - {EntryKind.TRANSFER, EntryKind.ASSIGNMENT}
+    assert kinds == set(EntryKind) - {EntryKind.TRANSFER}
     assert states == set(HoldState)
     assert ends == {None, "REVOKED", "CLAWED_BACK"}
     assert all(odd[0])
@@ -50,6 +51,36 @@ async def test_a_process_of_its_own_sees_the_same(dsn: str, vandal: Vandal, live
 
     assert [finding.check for finding in findings] == ["account_total"]
     assert begun == list(CHECKS)
+
+
+async def test_a_ledger_from_before_anybody_counted_is_counted_once(
+    database: Database, vandal: Vandal, lived_in: LivedIn
+) -> None:
+    def of_the_studio(scope: str) -> str:
+        return f"SELECT (spending).total_consumed FROM {scope} WHERE account_id = $1 AND (spending).total_consumed > 0"
+
+    before = [
+        [row[0] for row in await rows_of(database, of_the_studio(scope) + " ORDER BY 1", lived_in.studio)]
+        for scope in ("ledger_account", "ledger_scope")
+    ]
+    await vandal.does("UPDATE ledger_account SET spending = NULL")
+    await vandal.does("DELETE FROM ledger_scope")
+    assert {finding.check for finding in await audit(database)} == {"window_counts"}
+
+    await vandal.does(statement("count_past_holds"))
+
+    assert await audit(database) == ()
+    after = [
+        [row[0] for row in await rows_of(database, of_the_studio(scope) + " ORDER BY 1", lived_in.studio)]
+        for scope in ("ledger_account", "ledger_scope")
+    ]
+    assert after == before
+    async with Writer(database) as writer:
+        cashier = Cashier(writer, lived_in.tenant_id)
+        for hold in await rows_of(database, "SELECT account_id, hold_id FROM hold WHERE open"):
+            if hold["account_id"] != lived_in.stranger:
+                held(await cashier.release(hold["account_id"], hold["hold_id"]))
+    assert await audit(database) == ()
 
 
 async def test_it_is_clean_at_any_moment_while_others_write(database: Database, lived_in: LivedIn) -> None:

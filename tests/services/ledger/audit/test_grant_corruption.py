@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from uuid import UUID
 
+import pytest
+
 from tests.services.ledger.audit.vandal import Vandal
 from tests.services.ledger.histories import LivedIn
 
 SETS = "UPDATE token_grant SET {} WHERE account_id = $1 AND grant_id = $2"
 IN_USE = "SELECT min(grant_id) FROM token_grant WHERE account_id = $1 AND held > 0 AND remaining > held"
+OF_A_PROJECT = "SELECT min(grant_id) FROM token_grant WHERE account_id = $1 AND project IS NOT NULL AND remaining > 0"
 EXPIRED = "SELECT min(grant_id) FROM token_grant WHERE account_id = $1 AND expired > 0"
 
 
@@ -40,9 +43,40 @@ async def test_a_grant_without_its_entry(vandal: Vandal, lived_in: LivedIn) -> N
 
 
 async def test_a_grant_to_another_project(vandal: Vandal, lived_in: LivedIn) -> None:
-    grant = await vandal.finds(IN_USE, lived_in.rider)
-    await vandal.changes(SETS.format("project = 'another'"), lived_in.rider, grant)
-    await vandal.is_caught("grant_entries", the_grant(lived_in.rider, grant))
+    grant = await vandal.finds(OF_A_PROJECT, lived_in.team)
+    await vandal.changes(SETS.format("project = 'another'"), lived_in.team, grant)
+    await vandal.is_caught("grant_entries", the_grant(lived_in.team, grant))
+
+
+async def test_an_assignment_that_made_nothing(vandal: Vandal, lived_in: LivedIn) -> None:
+    taken_back = await vandal.finds(
+        "SELECT min(version) FROM entry WHERE account_id = $1 AND kind = 'ASSIGNMENT' AND grant_id <> version",
+        lived_in.team,
+    )
+    await vandal.changes(
+        "UPDATE entry SET grant_id = version WHERE account_id = $1 AND version = $2", lived_in.team, taken_back
+    )
+    await vandal.rechains(lived_in.team)
+    findings = await vandal.finding_names()
+    assert findings == {"grant_entries", "references"}
+
+
+async def test_tokens_that_moved_nowhere(vandal: Vandal, lived_in: LivedIn) -> None:
+    part = await vandal.finds(OF_A_PROJECT, lived_in.team)
+    whole = await vandal.finds(
+        "SELECT parent_id FROM token_grant WHERE account_id = $1 AND grant_id = $2", lived_in.team, part
+    )
+    await vandal.changes(SETS.format("granted = granted + 1, transferred = transferred + 1"), lived_in.team, part)
+    await vandal.is_caught("grant_moves", the_grant(lived_in.team, whole))
+
+
+@pytest.mark.parametrize(
+    "change", ["priority = priority + 1", "grace = NOT grace", "expires_at = now() + interval '1y'"]
+)
+async def test_a_part_that_is_not_as_good_as_its_whole(vandal: Vandal, lived_in: LivedIn, change: str) -> None:
+    part = await vandal.finds(OF_A_PROJECT, lived_in.team)
+    await vandal.changes(SETS.format(change), lived_in.team, part)
+    await vandal.is_caught("grant_parents", the_grant(lived_in.team, part))
 
 
 async def test_a_token_too_many_on_a_grant(vandal: Vandal, lived_in: LivedIn) -> None:

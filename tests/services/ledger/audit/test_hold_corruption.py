@@ -46,6 +46,7 @@ async def test_tokens_that_stay_held_after_the_end(vandal: Vandal, lived_in: Liv
     hold = await vandal.finds(COMMITTED, lived_in.rider)
     await vandal.changes(SETS_ENTRY.format("held_change = held_change + 1"), lived_in.rider, hold, "RELEASE")
     await vandal.changes("UPDATE ledger_account SET held = held + 1 WHERE account_id = $1", lived_in.rider)
+    await vandal.recounts(lived_in.rider, hold, 1)
     await vandal.rechains(lived_in.rider)
     await vandal.is_caught("hold_remaining", the_hold(lived_in.rider, hold))
 

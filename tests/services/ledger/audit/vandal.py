@@ -81,6 +81,29 @@ class Vandal:
             )
         await self.changes("UPDATE ledger_account SET head_hash = $2 WHERE account_id = $1", account_id, head)
 
+    async def finding_names(self) -> set[str]:
+        """Which checks find anything."""
+        return {finding.check for finding in await audit(self._database)}
+
+    async def recounts(self, account_id: UUID, hold_id: int, more: int) -> None:
+        """Makes every window look as if a hold had consumed so much more."""
+        for table, whose in (
+            ("ledger_account", ""),
+            ("ledger_scope", "AND w.subject IN (h.member_id::text, h.project)"),
+        ):
+            sets = ", ".join(
+                f"spending.{period}_consumed = (w.spending).{period}_consumed"
+                f" + CASE WHEN h.created_at >= (w.spending).{period}_starts_at THEN $3 ELSE 0 END"
+                for period in ("day", "week", "month")
+            )
+            await self._there.execute(
+                f"UPDATE {table} w SET {sets}, spending.total_consumed = (w.spending).total_consumed + $3"
+                f" FROM hold h WHERE h.account_id = $1 AND h.hold_id = $2 AND w.account_id = h.account_id {whose}",
+                account_id,
+                hold_id,
+                more,
+            )
+
     async def is_caught(self, check: str, where: str) -> None:
         """The audit names this check and this row, and nothing else."""
         findings = await audit(self._database)

@@ -1,0 +1,73 @@
+"""Limits: what an account, its members and its projects may consume, and what they have."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import uuid5
+
+import strawberry
+
+from rules.identity import IdKind
+from rules.ledger.limit_status import LimitStatus as StatusRecord
+from schema.described import output
+from schema.nodes import shown_id, shown_member_id
+from schema.scalars import Tokens, Version, tokens_or_none
+from schema.words import LimitLevel, LimitPeriod, LimitScope
+
+
+@output
+class LimitStatus:
+    """What one scope has consumed in the running window of one period, beside its limit.
+
+    Snapshots of one `id` are ordered by (version, asOf); a later asOf with the same version says only that the window
+    was reset.
+    """
+
+    id: strawberry.ID
+    """The same for every snapshot of this scope and period: a client's cache keeps one each, and drops older ones."""
+    account_id: strawberry.ID
+    """The account."""
+    version: Version
+    """The number of the latest journal entry that it shows."""
+    as_of: datetime
+    """The later of this version's instant and the window's beginning; unchanged reads repeat it."""
+    scope: LimitScope
+    """Whose consumption it is."""
+    period: LimitPeriod
+    """Over which time."""
+    member_id: strawberry.ID | None
+    """The member, where the scope is MEMBER; null there for the default for members."""
+    project: str | None
+    """The project, where the scope is PROJECT."""
+    limit: Tokens | None
+    """Tokens that may be consumed; null: no limit. A member without one of its own shows the default for members, an
+    account without one for the day that of the price book."""
+    consumed: Tokens
+    """Tokens spent, net of refunds, and on hold, by work that began in the window."""
+    remaining: Tokens | None
+    """Tokens that may still be consumed before it resets; null: no limit."""
+    level: LimitLevel
+    """OK; NEAR from 80 % on, or the lowest percentage that the account is warned at; REACHED when nothing is left."""
+    resets_at: datetime | None
+    """Midnight in the account's time zone that ends the window; null for TOTAL."""
+
+
+def shown_limit(status: StatusRecord) -> LimitStatus:
+    """A limit as it is shown."""
+    account_id = status.account_id
+    subject = f"{status.scope} {status.period} {status.member_id} {status.project}"
+    return LimitStatus(
+        id=shown_id(IdKind.LIMIT, account_id, part=uuid5(account_id, subject)),
+        account_id=shown_id(IdKind.ACCOUNT, account_id),
+        version=Version(status.version),
+        as_of=status.as_of,
+        scope=status.scope,
+        period=status.period,
+        member_id=shown_member_id(account_id, status.member_id),
+        project=status.project,
+        limit=tokens_or_none(status.limit),
+        consumed=Tokens(status.consumed),
+        remaining=tokens_or_none(status.remaining),
+        level=status.level,
+        resets_at=status.resets_at,
+    )

@@ -1,0 +1,51 @@
+"""Members: who belongs to an account."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+import strawberry
+
+from rules.identity import IdKind
+from rules.ledger.team import Member as MemberRow
+from schema.described import output
+from schema.nodes import Node, shown_id
+from schema.words import MemberRole
+
+
+@output
+class Member(Node):
+    """A user of an account. Its id stays the same for good: who was removed and is added again is the same member."""
+
+    external_id: str
+    """The tenant's own name for it; unique per account, never changed."""
+    name: str
+    """What people call it."""
+    role: MemberRole
+    """What it may do in its account."""
+    active: bool
+    """Whether it belongs to the account now; false: it was removed."""
+    created_at: datetime
+    """When it was first added."""
+    removed_at: datetime | None
+    """When it was removed; null while it belongs to the account."""
+    tenant_id: strawberry.Private[UUID]
+    account_id: strawberry.Private[UUID]
+    member_id: strawberry.Private[UUID]
+
+
+def shown_member(tenant_id: UUID, account_id: UUID, row: MemberRow) -> Member:
+    """A member's row as it is shown."""
+    return Member(
+        id=shown_id(IdKind.MEMBER, account_id, part=row.member_id),
+        external_id=row.external_id,
+        name=row.name,
+        role=row.role,
+        active=row.active,
+        created_at=row.created_at,
+        removed_at=row.removed_at,
+        tenant_id=tenant_id,
+        account_id=account_id,
+        member_id=row.member_id,
+    )

@@ -1,0 +1,97 @@
+"""Limits: setting one or many at once. What is consumed against them is the ledger's to count."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+from uuid import UUID
+
+from rules.changes import Change
+from rules.ledger.commands import LimitSetting, SetLimits
+from rules.ledger.outcomes import LimitsEffect, LimitsOutcome
+from rules.ledger.refusals import NotFound
+from rules.pricing.refusals import InvalidInput
+from rules.pricing.tokens import format_tokens
+from services.change_log import Detail, change_of
+from services.ledger.submission import Riders
+from services.ledger.writer import Writer
+from services.price_books import PriceBooks
+from services.principal import OPERATOR, Principal
+from services.texts import fault_of_label, new_salt
+
+LIMITS_MAX: Final = 1_000
+"""Limits set at once: they are one transaction, and others wait for it."""
+
+
+class Limits:
+    """setLimit and setLimits. Raises `LedgerUnavailable` when nobody could judge."""
+
+    def __init__(self, writer: Writer, price_books: PriceBooks) -> None:
+        self._writer = writer
+        self._price_books = price_books
+
+    async def set(
+        self, tenant_id: UUID, account_id: UUID, setting: LimitSetting, *, by: Principal = OPERATOR
+    ) -> LimitsOutcome:
+        """Sets one limit."""
+        detail: Detail = {
+            "scope": setting.scope.value,
+            "period": setting.period.value,
+            "member": None if setting.member_id is None else str(setting.member_id),
+            "project": setting.project,
+            "limit": _shown(setting.limit),
+        }
+        outcome = await self._set(tenant_id, account_id, (setting,), change_of(by, "setLimit", None, detail))
+        if isinstance(outcome, InvalidInput):
+            return InvalidInput(outcome.field.removeprefix("limits[0]."), outcome.message)
+        return outcome
+
+    async def set_all(
+        self, tenant_id: UUID, account_id: UUID, settings: Sequence[LimitSetting], *, by: Principal = OPERATOR
+    ) -> LimitsOutcome:
+        """Sets every limit or none. What is wrong is named by its place, such as "limits[3].project"."""
+        return await self._set(
+            tenant_id, account_id, settings, change_of(by, "setLimits", None, {"limits": len(settings)})
+        )
+
+    async def _set(
+        self, tenant_id: UUID, account_id: UUID, settings: Sequence[LimitSetting], change: Change
+    ) -> LimitsOutcome:
+        fault = _fault(settings)
+        if fault is not None:
+            # Texts that cannot be written must not travel; whose limits they are is looked up all the same.
+            settings = [replace(setting, project=None) for setting in settings[:LIMITS_MAX]]
+        outcome = await self._writer.submit(
+            SetLimits(
+                tenant_id,
+                account_id,
+                tuple(settings),
+                text_salt=new_salt(),
+                refusal=fault,
+                daily_limit=await self._price_books.daily_limit(tenant_id),
+            ),
+            Riders(change=change),
+        )
+        match outcome:
+            case LimitsEffect() | NotFound() | InvalidInput():
+                return outcome
+            case _:
+                raise AssertionError(f"setting limits came to {type(outcome).__name__}")
+
+
+def _shown(limit: int | None) -> str:
+    if limit is None:
+        return "removed"
+    # What is no amount is refused, and refusals are not logged.
+    return "none" if limit < 0 else format_tokens(limit)
+
+
+def _fault(settings: Sequence[LimitSetting]) -> InvalidInput | None:
+    if not 1 <= len(settings) <= LIMITS_MAX:
+        return InvalidInput("limits", f"give 1 to {LIMITS_MAX}, not {len(settings)}")
+    for index, setting in enumerate(settings):
+        fault = fault_of_label(f"limits[{index}].project", setting.project)
+        if fault is not None:
+            return fault
+    return None
