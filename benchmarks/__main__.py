@@ -23,6 +23,7 @@ from benchmarks.pool_sweep import best_sizes, sweep_pools
 from benchmarks.progress import ProgressLine
 from benchmarks.report import Run, as_json, as_text
 from benchmarks.targets import all_pass, judge
+from benchmarks.usage_reports import measure_usage
 
 EXIT_MISSED = 1
 
@@ -64,6 +65,8 @@ async def _measure(dsn: str, effort: Effort, progress: ProgressLine) -> Run:
     slow = await slow_down_commits(dsn, pools, effort, progress)
     progress("estimates")
     estimates = await measure_estimates(dsn, effort)
+    progress("usage")
+    usage = await measure_usage(dsn, effort)
     cpu_after = read_cpu(postmaster)
     return Run(
         effort=effort,
@@ -76,8 +79,9 @@ async def _measure(dsn: str, effort: Effort, progress: ProgressLine) -> Run:
         slow=slow,
         core=core,
         estimates=estimates,
+        usage=usage,
         others_percent=cpu_after.others_percent_since(cpu_before) if cpu_after and cpu_before else None,
-        targets=judge(comparisons[TARGET_CALLERS], pairs, crowded, slow, core, estimates),
+        targets=judge(comparisons[TARGET_CALLERS], pairs, crowded, slow, core, estimates, usage),
         seconds=monotonic() - started,
     )
 

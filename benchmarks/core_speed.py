@@ -15,11 +15,14 @@ from benchmarks.rounds import Spread
 from benchmarks.stand import PRICE_BOOK
 from rules.ledger.commands import Once, Reserve
 from rules.ledger.decide import decide
-from rules.ledger.kinds import GrantSource, Mutation
+from rules.ledger.kinds import GrantSource, LimitPeriod, LimitScope, MemberRole, Mutation
 from rules.ledger.outcomes import HoldEffect
+from rules.ledger.spending import MEMBER_DEFAULT, Scope, Spending
 from rules.ledger.state import Account, AccountState, Grant
+from rules.ledger.team import Member
 from rules.pricing.price_book import PriceBook
 from rules.pricing.rating import LineRequest, Priced, Purpose, price_lines
+from rules.pricing.tokens import MAX_MICROS
 from rules.pricing.toml import read_price_book
 from services.shipped_price_books import ShippedPriceBooks
 
@@ -29,12 +32,17 @@ BATCHES: Final = 60
 PRICINGS: Final = 2_000
 WORKFLOW_LINES: Final = 20
 
+MEMBER: Final = UUID(int=2)
+PROJECT: Final = "film"
+
 
 @dataclass(frozen=True, slots=True)
 class CoreSpeed:
     """What the core takes by itself."""
 
     reserve_microseconds: Spread
+    limited_reserve_microseconds: Spread
+    """The same for a member and a project, with six limits in force."""
     single_lines_per_second: Spread
     """Lines priced one at a time."""
     workflow_lines_per_second: Spread
@@ -47,23 +55,25 @@ def measure_core(rounds: int) -> CoreSpeed:
     models = [price.model for price in book.prices[:WORKFLOW_LINES]]
     workflow = [LineRequest(model) for model in models]
     decided: list[float] = []
+    limited: list[float] = []
     singles: list[float] = []
     workflows: list[float] = []
     for _ in range(rounds):
-        decided.append(_decide_seconds() * 1e6)
+        decided.append(_decide_seconds(is_limited=False) * 1e6)
+        limited.append(_decide_seconds(is_limited=True) * 1e6)
         singles.append(1 / _seconds_each(lambda: _price(book, workflow[:1]), PRICINGS))
         workflows.append(WORKFLOW_LINES / _seconds_each(lambda: _price(book, workflow), PRICINGS // WORKFLOW_LINES))
-    return CoreSpeed(Spread.of(decided), Spread.of(singles), Spread.of(workflows))
+    return CoreSpeed(Spread.of(decided), Spread.of(limited), Spread.of(singles), Spread.of(workflows))
 
 
-def _decide_seconds() -> float:
+def _decide_seconds(*, is_limited: bool) -> float:
     """Seconds for one reserve, on average over all batches."""
     now = datetime.now(UTC)
     account_id = UUID(int=1)
     batches = [
         (
-            _state(account_id, now),
-            [_reserve(account_id, f"{batch} {number}") for number in range(TARGET_CALLERS)],
+            _state(account_id, now, is_limited=is_limited),
+            [_reserve(account_id, f"{batch} {number}", is_limited=is_limited) for number in range(TARGET_CALLERS)],
         )
         for batch in range(BATCHES)
     ]
@@ -75,19 +85,43 @@ def _decide_seconds() -> float:
     return (perf_counter() - started) / (BATCHES * TARGET_CALLERS)
 
 
-def _state(account_id: UUID, now: datetime) -> AccountState:
+def _state(account_id: UUID, now: datetime, *, is_limited: bool) -> AccountState:
     total = sum(GRANTS_MICROS)
     account = Account(account_id, account_id, now, now, opened=True, total=total, mark=total, version=2)
     grants = {
         number: Grant(number, GrantSource.BONUS, amount, amount, now, priority=number, source_ref=str(number))
         for number, amount in enumerate(GRANTS_MICROS, start=1)
     }
-    return AccountState(account, grants)
+    state = AccountState(account, grants, members={MEMBER: Member(MEMBER, "member", "", MemberRole.MEMBER, now)})
+    if is_limited:
+        account.spending = _limited(LimitPeriod.DAY, LimitPeriod.MONTH)
+        state.scopes[MEMBER_DEFAULT] = _limited(LimitPeriod.DAY)
+        state.scopes[Scope(LimitScope.MEMBER, MEMBER)] = _limited(LimitPeriod.MONTH)
+        state.scopes[Scope(LimitScope.PROJECT, None, PROJECT)] = _limited(LimitPeriod.WEEK, LimitPeriod.TOTAL)
+    return state
 
 
-def _reserve(account_id: UUID, key: str) -> Reserve:
-    once = Once(Mutation.RESERVE, key, bytes(32))
-    return Reserve(account_id, account_id, once, AMOUNT_MICROS, (PRICED_LINE,), LINES_JSON, 1, HOLD_TTL_SECONDS)
+def _limited(*periods: LimitPeriod) -> Spending:
+    """Limits that are never reached."""
+    spending = Spending()
+    for period in periods:
+        spending.window(period).limit = MAX_MICROS
+    return spending
+
+
+def _reserve(account_id: UUID, key: str, *, is_limited: bool) -> Reserve:
+    return Reserve(
+        account_id,
+        account_id,
+        Once(Mutation.RESERVE, key, bytes(32)),
+        AMOUNT_MICROS,
+        (PRICED_LINE,),
+        LINES_JSON,
+        1,
+        HOLD_TTL_SECONDS,
+        member_id=MEMBER if is_limited else None,
+        project=PROJECT if is_limited else None,
+    )
 
 
 def _read_book() -> PriceBook:

@@ -21,6 +21,8 @@ class Effort:
     """Connections that are tried for each rival."""
     sweep_rounds: int
     sweep_seconds: float
+    usage_entries: tuple[int, int] = (10_000, 1_000_000)
+    """Entries of a month whose usage is asked for: few and many."""
 
 
 TARGET_CALLERS: Final = 64
@@ -45,4 +47,5 @@ QUICK: Final = Effort(
     pool_sizes=(4, 8, 16),
     sweep_rounds=1,
     sweep_seconds=0.3,
+    usage_entries=(10_000, 100_000),
 )

@@ -15,6 +15,7 @@ from benchmarks.pool_sweep import Sweep
 from benchmarks.rounds import Series, Spread
 from benchmarks.stand import Arrangement
 from benchmarks.targets import GATE_PERCENT, Target
+from benchmarks.usage_reports import UsageSpeed
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Run:
     slow: Case
     core: CoreSpeed
     estimates: EstimateSpeed
+    usage: UsageSpeed
     targets: Sequence[Target]
     others_percent: int | None
     """Which share of the machine other programs took meanwhile; None where that cannot be known."""
@@ -58,6 +60,7 @@ def as_text(run: Run) -> str:
         _series("Reserves a second on one hot account, commits 1.5 ms slower, 64 callers", run.slow),
         _core(run.core),
         _estimates(run.estimates),
+        _usage(run.usage),
         _proofs(run.cases),
         _targets(run.targets),
         _others(run.others_percent),
@@ -92,6 +95,7 @@ def as_json(run: Run) -> dict[str, Any]:
             "overHttp": {lines: _as_json(series) for lines, series in run.estimates.over_http.items()},
             "bare": _as_json(run.estimates.bare),
         },
+        "usage": {entries: _as_json(series) for entries, series in run.usage.reports.items()},
         "targets": [{**asdict(target), "isMet": target.is_met, "passes": target.passes} for target in run.targets],
         "othersPercent": run.others_percent,
         "seconds": run.seconds,
@@ -175,6 +179,7 @@ def _core(core: CoreSpeed) -> str:
     return "The core alone\n" + table(
         [
             ["  a reserve decided, µs", _figure(core.reserve_microseconds, 1)],
+            ["  the same within six limits, µs", _figure(core.limited_reserve_microseconds, 1)],
             ["  lines priced a second, one at a time", _rate(core.single_lines_per_second)],
             ["  lines priced a second, 20 at a time", _rate(core.workflow_lines_per_second)],
         ]
@@ -196,6 +201,15 @@ def _estimates(speed: EstimateSpeed) -> str:
     rows.append(
         ["  bare Starlette, a JSON echo", "", _rate(speed.bare.per_second), _latency(speed.bare.latency(99)), ""]
     )
+    return table(rows)
+
+
+def _usage(speed: UsageSpeed) -> str:
+    rows = [["A month's usage by day and model", "reports a second", "p99 ms"]]
+    rows += [
+        [f"  over {entries:,} entries", _rate(series.per_second), _latency(series.latency(99))]
+        for entries, series in speed.reports.items()
+    ]
     return table(rows)
 
 

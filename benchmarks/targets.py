@@ -10,6 +10,7 @@ from benchmarks.cases import Case
 from benchmarks.core_speed import CoreSpeed
 from benchmarks.estimates import EstimateSpeed
 from benchmarks.rounds import Series, Spread
+from benchmarks.usage_reports import UsageSpeed
 
 GATE_PERCENT: Final = 80
 """On a noisy machine a target fails only below this share of it."""
@@ -39,12 +40,19 @@ class Target:
 
 
 def judge(
-    comparison: Case, pairs: Case, crowd: Case, slow: Case, core: CoreSpeed, estimates: EstimateSpeed
+    comparison: Case,
+    pairs: Case,
+    crowd: Case,
+    slow: Case,
+    core: CoreSpeed,
+    estimates: EstimateSpeed,
+    usage: UsageSpeed,
 ) -> list[Target]:
     """The targets, from the cases with TARGET_CALLERS callers."""
     at = comparison.series
     ledger_hot, ledger_distinct = at["ledger, hot"], at["ledger, distinct"]
     first, last = _ends(crowd.series)
+    few, many = usage.reports.items()
     return [
         Target("one hot account beside plain Tortoise", 30, ledger_hot.ratio_to(at["tortoise, hot"])),
         Target("one hot account beside one call per request", 10, ledger_hot.ratio_to(at["one call, hot"])),
@@ -75,6 +83,7 @@ def judge(
             0.3,
             estimates.over_http[1].ratio_to(estimates.bare),
         ),
+        Target(f"a month's usage over {many[0]:,} entries beside {few[0]:,}", 0.8, many[1].ratio_to(few[1])),
     ]
 
 

@@ -22,16 +22,17 @@ from resolvers.scope import (
     tenant_shown_to,
     tenant_with,
 )
-from rules.ledger.refusals import NotFound
+from rules.ledger.refusals import IdempotencyConflict, NotFound
+from rules.ledger.requests import SettleOwedRequest
 from rules.ledger.state import UNLIMITED
 from rules.pricing.refusals import InvalidInput
 from schema.accounts import UNLIMITED_SHOWN, Account, shown_account
 from schema.connections import FIRST_DEFAULT, Connection, connection, slice_of_names
 from schema.described import output
-from schema.inputs import CreateAccountInput, UpdateAccountInput
+from schema.inputs import CloseAccountInput, CreateAccountInput, SettleOwedInput, UpdateAccountInput
 from schema.refusals import problem_of
 from schema.results import AccountResult, AccountSuccess
-from services.accounts import AccountRecord
+from services.accounts import UNCHANGED, AccountRecord
 from services.principal import Scope
 
 T = TypeVar("T")
@@ -108,6 +109,7 @@ class AccountMutations:
             kind=input.kind or AccountKind.PERSONAL,
             time_zone=input.time_zone or "UTC",
             by=principal_of(info),
+            plan_id=input.plan_id,
         )
         return _result(tenant_id, outcome)
 
@@ -120,7 +122,7 @@ class AccountMutations:
         input: which account, and what to change
         """
         account = account_in_scope(info, Scope.ADMINISTER, input.account_id)
-        if input.frozen is not None or input.credit_limit is not None:
+        if input.frozen is not None or input.credit_limit is not None or input.plan_id is not None:
             principal_with(info, Scope.MANAGE)
         if not isinstance(account, ScopedAccount):
             return problem_of(account)
@@ -145,8 +147,41 @@ class AccountMutations:
             frozen=_given(input.frozen),
             credit_limit=_credit_limit(_given(input.credit_limit)),
             by=principal_of(info),
+            plan_id=UNCHANGED if input.plan_id is None else input.plan_id.value,
         )
         return _result(tenant_id, outcome)
+
+    @strawberry.mutation
+    async def close_account(self, info: Info, input: CloseAccountInput) -> AccountResult | None:
+        """Closes an account for good: its unheld tokens are revoked at once, and what comes back later as it comes.
+
+        What is on hold may still be committed or released, and what is owed may be settled. Again, it does nothing.
+
+        input: which account
+        """
+        account = account_in_scope(info, Scope.MANAGE, input.account_id)
+        if not isinstance(account, ScopedAccount):
+            return problem_of(account)
+        tenant_id, account_id = account.tenant_id, account.account_id
+        return _result(
+            tenant_id,
+            await info.context.services.accounts.close(tenant_id, account_id, note=input.note, by=principal_of(info)),
+        )
+
+    @strawberry.mutation
+    async def settle_owed(self, info: Info, input: SettleOwedInput) -> AccountResult | None:
+        """Records that what is owed was paid elsewhere: no token moves, and as much more can be spent.
+
+        input: how much, and whose
+        """
+        account = account_in_scope(info, Scope.MANAGE, input.account_id)
+        if not isinstance(account, ScopedAccount):
+            return problem_of(account)
+        tenant_id, account_id = account.tenant_id, account.account_id
+        request = SettleOwedRequest(
+            tenant_id, account_id, key=input.idempotency_key, amount=input.amount, note=input.note
+        )
+        return _result(tenant_id, await info.context.services.accounts.settle_owed(request, by=principal_of(info)))
 
 
 def _given(field: Some[T | None] | None) -> T | None:
@@ -161,7 +196,7 @@ def _credit_limit(given: int | None) -> int | None:
     return UNLIMITED - 1 if given == UNLIMITED else given
 
 
-def _result(tenant_id: UUID, outcome: AccountRecord | NotFound | InvalidInput) -> AccountResult:
-    if isinstance(outcome, NotFound | InvalidInput):
+def _result(tenant_id: UUID, outcome: AccountRecord | IdempotencyConflict | NotFound | InvalidInput) -> AccountResult:
+    if isinstance(outcome, IdempotencyConflict | NotFound | InvalidInput):
         return problem_of(outcome)
     return AccountSuccess(account=shown_account(tenant_id, outcome))

@@ -23,6 +23,7 @@ from services.credentials import Credentials
 from services.fares import Fares
 from services.grants import Grants
 from services.ledger.reads import AccountReading
+from services.ledger.usage import Usage
 from services.limits import Limits
 from services.live.hub import LiveHub
 from services.margin import Margins
@@ -31,6 +32,7 @@ from services.principal import Principal
 from services.publishing import Publishing
 from services.tenant_clock import TenantClock
 from services.tenants import Tenants
+from services.transfers import Transfers
 
 
 class Services(Protocol):
@@ -47,6 +49,10 @@ class Services(Protocol):
     @property
     def grants(self) -> Grants:
         """Tokens given."""
+
+    @property
+    def transfers(self) -> Transfers:
+        """Tokens moved between accounts."""
 
     @property
     def accounts(self) -> Accounts:
@@ -101,6 +107,10 @@ class Services(Protocol):
         """Margin reports."""
 
     @property
+    def usage(self) -> Usage:
+        """Usage reports."""
+
+    @property
     def live(self) -> LiveHub[AccountReading]:
         """Live balances."""
 
@@ -126,6 +136,11 @@ class Context:
     def price_books(self) -> PriceBooks:
         """What holds and prices are shown with."""
         return self.services.price_books
+
+    @property
+    def usage(self) -> Usage:
+        """What accounts tell of their usage."""
+        return self.services.usage
 
 
 class Asking(Protocol):

@@ -10,10 +10,11 @@ from rules.identity import IdKind
 from rules.ledger.kinds import GrantSource
 from rules.ledger.outcomes import GrantEffect, GrantOutcome
 from rules.ledger.refusals import NotFound
-from rules.ledger.requests import AssignRequest, GrantRequest, RevokeGrantRequest
+from rules.ledger.requests import AssignRequest, GrantRequest, RevokeGrantRequest, TransferRequest
+from rules.pricing.refusals import InvalidInput
 from schema.balances import shown_balance, shown_grant
 from schema.described import output
-from schema.inputs import PRIORITY_DEFAULT, AssignTokensInput, GrantTokensInput, RevokeGrantInput
+from schema.inputs import PRIORITY_DEFAULT, AssignTokensInput, GrantTokensInput, RevokeGrantInput, TransferTokensInput
 from schema.refusals import problem_of
 from schema.results import GrantResult, GrantSuccess
 from services.principal import Scope
@@ -85,6 +86,40 @@ class GrantMutations:
             row.tenant_id, row.account_id, key=input.idempotency_key, grant_id=row.local, note=input.note
         )
         return _result(await info.context.services.grants.revoke_grant(request, by=principal_of(info)))
+
+    @strawberry.mutation
+    async def transfer_tokens(self, info: Info, input: TransferTokensInput) -> GrantResult | None:
+        """Moves tokens to another account of the tenant, with their expiry, priority and what was paid for them.
+
+        They come from unassigned grants in burn order, and arrive as one grant for each; there they first pay what was
+        clawed back. The answer shows the account that sends: its balance, and the grant that was taken from first.
+        If the other account is closed while they are on their way, they come back.
+
+        input: from where, to where, and how many
+        """
+        source = _party(info, "from", input.from_account_id, input.from_external_id)
+        target = _party(info, "to", input.to_account_id, input.to_external_id)
+        if not isinstance(source, ScopedAccount):
+            return problem_of(source)
+        if not isinstance(target, ScopedAccount):
+            return problem_of(target)
+        request = TransferRequest(
+            source.tenant_id,
+            source.account_id,
+            key=input.idempotency_key,
+            target_id=target.account_id,
+            amount=input.amount,
+            note=input.note,
+        )
+        return _result(await info.context.services.transfers.transfer_tokens(request, by=principal_of(info)))
+
+
+def _party(
+    info: Info, side: str, account_id: str | None, external_id: str | None
+) -> ScopedAccount | NotFound | InvalidInput:
+    """One of the two accounts; what is wrong is told by its own field."""
+    named = account_in_scope(info, Scope.MANAGE, account_id, external_id)
+    return InvalidInput(f"{side}AccountId", named.message) if isinstance(named, InvalidInput) else named
 
 
 def _result(outcome: GrantOutcome) -> GrantResult:

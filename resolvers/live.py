@@ -39,13 +39,13 @@ class LiveSubscriptions:
         since_version: Version | None = None,
         member_id: strawberry.ID | None = None,
     ) -> AsyncGenerator[Balance | None, None]:
-        """The balance now, then at every change: a snapshot each time, (version, asOf) only rising.
+        """The balance now, then at every change and day's end: a snapshot each time, (version, asOf) only rising.
 
         Bursts are conflated to at most 10 a second; the last one always comes. `entries(afterVersion:)` has what lies
         between.
 
         account_id: whose balance; absent: that of the credential's own account
-        since_version: the last version that the client saw; a snapshot comes at once unless it is still the same
+        since_version: the last version seen; a snapshot comes at once unless it is the same and the day has not ended
         member_id: as this member of the account sees it
         """
         account = account_in_scope(info, Scope.READ, account_id)

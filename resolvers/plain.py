@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 
 from resolvers.context import Context
-from resolvers.scope import NO_ACCOUNT_NAMED, ScopedAccount, account_in_scope, tenant_shown_to
+from resolvers.errors import ErrorCode, coded
+from resolvers.scope import NO_ACCOUNT_NAMED, ScopedAccount, account_in_scope, members_seen, parsed, tenant_shown_to
+from rules.identity import IdKind
 from rules.ledger.balance import BalanceSnapshot
-from rules.ledger.records import Estimated
+from rules.ledger.journal import Entry
+from rules.ledger.records import EntryFilter, Estimated
 from rules.ledger.refusals import NotFound
 from rules.ledger.requests import EstimateRequest
+from rules.ledger.usage_reports import UsageRequest, UsageRow
 from rules.pricing.rating import LineRequest, PricingRefusal
 from rules.pricing.refusals import InvalidInput
 from schema.reads import PublishedBook
@@ -24,14 +28,48 @@ class PlainCall:
     context: Context
 
 
-async def read_balance(call: PlainCall, external_id: str | None) -> BalanceSnapshot | NotFound | InvalidInput:
+@dataclass(frozen=True, slots=True)
+class PlainBalance:
+    """What an account has, and the id of the plan that it is on."""
+
+    balance: BalanceSnapshot
+    plan_id: str | None
+
+
+async def read_balance(call: PlainCall, external_id: str | None) -> PlainBalance | NotFound | InvalidInput:
     """The balance of the credential's own account, or of the one named. Raises UNAUTHENTICATED or FORBIDDEN."""
     account = account_in_scope(call, Scope.READ, None, external_id)
     if account == NO_ACCOUNT_NAMED:
         return InvalidInput("account", "The key has no account of its own: name one by its externalId.")
     if not isinstance(account, ScopedAccount):
         return account
-    return await call.context.reads.balance(account.tenant_id, account.account_id) or NotFound("account")
+    balance = await call.context.reads.balance(account.tenant_id, account.account_id)
+    record = await call.context.services.accounts.get(account.tenant_id, account.account_id)
+    if balance is None or record is None:
+        return NotFound("account")
+    return PlainBalance(balance, record.plan_id)
+
+
+def exported_account(call: PlainCall, name: str) -> ScopedAccount | NotFound | InvalidInput:
+    """The account that an address names, by its id or by its externalId. Raises UNAUTHENTICATED or FORBIDDEN."""
+    if not members_seen(call).everyone:
+        raise coded(ErrorCode.FORBIDDEN, "Exports need a key, or a client token of the role ADMIN.")
+    is_id = parsed(name, IdKind.ACCOUNT) is not None
+    return account_in_scope(call, Scope.READ, name if is_id else None, None if is_id else name)
+
+
+async def export_usage(
+    call: PlainCall, request: UsageRequest, take: Callable[[list[UsageRow]], None]
+) -> NotFound | InvalidInput | None:
+    """Hands over a usage report of an account in scope, page by page; a refusal may come after some."""
+    return await call.context.services.usage.export(request, take)
+
+
+async def export_entries(
+    call: PlainCall, account: ScopedAccount, wanted: EntryFilter
+) -> AsyncIterator[list[Entry]] | NotFound:
+    """The journal of an account in scope, page by page."""
+    return await call.context.services.usage.export_entries(account.tenant_id, account.account_id, wanted)
 
 
 async def calculate_price(

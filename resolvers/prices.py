@@ -20,6 +20,7 @@ from rules.pricing.affordable import Affordable
 from rules.pricing.listing import search
 from rules.pricing.money import TokenRate, effective_rate
 from rules.pricing.refusals import InvalidInput
+from rules.pricing.tiers import may_use
 from schema.connections import FIRST_MAX, Connection, connection, slice_of_names
 from schema.described import output
 from schema.inputs import AffordableInput, EstimateInput, PriceFilter
@@ -41,12 +42,16 @@ class PriceQueries:
         filter: PriceFilter | None = None,
         first: int | None = FIRST_MAX,
         after: str | None = None,
+        account_id: strawberry.ID | None = None,
+        account_external_id: str | None = None,
     ) -> Connection[Price] | None:
         """The price list in force, in its own order.
 
         filter: which prices
         first: how many, 1 to 100
         after: the cursor that the page follows
+        account_id: the account that `allowed` is told for; absent: the credential's own, if it has one
+        account_external_id: the tenant's own name for that account
         """
         tenant_id = tenant_shown_to(info, Scope.READ)
         part = slice_of_names(first, after, default=FIRST_MAX)
@@ -58,17 +63,28 @@ class PriceQueries:
 
         rows = wanted if part.after is None else _behind(book, wanted, part.after)
         page = Page(rows[: part.first], has_more=len(rows) > part.first)
-        return connection(page, shown_price, attrgetter("model"), count, follows=after is not None)
+        show = await _shown_to(info, tenant_id, book, account_id, account_external_id)
+        return connection(page, show, attrgetter("model"), count, follows=after is not None)
 
     @strawberry.field
-    async def price(self, info: Info, model: str) -> Price | None:
+    async def price(
+        self,
+        info: Info,
+        model: str,
+        account_id: strawberry.ID | None = None,
+        account_external_id: str | None = None,
+    ) -> Price | None:
         """One price; null when the price book in force has none for this model.
 
         model: the model's slug
+        account_id: the account that `allowed` is told for; absent: the credential's own, if it has one
+        account_external_id: the tenant's own name for that account
         """
         tenant_id = tenant_shown_to(info, Scope.READ)
-        price = (await info.context.price_books.current(tenant_id)).book.price(model)
-        return None if price is None else shown_price(price)
+        book = (await info.context.price_books.current(tenant_id)).book
+        show = await _shown_to(info, tenant_id, book, account_id, account_external_id)
+        price = book.price(model)
+        return None if price is None else show(price)
 
     @strawberry.field
     async def estimate(self, info: Info, input: EstimateInput) -> EstimateResult | None:
@@ -173,6 +189,23 @@ def _rate(info: Info, request: EstimateRequest, published: PublishedBook) -> Cal
         return effective_rate(paid, published.book.packages, published.book.currency)
 
     return rate
+
+
+async def _shown_to(
+    info: Info, tenant_id: UUID, book: book_rules.PriceBook, account_id: str | None, external_id: str | None
+) -> Callable[[book_rules.Price], Price]:
+    """How prices are shown to an account: the one named, else the credential's own, else none."""
+    meant = named_account(info, account_id, external_id)
+    if isinstance(meant, InvalidInput):
+        raise coded(ErrorCode.BAD_USER_INPUT, "Give the account's `accountId` or its `accountExternalId`, not both.")
+    if meant is None:
+        return shown_price
+    record = None
+    if isinstance(meant, UUID):
+        record = await info.context.services.accounts.get(tenant_id, meant)
+    if record is None:
+        raise coded(ErrorCode.BAD_USER_INPUT, "There is no such account.")
+    return lambda price: shown_price(price, allowed=may_use(book, price.tier, record.plan_id))
 
 
 def _filtered(book: book_rules.PriceBook, given: PriceFilter | None) -> tuple[book_rules.Price, ...]:

@@ -22,6 +22,7 @@ from resolvers.offers import OfferQueries
 from resolvers.prices import PriceMutations, PriceQueries
 from resolvers.publishing import PublishingMutations, PublishingQueries
 from resolvers.tenants import TenantMutations, TenantQueries
+from resolvers.usage import UsageQueries
 from resolvers.viewer import ViewerQueries
 from schema.described import output
 from schema.problems import PROBLEMS
@@ -42,6 +43,7 @@ class Query(
     ChangeQueries,
     TenantQueries,
     AlertQueries,
+    UsageQueries,
 ):
     """What can be asked."""
 

@@ -21,10 +21,12 @@ from schema.described import output
 from schema.holds import Entry, Hold, shown_entry, shown_hold
 from schema.limits import LimitStatus, shown_limit
 from schema.members import Member, shown_member
+from schema.money import Plan, shown_plan
 from schema.nodes import Node, shown_id
 from schema.reads import AccountRecord, Info, LedgerReads
 from schema.scalars import TimeZone, Tokens, Version
 from schema.scopes import member_of, spender_seen
+from schema.usage import Forecast, shown_forecast
 from schema.words import AccountKind, AlertKind, EntryKind, HoldState
 
 UNLIMITED_SHOWN = Tokens(-MICROS)
@@ -47,8 +49,20 @@ class Account(Node):
     """How many tokens it may go below zero: 0 prepaid, N postpaid or hybrid, -1 unlimited."""
     frozen: bool
     """Whether it takes no new work."""
+    closed_at: datetime | None
+    """When it was closed, for good; null: it is open."""
     tenant_id: strawberry.Private[UUID]
     account_id: strawberry.Private[UUID]
+    plan_id: strawberry.Private[str | None]
+
+    @strawberry.field
+    async def plan(self, info: Info) -> Plan | None:
+        """The plan that it is on, as the price book in force has it; null: none, or one that is offered no more."""
+        if self.plan_id is None:
+            return None
+        book = (await info.context.price_books.current(self.tenant_id)).book
+        plan = book.plan(self.plan_id)
+        return None if plan is None else shown_plan(plan, book.currency)
 
     @strawberry.field
     async def balance(self, info: Info, member_id: strawberry.ID | None = None, project: str | None = None) -> Balance:
@@ -106,6 +120,14 @@ class Account(Node):
             partial(reads.count_members, self.tenant_id, self.account_id, active_only=active),
             follows=after is not None,
         )
+
+    @strawberry.field
+    async def forecast(self, info: Info) -> Forecast:
+        """How long what is available lasts at the pace of the last days."""
+        found = await info.context.usage.forecast(self.tenant_id, self.account_id)
+        if found is None:
+            raise LookupError(f"account {self.account_id} has no row in the ledger")
+        return shown_forecast(found)
 
     @strawberry.field
     async def grants(
@@ -262,6 +284,8 @@ def shown_account(tenant_id: UUID, record: AccountRecord) -> Account:
         time_zone=TimeZone(record.time_zone),
         credit_limit=UNLIMITED_SHOWN if limit == UNLIMITED else Tokens(limit),
         frozen=record.frozen,
+        closed_at=record.closed_at,
         tenant_id=tenant_id,
         account_id=record.account_id,
+        plan_id=record.plan_id,
     )

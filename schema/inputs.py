@@ -5,7 +5,7 @@ Fields without a default are None when absent; a `Maybe` tells absent from null.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 import strawberry
 from strawberry import Maybe
@@ -23,6 +23,7 @@ from schema.words import (
     MemberRole,
     OverrunPolicy,
     TenantMode,
+    UsageGroup,
     WorkOutcome,
 )
 
@@ -342,6 +343,8 @@ class CreateAccountInput:
     """Whether it is one person's or a team's."""
     time_zone: TimeZone | None = TimeZone("UTC")
     """Where its days begin and end."""
+    plan_id: str | None
+    """The plan that it is put on without payment. The tokens of a one-time plan come with it."""
 
 
 @given
@@ -354,6 +357,9 @@ class UpdateAccountInput:
     """What people call it, at most 200 characters."""
     time_zone: Maybe[TimeZone | None]
     """Where its days begin and end."""
+    plan_id: Maybe[str | None]
+    """The plan that it is put on without payment; null: none. The tokens of a one-time plan come with its first
+    assignment, once per account, ever."""
     frozen: Maybe[bool | None]
     """Whether it takes no new work."""
     credit_limit: Maybe[Tokens | None]
@@ -378,6 +384,50 @@ class SetAlertsInput:
     """Amounts of tokens: at most 10 different ones, each above 0."""
     daily_limit_percents: Maybe[list[int] | None]
     """Percentages of a day's limit: at most 10 different ones, each 1 to 100."""
+
+
+@given
+class CloseAccountInput:
+    """Which account to close, for good."""
+
+    account_id: strawberry.ID
+    """The account."""
+    note: str | None
+    """Anything that people should find in the journal."""
+
+
+@given
+class SettleOwedInput:
+    """What was paid elsewhere of what an account owes. What was clawed back is paid first."""
+
+    idempotency_key: str
+    """As in `ReserveInput`."""
+    account_id: strawberry.ID
+    """The account."""
+    amount: Tokens
+    """How many tokens, above 0; more than is owed is InvalidInput."""
+    note: str | None
+    """Anything that people should find in the journal."""
+
+
+@given
+class TransferTokensInput:
+    """Tokens to move from one account of the tenant to another. Name each of the two by its id or its external id."""
+
+    idempotency_key: str
+    """As in `ReserveInput`; unique for the account that sends."""
+    from_account_id: strawberry.ID | None
+    """Whose they are."""
+    from_external_id: str | None
+    """The tenant's own name for that account."""
+    to_account_id: strawberry.ID | None
+    """Whose they are to be."""
+    to_external_id: str | None
+    """The tenant's own name for that account."""
+    amount: Tokens
+    """How many tokens, above 0: of those that no hold has, no debt claims and no member or project was assigned."""
+    note: str | None
+    """Anything that people should find in the journal of the account that sends."""
 
 
 @given
@@ -514,6 +564,28 @@ class MarginInput:
     """How many days back, by the tenant's clock: 1 to 3660."""
     package_id: str | None
     """The package whose rate revenue is told at; absent: the smallest, else the price book's token value."""
+
+
+@given
+class UsageInput:
+    """Of whose usage is asked, of which days, and grouped by what."""
+
+    account_id: strawberry.ID | None
+    """The account. Absent, with no externalId either: the credential's own."""
+    account_external_id: str | None
+    """Instead of accountId, the tenant's own name for the account."""
+    since: date = strawberry.field(name="from")
+    """The first local day."""
+    until: date = strawberry.field(name="to")
+    """The last local day, included; at most 3660 days in all."""
+    group_by: list[UsageGroup]
+    """What to group by; one row of all together where the list is empty."""
+    member_id: strawberry.ID | None
+    """Only this member's."""
+    project: str | None
+    """Only this project's."""
+    model: str | None
+    """Only of this model."""
 
 
 @given

@@ -117,6 +117,8 @@ class Price:
     """The params that it depends on."""
     not_allowed: list[Exclusion]
     """Choices that cannot be had together; a calculator greys them out."""
+    allowed: bool | None
+    """Whether the account in scope may use it on its plan; null without an account."""
 
 
 @output
@@ -205,17 +207,17 @@ class Affordable:
     """Tokens that the work costs at this value; null without one."""
     limited_by: str | None
     """What keeps it from being more: "balance", "dimension" (its own maximum), "count" (the greatest of a line),
-    "amount" (the greatest amount of tokens) "limit ACCOUNT DAY" or another limit by its
-    scope and period, "frozen" (the account takes no new work) or "runs per minute" (too many runs began in the last
-    minute); null where nothing does."""
+    "amount" (the greatest amount of tokens), "limit ACCOUNT DAY" or another limit by its
+    scope and period, "frozen" (the account takes no new work), "closed" (it never will), "tier" (it is on no plan that
+    opens the model) or "runs per minute" (too many runs began in the last minute); null where nothing does."""
 
 
 @output
 class Quote:
     """A price lock: whoever reserves with it before it expires pays this price, whatever is published meanwhile.
 
-    It may be used again until it expires. Bound to the account that it was asked for, or to the tenant alone; balance
-    and freezing are judged anew at each use.
+    It may be used again until it expires. Bound to the account that it was asked for, or to the tenant alone; balance,
+    tier and freezing are judged anew at each use.
     """
 
     id: strawberry.ID
@@ -240,8 +242,8 @@ def shown_book(published: PublishedBook) -> PriceBook:
     )
 
 
-def shown_price(price: book_rules.Price) -> Price:
-    """A price as it is shown."""
+def shown_price(price: book_rules.Price, *, allowed: bool | None = None) -> Price:
+    """A price as it is shown; `allowed`: whether the account in scope may use it."""
     bounds = price.bounds
     return Price(
         model=price.model,
@@ -258,6 +260,7 @@ def shown_price(price: book_rules.Price) -> Price:
         max_token_cost=tokens_or_none(bounds.greatest_micros),
         dimensions=[_shown_dimension(dimension) for dimension in price.dimensions],
         not_allowed=[_shown_exclusion(price.dimensions, exclusion) for exclusion in price.not_offered],
+        allowed=allowed,
     )
 
 

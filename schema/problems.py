@@ -53,6 +53,19 @@ class RateLimited(Problem):
 class AccountFrozen(Problem):
     """The account takes no new work; what is open may still be finished."""
 
+    closed: bool
+    """Whether it is so for good: the account was closed."""
+
+
+@output
+class TierRequired(Problem):
+    """The model needs a plan of at least this tier, and the account is on none such."""
+
+    model: str
+    """The model."""
+    tier: str
+    """The lowest plan tier that may use it; `plans` lists who has it."""
+
 
 @output
 class UnknownModel(Problem):
@@ -156,6 +169,7 @@ PROBLEMS: tuple[type[Problem], ...] = (
     LimitReached,
     RateLimited,
     AccountFrozen,
+    TierRequired,
     UnknownModel,
     InvalidParams,
     QuoteExpired,

@@ -6,7 +6,7 @@ a record has passed the scope already: the tenant and account named here are the
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol, TypeAlias
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from rules.ledger.limit_status import LimitStatus
 from rules.ledger.records import EVERYONE, AlertFilter, CaptureView, EntryFilter, LineView, MembersSeen, Page, Slice
 from rules.ledger.state import Grant, Hold
 from rules.ledger.team import Member
+from rules.ledger.usage_reports import Forecast
 from rules.pricing.money import Paid
 from rules.pricing.price_book import PriceBook
 from schema.words import AccountKind, HoldState
@@ -55,6 +56,14 @@ class AccountRecord(Protocol):
     @property
     def frozen(self) -> bool:
         """Whether it takes no new work."""
+
+    @property
+    def plan_id(self) -> str | None:
+        """The plan that it is on."""
+
+    @property
+    def closed_at(self) -> datetime | None:
+        """When it was closed."""
 
 
 class PublishedBook(Protocol):
@@ -208,6 +217,18 @@ class PriceBooks(Protocol):
         """One version, in force or not; None when the tenant has none of that number."""
 
 
+class Usage(Protocol):
+    """What tokens were spent for."""
+
+    async def forecast(self, tenant_id: UUID, account_id: UUID) -> Forecast | None:
+        """How long what is available lasts; None for an unknown account."""
+
+    async def usage_of_member(
+        self, tenant_id: UUID, account_id: UUID, member_id: UUID, since: date | None, until: date | None
+    ) -> int:
+        """Micro-tokens that a member spent, from one local day through another."""
+
+
 class Behind(Protocol):
     """What lies behind the shown types: the part of a request's context that the schema knows."""
 
@@ -222,6 +243,10 @@ class Behind(Protocol):
     @property
     def price_books(self) -> PriceBooks:
         """Price lists."""
+
+    @property
+    def usage(self) -> Usage:
+        """Usage."""
 
 
 Info: TypeAlias = strawberry.Info[Behind, None]

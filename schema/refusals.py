@@ -27,6 +27,8 @@ def problem_of(refusal: refusals.RateLimited) -> problems.RateLimited: ...
 @overload
 def problem_of(refusal: refusals.AccountFrozen) -> problems.AccountFrozen: ...
 @overload
+def problem_of(refusal: refusals.TierRequired) -> problems.TierRequired: ...
+@overload
 def problem_of(refusal: pricing.UnknownModel) -> problems.UnknownModel: ...
 @overload
 def problem_of(refusal: pricing.InvalidParams) -> problems.InvalidParams: ...
@@ -75,11 +77,19 @@ def problem_of(refusal: refusals.Refusal | publication.InvalidPriceBook) -> prob
                 message=f"Too many runs began in the last minute. Try again in {seconds}.",
                 retry_after_seconds=retry_after_seconds,
             )
-        case refusals.AccountFrozen():
+        case refusals.AccountFrozen(closed):
             return problems.AccountFrozen(
                 code=ProblemCode.ACCOUNT_FROZEN,
-                message="The account is frozen: it takes no new work until `updateAccount` with `frozen: false` "
-                "unfreezes it. What is on hold may still be committed or released.",
+                message=_CLOSED if closed else _FROZEN,
+                closed=closed,
+            )
+        case refusals.TierRequired(model, tier):
+            return problems.TierRequired(
+                code=ProblemCode.TIER_REQUIRED,
+                message=f"{model} needs a plan of the tier {tier!r} or a higher one. Put the account on such a plan, "
+                "which `plans` lists, or choose a model without a tier.",
+                model=model,
+                tier=tier,
             )
         case pricing.UnknownModel(model, suggestions):
             return problems.UnknownModel(
@@ -151,6 +161,14 @@ def problem_of(refusal: refusals.Refusal | publication.InvalidPriceBook) -> prob
             assert_never(refusal)
 
 
+_FROZEN: Final = (
+    "The account is frozen: it takes no new work until `updateAccount` with `frozen: false` unfreezes it. What is on "
+    "hold may still be committed or released."
+)
+_CLOSED: Final = (
+    "The account was closed, for good: it takes no new work. What is on hold may still be committed or released; new "
+    "work takes another account."
+)
 _REMEDIES: Final = {
     "account": "Make it with `createAccount`, or check the id: another tenant's account is not found either.",
     "hold": "Check the id: `reserve` answers with it, and `account.holds` lists them.",

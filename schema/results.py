@@ -30,6 +30,7 @@ from schema.problems import (
     NotRefundable,
     QuoteExpired,
     RateLimited,
+    TierRequired,
     UnknownModel,
 )
 from schema.publishing import PriceBookChange, PriceChange
@@ -242,6 +243,7 @@ ReserveResult: TypeAlias = Annotated[
     | LimitReached
     | RateLimited
     | AccountFrozen
+    | TierRequired
     | UnknownModel
     | InvalidParams
     | QuoteExpired
@@ -258,6 +260,7 @@ CommitResult: TypeAlias = Annotated[
     | LimitReached
     | RateLimited
     | AccountFrozen
+    | TierRequired
     | UnknownModel
     | InvalidParams
     | QuoteExpired
@@ -279,7 +282,7 @@ GrantResult: TypeAlias = Annotated[
     strawberry.union("GrantResult", description="The grant, or why nothing was changed."),
 ]
 AccountResult: TypeAlias = Annotated[
-    AccountSuccess | NotFound | InvalidInput,
+    AccountSuccess | IdempotencyConflict | NotFound | InvalidInput,
     strawberry.union("AccountResult", description="The account, or why nothing was changed."),
 ]
 LimitResult: TypeAlias = Annotated[

@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import wraps
 from typing import Any, Final, NewType
 
@@ -50,6 +50,7 @@ _LONGEST_LITERAL: Final = 32
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _SHOWN: Final = 60
 
 
@@ -187,7 +188,8 @@ def _serialize_instant(value: datetime) -> str:
     return value.replace(tzinfo=None).isoformat() + "Z"
 
 
-def _parse_instant(value: object) -> datetime:
+def parse_instant(value: object) -> datetime:
+    """An instant, in UTC. Raises a coded GraphQLError."""
     # fromisoformat also takes weeks and dates without hyphens, so the form is judged first.
     if type(value) is str and len(value) <= _SHOWN and _INSTANT.fullmatch(value):
         try:
@@ -195,6 +197,15 @@ def _parse_instant(value: object) -> datetime:
         except (ValueError, OverflowError):
             pass
     raise _refused(f'A DateTime is an RFC 3339 instant such as "2026-01-31T12:00:00Z", not {_shown(value)}.')
+
+
+def parse_date(value: object) -> date:
+    """A day. Raises a coded GraphQLError."""
+    # fromisoformat also takes weeks and dates without hyphens, so the form is judged first.
+    if type(value) is str and _DATE.fullmatch(value):
+        with suppress(ValueError):
+            return date.fromisoformat(value)
+    raise _refused(f'A Date is a day such as "2026-01-31", not {_shown(value)}.')
 
 
 ParseLiteral = Callable[..., Any]
@@ -280,6 +291,8 @@ _INSTANT_TEXT: Final = (
     "microsecond is cut off."
 )
 
+_DATE_TEXT: Final = 'A day of a calendar: "2026-01-31".'
+
 SCALARS: Final[dict[object, ScalarDefinition]] = {
     Tokens: strawberry.scalar(
         name="Tokens",
@@ -314,8 +327,16 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
         description=_INSTANT_TEXT,
         specified_by_url="https://datatracker.ietf.org/doc/html/rfc3339",
         serialize=_serialize_instant,
-        parse_value=_parse_instant,
-        parse_literal=_located(_parse_text_literal(_parse_instant, "A DateTime is an RFC 3339 string")),
+        parse_value=parse_instant,
+        parse_literal=_located(_parse_text_literal(parse_instant, "A DateTime is an RFC 3339 string")),
+    ),
+    date: strawberry.scalar(
+        name="Date",
+        description=_DATE_TEXT,
+        specified_by_url="https://datatracker.ietf.org/doc/html/rfc3339",
+        serialize=date.isoformat,
+        parse_value=parse_date,
+        parse_literal=_located(_parse_text_literal(parse_date, "A Date is a string")),
     ),
     TimeZone: strawberry.scalar(
         name="TimeZone",

@@ -26,6 +26,7 @@ from rules.ledger.kinds import (
     WorkOutcome,
 )
 from rules.ledger.records import EstimateWarning
+from rules.ledger.usage_reports import UsageGroup
 from rules.pricing.dimensions import DimensionType
 from rules.pricing.formulas import PricingType
 from rules.pricing.offers import PlanInterval
@@ -52,6 +53,7 @@ __all__ = [
     "PricingType",
     "ProblemCode",
     "TenantMode",
+    "UsageGroup",
     "WorkOutcome",
 ]
 
@@ -63,6 +65,7 @@ class ProblemCode(StrEnum):
     LIMIT_REACHED = "LIMIT_REACHED"
     RATE_LIMITED = "RATE_LIMITED"
     ACCOUNT_FROZEN = "ACCOUNT_FROZEN"
+    TIER_REQUIRED = "TIER_REQUIRED"
     UNKNOWN_MODEL = "UNKNOWN_MODEL"
     INVALID_PARAMS = "INVALID_PARAMS"
     QUOTE_EXPIRED = "QUOTE_EXPIRED"
@@ -83,6 +86,7 @@ word(
         ProblemCode.LIMIT_REACHED: "More tokens are required than a limit leaves.",
         ProblemCode.RATE_LIMITED: "Too many runs began in the last minute.",
         ProblemCode.ACCOUNT_FROZEN: "The account takes no new work.",
+        ProblemCode.TIER_REQUIRED: "The model needs a plan of a higher tier.",
         ProblemCode.UNKNOWN_MODEL: "No price of the price book has this model.",
         ProblemCode.INVALID_PARAMS: "A param is unknown, missing or out of bounds.",
         ProblemCode.QUOTE_EXPIRED: "The quote's price is no longer promised.",
@@ -190,7 +194,7 @@ word(
     GrantSource,
     {
         GrantSource.PURCHASE: "Bought as a package.",
-        GrantSource.PLAN: "Came with a plan's period.",
+        GrantSource.PLAN: "Came with a plan: once, or with each of its periods.",
         GrantSource.TRIAL: "Given once to a new account.",
         GrantSource.BONUS: "A gift.",
         GrantSource.REFERRAL: "Earned by referring somebody.",
@@ -245,6 +249,20 @@ word(
         AlertKind.DAY_LIMIT: "A day's consumption reached a percentage of its limit.",
         AlertKind.GRANT_EXPIRING: "Tokens are about to expire.",
     },
+)
+word(
+    UsageGroup,
+    {
+        UsageGroup.DAY: "By local day; at most 366 days.",
+        UsageGroup.WEEK: "By week, named by its Monday.",
+        UsageGroup.MONTH: "By month, named by its first day.",
+        UsageGroup.MODEL: "By model; null for plain amounts, and for rounding at the end of holds.",
+        UsageGroup.CATEGORY: "By category of the models.",
+        UsageGroup.MEMBER: "By member; null for work of nobody in particular.",
+        UsageGroup.PROJECT: "By project; null for work without one.",
+        UsageGroup.REF: "By the lines' own names, such as workflow nodes; at most 31 days.",
+    },
+    text="What a usage report is grouped by. DAY, WEEK and MONTH exclude one another.",
 )
 word(
     EstimateWarning,

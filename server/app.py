@@ -18,6 +18,7 @@ from server.composition import open_services
 from server.edge.configuration import FRAME_BYTES_MAX, Edge, ServedServices
 from server.edge.documents import Documents
 from server.edge.execution import Execution
+from server.edge.exports import export_routes
 from server.edge.graphiql import graphiql_routes
 from server.edge.graphql_socket import GraphqlSocket
 from server.edge.graphql_view import GraphqlView
@@ -84,6 +85,7 @@ def routes_of(services: ServedServices, edge: Edge) -> list[BaseRoute]:
         Route(GRAPHQL_PATH, GraphqlView(execution, services)),
         WebSocketRoute(GRAPHQL_PATH, GraphqlSocket(execution, services, edge).serve),
         *plain_routes(services),
+        *export_routes(services),
         *price_routes(services, shipped=ShippedPriceBooks() if edge.shipped_prices else None),
         Route("/healthz", healthz),
         Route("/readyz", Readyz(services).respond),

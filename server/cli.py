@@ -16,7 +16,7 @@ from server.database_choice import existing_database, name_of_database, own_data
 from server.explanations import EXIT_CANNOT_START, EXIT_FINDINGS, one_clear_line
 from server.listener import PortUnavailable, listen
 from server.price_book_commands import price_book_commands
-from server.price_book_reports import add_reports
+from server.price_book_reports import Progress, add_reports
 from server.settings import Settings
 
 if TYPE_CHECKING:
@@ -100,6 +100,18 @@ def audit() -> None:
         typer.echo(f"{len(report.findings)} findings: the ledger is not clean.", err=True)
         raise typer.Exit(EXIT_FINDINGS)
     typer.echo("The ledger is clean.")
+
+
+@commands.command()
+def rebuild_usage() -> None:
+    """Works the sums of usage out anew from the journal and corrects them, beside a running server or alone."""
+    with one_clear_line() as settings, existing_database(settings) as dsn:
+        from server.usage_rebuild import rebuild_usage_of_database  # noqa: PLC0415 - the other commands do without
+
+        name, progress = name_of_database(settings), Progress("accounts")
+        rebuilt = asyncio.run(rebuild_usage_of_database(dsn, name, progressed=progress.tell))
+    typer.echo(f"Compared the usage of {rebuilt.accounts} accounts with the journal in {name}.")
+    typer.echo(f"Corrected {rebuilt.corrected_sums} sums of {rebuilt.corrected_accounts} accounts.")
 
 
 @commands.command()

@@ -25,6 +25,7 @@ from services.fares import Fares
 from services.grants import Grants
 from services.ledger.reads import AccountReading, LedgerReads
 from services.ledger.sweeper import Sweeper
+from services.ledger.usage import Usage
 from services.ledger.writer import Writer
 from services.limits import Limits
 from services.live.hub import LiveHub
@@ -37,6 +38,7 @@ from services.quotes import Quotes
 from services.shipped_price_books import ShippedPriceBooks
 from services.tenant_clock import TenantClock
 from services.tenants import Tenants
+from services.transfers import Transfers
 
 READY: Final = "ok"
 
@@ -58,6 +60,7 @@ class Services:
     charges: Charges
     grants: Grants
     limits: Limits
+    transfers: Transfers
     accounts: Accounts
     alerts: Alerts
     members: Members
@@ -65,6 +68,7 @@ class Services:
     price_books: PriceBooks
     publishing: Publishing
     margins: Margins
+    usage: Usage
     tenants: Tenants
     clocks: TenantClock
     change_log: ChangeLog
@@ -133,10 +137,12 @@ async def open_services(dsn: str, *, root_key: str) -> AsyncIterator[Services]:
             accounts=accounts,
             alerts=Alerts(writer, accounts),
             members=Members(writer),
+            transfers=Transfers(database, writer, reads),
             reads=reads,
             price_books=price_books,
             publishing=Publishing(database, price_books),
             margins=Margins(database),
+            usage=Usage(database, reads),
             tenants=Tenants(database, ShippedPriceBooks()),
             clocks=TenantClock(database, writer, price_books),
             change_log=ChangeLog(database),

@@ -85,15 +85,16 @@ def margin(tenant: TenantSlug, days: Days = DAYS_DEFAULT, package: PackageId = N
 class Progress:
     """Says on standard error how far a report is, in steps of five percent."""
 
-    def __init__(self) -> None:
+    def __init__(self, what: str = "lines") -> None:
         self._step = 0
+        self._what = what
 
     def tell(self, done: int, total: int) -> None:
-        """So many lines of so many are done."""
+        """So many of so many are done."""
         step = PROGRESS_STEPS * done // max(total, done, 1)
         if step > self._step:
             self._step = step
-            typer.echo(f"  {done:,} of {max(total, done):,} lines", err=True)
+            typer.echo(f"  {done:,} of {max(total, done):,} {self._what}", err=True)
 
 
 def _no_rate(no_rate: NoRate) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Final
 from uuid import UUID
 
 import asyncpg
@@ -13,21 +16,27 @@ from models.statements import statement
 from rules.changes import Change
 from rules.identity import IdKind, account_id_of, public_id
 from rules.ledger.accounts import shown_credit_limit
-from rules.ledger.commands import AdjustAccount, OpenAccount
+from rules.ledger.commands import AdjustAccount, CloseAccount, OpenAccount, PlanAssignment, SettleOwed
+from rules.ledger.kinds import Mutation
 from rules.ledger.outcomes import AccountEffect
 from rules.ledger.records import Page, Slice
-from rules.ledger.refusals import NotFound
+from rules.ledger.refusals import IdempotencyConflict, NotFound
+from rules.ledger.requests import SettleOwedRequest
 from rules.ledger.state import UNLIMITED
+from rules.pricing.dimensions import printable
+from rules.pricing.offers import PlanInterval
+from rules.pricing.price_book import PriceBook
 from rules.pricing.refusals import InvalidInput
-from rules.pricing.tokens import MAX_MICROS
+from rules.pricing.tokens import MAX_MICROS, format_tokens
 from rules.time_zones import is_time_zone
 from services.change_log import Detail, change_of
+from services.fingerprints import once
 from services.ledger.submission import Profile, Riders
 from services.ledger.writer import Writer
 from services.names import fault_of_name
 from services.price_books import PriceBooks
 from services.principal import OPERATOR, Principal
-from services.texts import fault_of_text, first_fault
+from services.texts import NOTE_LENGTH_MAX, fault_of_key, fault_of_text, first_fault, new_salt
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,17 @@ class AccountRecord:
     time_zone: str
     credit_limit: int
     frozen: bool
+    plan_id: str | None = None
+    closed_at: datetime | None = None
+
+
+class Unchanged(Enum):
+    """Stands for a setting that a change leaves as it is, where null is a value of its own."""
+
+    UNCHANGED = "unchanged"
+
+
+UNCHANGED: Final = Unchanged.UNCHANGED
 
 
 class Accounts:
@@ -59,15 +79,24 @@ class Accounts:
         name: str,
         kind: AccountKind,
         time_zone: str,
+        plan_id: str | None = None,
         by: Principal = OPERATOR,
     ) -> AccountRecord | InvalidInput:
-        """Creates the account with the trial tokens of the price book's policy, or returns the one that is there."""
+        """Creates the account with its plan and the trial tokens of the book's policy, or returns the one there is."""
+        book = (await self._price_books.current(tenant_id)).book
+        policies = book.policies
+        plan = _assignment(book, plan_id) if plan_id is not None else None
         fault = first_fault(
-            fault_of_external_id(external_id), fault_of_name("name", name), fault_of_time_zone(time_zone)
+            fault_of_external_id(external_id),
+            fault_of_name("name", name),
+            fault_of_time_zone(time_zone),
         )
         if fault is not None:
             return fault
-        policies = (await self._price_books.current(tenant_id)).book.policies
+        if isinstance(plan, InvalidInput):
+            return plan
+        if plan is not None and plan.tokens + policies.trial_tokens_micros > MAX_MICROS:
+            return InvalidInput("planId", "with its tokens the account would hold more than can be counted")
         account_id = account_id_of(tenant_id, external_id)
         await self._writer.submit(
             OpenAccount(
@@ -79,6 +108,7 @@ class Accounts:
                 grace_days=policies.grace_days,
                 alert_percents=policies.alert_percents,
                 day_limit_percents=policies.daily_limit_percents,
+                plan=plan,
             ),
             Riders(
                 profile=Profile(external_id, name, kind),
@@ -86,7 +116,7 @@ class Accounts:
                     by,
                     "createAccount",
                     public_id(IdKind.ACCOUNT, account_id),
-                    {"kind": kind.value, "timeZone": time_zone},
+                    {"kind": kind.value, "timeZone": time_zone, "planId": plan_id},
                 ),
             ),
         )
@@ -104,11 +134,15 @@ class Accounts:
         time_zone: str | None = None,
         frozen: bool | None = None,
         credit_limit: int | None = None,
+        plan_id: str | Unchanged | None = UNCHANGED,
         by: Principal = OPERATOR,
     ) -> AccountRecord | NotFound | InvalidInput:
-        """Changes what is given; None leaves a setting as it is."""
+        """Changes what is given; None leaves a setting as it is, but takes the plan away."""
         if await self.get(tenant_id, account_id) is None:
             return NotFound("account")
+        plan: PlanAssignment | InvalidInput | None = None
+        if plan_id is not UNCHANGED:
+            plan = _assignment((await self._price_books.current(tenant_id)).book, plan_id)
         fault = first_fault(
             fault_of_name("name", name) if name is not None else None,
             fault_of_time_zone(time_zone) if time_zone is not None else None,
@@ -116,9 +150,11 @@ class Accounts:
         )
         if fault is not None:
             return fault
+        if isinstance(plan, InvalidInput):
+            return plan
         outcome = await self._writer.submit(
-            AdjustAccount(tenant_id, account_id, time_zone, frozen, credit_limit),
-            Riders(name=name, change=_update_of(by, account_id, name, time_zone, frozen, credit_limit)),
+            AdjustAccount(tenant_id, account_id, time_zone, frozen, credit_limit, plan),
+            Riders(name=name, change=_update_of(by, account_id, name, time_zone, frozen, credit_limit, plan_id)),
         )
         match outcome:
             case NotFound() | InvalidInput():
@@ -127,6 +163,61 @@ class Accounts:
                 return await self.get(tenant_id, account_id) or NotFound("account")
             case _:
                 raise AssertionError(f"an adjustment came to {type(outcome).__name__}")
+
+    async def close(
+        self, tenant_id: UUID, account_id: UUID, *, note: str | None = None, by: Principal = OPERATOR
+    ) -> AccountRecord | NotFound | InvalidInput:
+        """Closes the account for good; one that is closed already is answered as it is."""
+        fault = fault_of_text("note", note, NOTE_LENGTH_MAX)
+        outcome = await self._writer.submit(
+            CloseAccount(tenant_id, account_id, note if fault is None else None, new_salt(), fault),
+            Riders(change=change_of(by, "closeAccount", public_id(IdKind.ACCOUNT, account_id))),
+        )
+        match outcome:
+            case NotFound() | InvalidInput():
+                return outcome
+            case AccountEffect():
+                return await self.get(tenant_id, account_id) or NotFound("account")
+            case _:
+                raise AssertionError(f"closing an account came to {type(outcome).__name__}")
+
+    async def settle_owed(
+        self, request: SettleOwedRequest, *, by: Principal = OPERATOR
+    ) -> AccountRecord | IdempotencyConflict | NotFound | InvalidInput:
+        """Records that so much of what is owed was paid elsewhere."""
+        bad_key = fault_of_key(request.key)
+        if bad_key is not None:
+            return bad_key
+        fault = first_fault(
+            InvalidInput("amount", "must be more than 0") if request.amount <= 0 else None,
+            fault_of_text("note", request.note, NOTE_LENGTH_MAX),
+        )
+        outcome = await self._writer.submit(
+            SettleOwed(
+                tenant_id=request.tenant_id,
+                account_id=request.account_id,
+                once=once(Mutation.SETTLE_OWED, request.key, request),
+                amount=request.amount,
+                note=request.note if fault is None else None,
+                text_salt=new_salt(),
+                refusal=fault,
+            ),
+            Riders(
+                change=change_of(
+                    by,
+                    "settleOwed",
+                    public_id(IdKind.ACCOUNT, request.account_id),
+                    {"amount": format_tokens(request.amount)},
+                )
+            ),
+        )
+        match outcome:
+            case IdempotencyConflict() | NotFound() | InvalidInput():
+                return outcome
+            case AccountEffect():
+                return await self.get(request.tenant_id, request.account_id) or NotFound("account")
+            case _:
+                raise AssertionError(f"settling what is owed came to {type(outcome).__name__}")
 
     async def get(self, tenant_id: UUID, account_id: UUID) -> AccountRecord | None:
         """One account; None when this tenant has none of that id."""
@@ -174,6 +265,7 @@ def _update_of(
     time_zone: str | None,
     frozen: bool | None,
     credit_limit: int | None,
+    plan_id: str | Unchanged | None,
 ) -> Change | None:
     """The log's line; None where nothing is set. What people are called can be erased, so it stays out of the log."""
     detail: Detail = {
@@ -182,6 +274,8 @@ def _update_of(
         "frozen": frozen,
         "creditLimit": None if credit_limit is None else shown_credit_limit(credit_limit),
     }
+    if not isinstance(plan_id, Unchanged):
+        detail = {**detail, "planId": plan_id or "none"}
     if all(value is None for value in detail.values()):
         return None
     return change_of(by, "updateAccount", public_id(IdKind.ACCOUNT, account_id), detail)
@@ -193,6 +287,18 @@ def _fault_of_credit_limit(credit_limit: int) -> InvalidInput | None:
     return InvalidInput("creditLimit", "must be 0 or more tokens, or -1 for unlimited")
 
 
+def _assignment(book: PriceBook, plan_id: str | None) -> PlanAssignment | InvalidInput:
+    """The plan as the ledger is told of it. What is paid for brings its tokens with the payment, not with the plan."""
+    if plan_id is None:
+        return PlanAssignment(None)
+    plan = book.plan(plan_id)
+    if plan is None:
+        known = ", ".join(plan.id for plan in book.plans) or "none"
+        return InvalidInput("planId", f"{printable(plan_id)} is no plan of the price book in force; its plans: {known}")
+    tokens = plan.tokens_micros + plan.bonus_tokens_micros if plan.interval is PlanInterval.ONE_TIME else 0
+    return PlanAssignment(plan.id, tokens, book.policies.months_until_expiry("PLAN"))
+
+
 def _record(row: asyncpg.Record) -> AccountRecord:
     return AccountRecord(
         account_id=row["account_id"],
@@ -202,4 +308,6 @@ def _record(row: asyncpg.Record) -> AccountRecord:
         time_zone=row["time_zone"],
         credit_limit=row["credit_limit"],
         frozen=row["frozen"],
+        plan_id=row["plan_id"],
+        closed_at=row["closed_at"],
     )

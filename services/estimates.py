@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from rules.ledger.burn_down import Spender
+from rules.ledger.gates import first_closed
 from rules.ledger.kinds import LimitLevel
 from rules.ledger.limits import limit_reached, tightest_limit
 from rules.ledger.records import Blocker, Estimated, EstimateWarning
@@ -18,16 +19,21 @@ from rules.pricing.dimensions import printable
 from rules.pricing.rating import MAX_COUNT, Priced, PricingRefusal, Purpose, price_lines
 from rules.pricing.refusals import InvalidInput, InvalidParams, UnknownModel
 from rules.pricing.suggestions import suggest_models
+from rules.pricing.tiers import may_use
 from rules.pricing.tokens import MAX_MICROS, MAX_TOKENS
 from services.ledger.line_views import line_view
 from services.ledger.reads import AccountReading
 from services.price_books import PublishedBook
+from services.work_pricing import gates_of
 
 BALANCE: Final = "balance"
 """What limits whoever has no more tokens, in the words of `largest_affordable`."""
 
 FROZEN: Final = "frozen"
-"""What limits whoever may start no work at all."""
+CLOSED: Final = "closed"
+"""What limits whoever may start no work at all, for now or for good."""
+TIER: Final = "tier"
+"""What limits whoever is on no plan that opens the model."""
 
 RATE: Final = "runs per minute"
 """What limits whoever has begun as many runs in the last minute as are allowed."""
@@ -52,7 +58,7 @@ def estimate_work(
     if not isinstance(bound, Priced):
         return bound
     balance = account.balance
-    blockers = tuple(_blockers(published, request, account, bound.total))
+    blockers = tuple(_blockers(published, priced, request, account, bound.total))
     after = max(0, balance.available - priced.total)
     warnings: list[EstimateWarning] = []
     if not blockers and balance.would_be_low(after):
@@ -65,15 +71,20 @@ def estimate_work(
 
 
 def _blockers(
-    published: PublishedBook, request: EstimateRequest, account: AccountReading, bound: int
+    published: PublishedBook, priced: Priced, request: EstimateRequest, account: AccountReading, bound: int
 ) -> Iterator[Blocker]:
     """Whatever stands in the way of setting so much aside now, in the order in which it would be told."""
-    if account.frozen:
-        yield AccountFrozen()
-    too_soon = rate_limited(account.state, None, published.book.policies.runs_per_minute, account.now)
+    row = account.account
+    if row.takes_no_work:
+        yield AccountFrozen(closed=row.closed_at is not None)
+    for gate in gates_of(priced.lines, published, published):
+        shut = first_closed(row.plan_id, (gate,))
+        if shut is not None:
+            yield shut
+    too_soon = rate_limited(account.state, request.member_id, published.book.policies.runs_per_minute, account.now)
     if too_soon is not None:
         yield too_soon
-    spender = Spender(None, request.project)
+    spender = Spender(request.member_id, request.project)
     reached = limit_reached(account.state, spender, bound, account.now, account.now, account.daily_limit)
     if reached is not None:
         yield reached
@@ -85,12 +96,12 @@ def _blockers(
 def affordable(
     published: PublishedBook, request: AffordableRequest, account: AccountReading
 ) -> Affordable | UnknownModel | InvalidParams:
-    """The largest value that a reservation would go through with now; none where the account is frozen."""
+    """The largest value that a reservation would go through with now; none where nothing would go through."""
     price = published.book.price(request.model)
     if price is None:
         return UnknownModel(printable(request.model), suggest_models(published.book, request.model))
     budget = None if account.balance.unlimited else account.balance.available
-    spender = Spender(None, request.project)
+    spender = Spender(request.member_id, request.project)
     tightest = tightest_limit(account.state, spender, account.now, account.now, account.daily_limit)
     is_capped = tightest is not None and (budget is None or tightest.left <= budget)
     if tightest is not None and is_capped:
@@ -98,9 +109,12 @@ def affordable(
     largest = largest_affordable(price, request.params, request.dimension, budget, count_max=MAX_COUNT)
     if not isinstance(largest, Affordable):
         return largest
-    if account.frozen:
-        return Affordable(None, False, None, FROZEN)
-    if rate_limited(account.state, None, published.book.policies.runs_per_minute, account.now) is not None:
+    row = account.account
+    if row.takes_no_work:
+        return Affordable(None, False, None, CLOSED if row.closed_at is not None else FROZEN)
+    if not may_use(published.book, price.tier, row.plan_id):
+        return Affordable(None, False, None, TIER)
+    if rate_limited(account.state, request.member_id, published.book.policies.runs_per_minute, account.now) is not None:
         return Affordable(None, False, None, RATE)
     if tightest is not None and is_capped and largest.limited_by == BALANCE:
         return replace(largest, limited_by=f"limit {tightest.scope.kind} {tightest.period}")

@@ -25,6 +25,7 @@ from rules.ledger.refusals import (
     NotRefundable,
     QuoteExpired,
     RateLimited,
+    TierRequired,
 )
 from rules.ledger.requests import (
     AccountRequest,
@@ -155,6 +156,7 @@ class Fares:
             quote_expires_at=offer.quote_expires_at,
             daily_limit=policies.daily_limit_micros,
             runs_per_minute=policies.runs_per_minute,
+            gates=work.gates,
         )
         return _of_hold(await self._writer.submit(command))
 
@@ -164,12 +166,9 @@ class Fares:
         """The work with its price: a quote's, or that of the version, by default the one in force."""
         if isinstance(work, Quoted):
             return await self._quotes.offer(request.tenant_id, request.account_id, work, purpose)
-        published = await (
-            self._price_books.current(request.tenant_id)
-            if version is None
-            else self._price_books.version(request.tenant_id, version)
-        )
-        return Offer(published.version, price_work(published, work, purpose, field=WORK))
+        in_force = await self._price_books.current(request.tenant_id)
+        published = in_force if version is None else await self._price_books.version(request.tenant_id, version)
+        return Offer(published.version, price_work(published, work, purpose, field=WORK, in_force=in_force))
 
     async def commit(self, request: CommitRequest) -> CommitOutcome:
         """Captures what was used, at the price book version of the hold."""
@@ -243,6 +242,7 @@ class Fares:
                     refusal=_first_refusal(fault, work.refusal),
                     quote_expires_at=offer.quote_expires_at,
                     daily_limit=daily_limit,
+                    gates=work.gates,
                 )
             )
             if not isinstance(outcome, RepriceAt):
@@ -329,6 +329,7 @@ def _of_hold(outcome: object) -> CommitOutcome:
             | LimitReached()
             | RateLimited()
             | AccountFrozen()
+            | TierRequired()
             | UnknownModel()
             | InvalidParams()
             | QuoteExpired()

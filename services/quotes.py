@@ -84,8 +84,10 @@ class Quotes:
         if row is None:
             return Offer(0, PricedWork(refusal=NotFound("quote")))
         published = await self._price_books.version(tenant_id, row["price_book_version"])
+        in_force = await self._price_books.current(tenant_id)
         work = _work_of(published.book, row["lines"], row["total"])
-        return Offer(published.version, price_work(published, work, purpose, field="work"), row["expires_at"])
+        priced = price_work(published, work, purpose, field="work", in_force=in_force)
+        return Offer(published.version, priced, row["expires_at"])
 
 
 async def delete_old_quotes(database: Database) -> int:

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rules.ledger.commands import Line
+from rules.ledger.gates import Gate
 from rules.ledger.line_codec import encode_lines
 from rules.ledger.refusals import InputRefusal
 from rules.ledger.requests import Work
 from rules.pricing.rating import Priced, PricedLine, Purpose, price_lines
 from rules.pricing.refusals import InvalidInput
+from rules.pricing.tiers import plans_that_open
 from rules.pricing.tokens import MAX_MICROS, MAX_TOKENS
 from services.price_books import PublishedBook
 
@@ -24,6 +26,8 @@ class PricedWork:
     lines: tuple[Line, ...] = ()
     refusal: InputRefusal | None = None
     rounding_unit: int = 0
+    gates: tuple[Gate, ...] = ()
+    """The models that not every plan opens; none for work that has run."""
 
     @property
     def lines_json(self) -> str:
@@ -32,9 +36,18 @@ class PricedWork:
 
 
 def price_work(
-    published: PublishedBook, work: Work, purpose: Purpose, *, field: str, fallback: PublishedBook | None = None
+    published: PublishedBook,
+    work: Work,
+    purpose: Purpose,
+    *,
+    field: str,
+    fallback: PublishedBook | None = None,
+    in_force: PublishedBook | None = None,
 ) -> PricedWork:
-    """Prices lines by a published book, or takes an amount as it is. `field` is the input's name, for refusals."""
+    """Prices lines by a published book, or takes an amount as it is. `field` is the input's name, for refusals.
+
+    `in_force` is the version in force where that may be another one: a plan of its has its tier.
+    """
     if isinstance(work, int):
         return _amount(work, purpose, field)
     priced = price_lines(
@@ -43,11 +56,20 @@ def price_work(
     match priced:
         case Priced(lines, total, _, unit):
             versions = published.version, fallback.version if fallback is not None else published.version
-            return PricedWork(total, tuple(_line(line, versions) for line in lines), rounding_unit=unit)
+            gates = () if purpose is Purpose.ACTUAL else gates_of(lines, published, in_force or published)
+            return PricedWork(total, tuple(_line(line, versions) for line in lines), rounding_unit=unit, gates=gates)
         case InvalidInput(fault_field, message):
             return PricedWork(refusal=InvalidInput(f"{field}.{fault_field}", message))
         case refusal:
             return PricedWork(refusal=refusal)
+
+
+def gates_of(lines: Sequence[PricedLine], published: PublishedBook, in_force: PublishedBook) -> tuple[Gate, ...]:
+    """The models of these lines that not every plan opens, each once, in the order of the lines."""
+    tiers = {line.model: line.tier for line in lines if line.tier is not None}
+    return tuple(
+        Gate(model, tier, plans_that_open(published.book, tier, in_force.book)) for model, tier in tiers.items()
+    )
 
 
 def _amount(amount: int, purpose: Purpose, field: str) -> PricedWork:

@@ -11,6 +11,7 @@ from datetime import datetime
 from uuid import UUID
 
 from rules.ledger.alerting import DAY_LIMIT_PERCENTS, LOW_BALANCE_PERCENTS
+from rules.ledger.gates import Gate
 from rules.ledger.kinds import GrantSource, LimitPeriod, LimitScope, MemberRole, Mutation, OverrunPolicy, WorkOutcome
 from rules.ledger.refusals import InputRefusal
 from rules.pricing.refusals import InvalidInput
@@ -62,6 +63,23 @@ class Settle(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class PlanAssignment:
+    """The plan that an account is to be on; None: none. `tokens` come with it the first time, and never again.
+
+    They expire so many months after they came; None: never.
+    """
+
+    plan_id: str | None
+    tokens: int = 0
+    expires_after_months: int | None = None
+
+    @property
+    def source_ref(self) -> str:
+        """What its tokens are granted for: once per account, ever."""
+        return f"plan:{self.plan_id}"
+
+
+@dataclass(frozen=True, slots=True)
 class OpenAccount(Command):
     """Opens the account, once; a later one does nothing. `trial_expires_after_months` counts from now."""
 
@@ -73,6 +91,7 @@ class OpenAccount(Command):
     alert_percents: tuple[int, ...] = LOW_BALANCE_PERCENTS
     day_limit_percents: tuple[int, ...] = DAY_LIMIT_PERCENTS
     """Both fall; what the account is warned of until it sets something else."""
+    plan: PlanAssignment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +101,16 @@ class AdjustAccount(Command):
     time_zone: str | None = None
     frozen: bool | None = None
     credit_limit: int | None = None
+    plan: PlanAssignment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CloseAccount(Command):
+    """Closes the account for good, once; a later one does nothing."""
+
+    note: str | None = None
+    text_salt: bytes = b""
+    refusal: InputRefusal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +143,8 @@ class Reserve(Command):
     """Where the work was priced by a quote: from this instant on the price is no longer promised."""
     runs_per_minute: int | None = field(default=None, kw_only=True)
     """How many runs the price book in force allows in any 60 seconds; None: any number."""
+    gates: tuple[Gate, ...] = ()
+    """The lines' models that not every plan opens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +201,7 @@ class Extend(Command):
     refusal: InputRefusal | None = None
     quote_expires_at: datetime | None = None
     """As in `Reserve`."""
+    gates: tuple[Gate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +286,17 @@ class AssignTokens(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class SettleOwed(Command):
+    """Records that so much of what is owed was paid elsewhere."""
+
+    once: Once
+    amount: int
+    note: str | None = None
+    text_salt: bytes = b""
+    refusal: InputRefusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AddMember:
     """Takes a member in; one who is there stays as it is, one who was removed comes back, by this name and role."""
 
@@ -294,9 +337,62 @@ class ManageMembers(Command):
     refusal: InvalidInput | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class SendTokens(Command):
+    """Takes tokens off for another account of the tenant; they are on their way until `ReceiveTransfer` brings them."""
+
+    once: Once
+    amount: int
+    target_id: UUID
+    note: str | None = None
+    text_salt: bytes = b""
+    refusal: InputRefusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TransferPart:
+    """What was taken off one grant: `version` is that of its TRANSFER entry, by which it is known."""
+
+    version: int
+    amount: int
+    priority: int
+    expires_at: datetime | None
+    paid_minor_units: int = 0
+    paid_currency: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiveTransfer(Command):
+    """Brings what an account sent, once: to its target, or back to itself where the target was closed meanwhile."""
+
+    source_id: UUID
+    parts: tuple[TransferPart, ...]
+
+
 KeyedCommand = (
-    Reserve | Charge | Commit | Release | Extend | Refund | GrantTokens | RevokeGrant | ClawBack | AssignTokens
+    Reserve
+    | Charge
+    | Commit
+    | Release
+    | Extend
+    | Refund
+    | GrantTokens
+    | RevokeGrant
+    | ClawBack
+    | AssignTokens
+    | SettleOwed
+    | SendTokens
 )
 """Those that take effect once for each idempotency key."""
 
-AnyCommand = Settle | OpenAccount | AdjustAccount | SetAlerts | SetLimits | ManageMembers | KeyedCommand
+AnyCommand = (
+    Settle
+    | OpenAccount
+    | AdjustAccount
+    | CloseAccount
+    | SetAlerts
+    | SetLimits
+    | ManageMembers
+    | ReceiveTransfer
+    | KeyedCommand
+)

@@ -16,12 +16,14 @@ from rules.ledger.assignments import assign_tokens
 from rules.ledger.balance import POOL, balance_of
 from rules.ledger.burn_down import Spender
 from rules.ledger.captures import spender_of
+from rules.ledger.closing import close_account
 from rules.ledger.commands import (
     AdjustAccount,
     AnyCommand,
     AssignTokens,
     Charge,
     ClawBack,
+    CloseAccount,
     Commit,
     Extend,
     GrantTokens,
@@ -29,13 +31,16 @@ from rules.ledger.commands import (
     ManageMembers,
     Once,
     OpenAccount,
+    ReceiveTransfer,
     Refund,
     Release,
     Reserve,
     RevokeGrant,
+    SendTokens,
     SetAlerts,
     SetLimits,
     Settle,
+    SettleOwed,
 )
 from rules.ledger.grants import grant_tokens, revoke_grant
 from rules.ledger.holds import Captured, charge, commit, extend, release, reserve
@@ -44,9 +49,10 @@ from rules.ledger.limit_settings import set_limits
 from rules.ledger.members import manage_members
 from rules.ledger.outcomes import AccountEffect, GrantEffect, HoldEffect, MembersEffect, Outcome
 from rules.ledger.refunds import refund
-from rules.ledger.refusals import IdempotencyConflict, NotFound
+from rules.ledger.refusals import IdempotencyConflict, NotFound, Refusal
+from rules.ledger.settling import settle_owed
 from rules.ledger.state import AccountState, Grant, Hold, Operation
-from rules.pricing.refusals import InvalidInput
+from rules.ledger.transfers import receive_transfer, send_tokens
 
 
 def decide(state: AccountState, command: AnyCommand, now: datetime) -> Outcome:
@@ -74,7 +80,7 @@ def _decide(state: AccountState, command: AnyCommand, now: datetime) -> Outcome:
         return NotFound("account")
     if isinstance(command, SetLimits):
         return set_limits(state, command, now)
-    if isinstance(command, Settle | OpenAccount | AdjustAccount | SetAlerts):
+    if isinstance(command, Settle | OpenAccount | AdjustAccount | SetAlerts | CloseAccount | ReceiveTransfer):
         refused = _decide_unkeyed(state, command, now)
         return refused or AccountEffect(account.snapshot(), balance_of(state, now, command.daily_limit))
     if isinstance(command, ManageMembers):
@@ -105,13 +111,19 @@ def _decide(state: AccountState, command: AnyCommand, now: datetime) -> Outcome:
             return _of_grant(state, command, revoke_grant(state, command, now), now)
         case AssignTokens():
             return _of_grant(state, command, assign_tokens(state, command, now), now)
+        case SendTokens():
+            return _of_grant(state, command, send_tokens(state, command, now), now)
+        case SettleOwed():
+            return _of_account(state, command, settle_owed(state, command, now), command.amount, now)
         case _:
             assert_never(command)
 
 
 def _decide_unkeyed(
-    state: AccountState, command: Settle | OpenAccount | AdjustAccount | SetAlerts, now: datetime
-) -> InvalidInput | None:
+    state: AccountState,
+    command: Settle | OpenAccount | AdjustAccount | SetAlerts | CloseAccount | ReceiveTransfer,
+    now: datetime,
+) -> Refusal | None:
     match command:
         case Settle():
             return None
@@ -123,6 +135,10 @@ def _decide_unkeyed(
         case SetAlerts():
             set_alerts(state, command, now)
             return None
+        case CloseAccount():
+            return close_account(state, command, now)
+        case ReceiveTransfer():
+            return receive_transfer(state, command, now)
         case _:
             assert_never(command)
 
@@ -140,6 +156,8 @@ def _replay(state: AccountState, command: KeyedCommand, known: Operation, now: d
         grant = copy(state.grants[known.grant_id])
         balance = balance_of(state, now, command.daily_limit, _beneficiary(once, grant))
         return GrantEffect(grant, balance, replayed=True)
+    if known.mutation == Mutation.SETTLE_OWED:
+        return AccountEffect(state.account.snapshot(), balance_of(state, now, command.daily_limit))
     raise AssertionError(f"operation {known.mutation} {known.key!r} recorded no effect")
 
 
@@ -168,6 +186,17 @@ def _of_grant(state: AccountState, command: KeyedCommand, result: Grant | Outcom
 def _beneficiary(once: Once, grant: Grant) -> Spender:
     """Whose balance is shown with a grant: its owner's where it was assigned, else the pool's."""
     return Spender(grant.member_id, grant.project) if once.mutation == Mutation.ASSIGN_TOKENS else POOL
+
+
+def _of_account(
+    state: AccountState, command: KeyedCommand, refused: Refusal | None, amount: int, now: datetime
+) -> Outcome:
+    """What took effect on no hold and no grant is remembered by its amount alone."""
+    if refused is not None:
+        return refused
+    once = command.once
+    _remember(state, Operation(once.mutation, once.key, once.fingerprint, now, amount=amount))
+    return AccountEffect(state.account.snapshot(), balance_of(state, now, command.daily_limit))
 
 
 def _remember(state: AccountState, operation: Operation) -> None:

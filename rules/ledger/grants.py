@@ -16,6 +16,9 @@ from rules.ledger.state import AccountState, Grant
 from rules.pricing.refusals import InvalidInput
 from rules.pricing.tokens import MAX_MICROS
 
+CLOSED = "the account was closed, for good"
+"""Said of a closed account to whoever wants to put something on it, or to change it."""
+
 _GIFT_MOVES_MARK_PERCENT = 5
 """A gift smaller than this share of the mark leaves the mark where it is."""
 
@@ -71,6 +74,8 @@ def grant_tokens(state: AccountState, command: GrantTokens, now: datetime) -> Gr
     expires_at = command.expires_at
     if expires_at is not None and expires_at <= now:
         return InvalidInput("expiresAt", f"must lie in the future; it is {now.isoformat()} for this tenant")
+    if state.account.closed_at is not None:
+        return InvalidInput("accountId", CLOSED)
     if command.amount > state.account.room:
         return InvalidInput("amount", "the account would hold more tokens than can be counted")
     if expires_at is None and command.expires_after_months is not None:
@@ -131,6 +136,24 @@ def pay_clawed_back(state: AccountState, incoming: Iterable[tuple[Grant, int]], 
         state.add_remaining(grant, -payment)
         grant.settled += payment
         append(state, EntryKind.SETTLEMENT, now, total=-payment, clawed=-payment, grant_id=grant.grant_id)
+
+
+def revoke_rest(state: AccountState, grant: Grant, now: datetime) -> None:
+    """Takes back what no hold has of a grant; what one has goes the same way when it comes back."""
+    amount = grant.unheld
+    state.add_remaining(grant, -amount)
+    grant.revoked += amount
+    grant.ended = GrantEnd.REVOKED
+    state.burn_order = None
+    append(
+        state,
+        EntryKind.REVOCATION,
+        now,
+        total=-amount,
+        grant_id=grant.grant_id,
+        member_id=grant.member_id,
+        project=grant.project,
+    )
 
 
 def expire(state: AccountState, grant: Grant, at: datetime) -> None:

@@ -10,6 +10,7 @@ from rules.ledger.burn_down import Spender, available_to
 from rules.ledger.captures import capture, give_back_rest, hold_entry, soon_owed, spender_of
 from rules.ledger.commands import HOLD_LIFE_DAYS_MAX, HOLD_LINES_MAX, Charge, Commit, Extend, Line, Release, Reserve
 from rules.ledger.entries import next_version
+from rules.ledger.gates import Gate, first_closed
 from rules.ledger.grants import falls_due
 from rules.ledger.kinds import EntryKind, HoldState, OverrunPolicy
 from rules.ledger.limits import begin, limit_reached, tightest_limit
@@ -25,6 +26,7 @@ from rules.ledger.refusals import (
     NotFound,
     QuoteExpired,
     Refusal,
+    TierRequired,
 )
 from rules.ledger.runs import rate_limited, record_run
 from rules.ledger.state import AccountState, Hold
@@ -110,7 +112,7 @@ def extend(state: AccountState, command: Extend, now: datetime) -> Hold | Repric
     if blocked is not None:
         return blocked
     if command.adds_work:
-        refused = _frozen(state) or _more_work(
+        refused = _shut(state, command.gates) or _more_work(
             state, spender_of(hold), command.amount, hold.created_at, now, command.daily_limit
         )
         if refused is not None:
@@ -137,7 +139,7 @@ def commit(state: AccountState, command: Commit, now: datetime) -> Captured | Re
     cost = sum(line.cost for line in lines)
     if cost > hold.remaining and command.overrun is OverrunPolicy.REFUSE:
         return HoldExceeded(held=hold.remaining, required=cost)
-    # From here on it succeeds; a frozen account finishes its work like any other.
+    # From here on it succeeds; a frozen account finishes its work from what its hold has.
     hold.rounding_unit = max(hold.rounding_unit, command.rounding_unit)
     before = hold.captured
     left = hold.remaining + _allowed_beyond(state, hold, command, now)
@@ -179,14 +181,17 @@ def release(state: AccountState, command: Release, now: datetime) -> Hold | Refu
 def _start_blocked(state: AccountState, command: Reserve, now: datetime) -> Refusal | None:
     """What stands in the way of a run."""
     return (
-        _frozen(state)
+        _shut(state, command.gates)
         or rate_limited(state, command.member_id, command.runs_per_minute, now)
         or _more_work(state, Spender(command.member_id, command.project), command.amount, now, now, command.daily_limit)
     )
 
 
-def _frozen(state: AccountState) -> AccountFrozen | None:
-    return AccountFrozen() if state.account.frozen else None
+def _shut(state: AccountState, gates: tuple[Gate, ...]) -> AccountFrozen | TierRequired | None:
+    """Whether the account takes new work, of these models."""
+    if state.account.takes_no_work:
+        return AccountFrozen(closed=state.account.closed_at is not None)
+    return first_closed(state.account.plan_id, gates) if gates else None
 
 
 def _more_work(
@@ -201,9 +206,12 @@ def _more_work(
 
 
 def _allowed_beyond(state: AccountState, hold: Hold, command: Commit, now: datetime) -> int:
-    """What a commit may charge beyond its hold: nothing unless it says so, and nothing where it takes what remains."""
+    """What a commit may charge beyond its hold: nothing unless it says so, and nothing where it takes what remains.
+
+    Nor where nothing more may be set aside: an account that is frozen pays for what runs from what is on hold.
+    """
     takes_what_remains = command.lines is None and command.amount is None
-    if command.overrun is not OverrunPolicy.CHARGE_AVAILABLE or takes_what_remains:
+    if command.overrun is not OverrunPolicy.CHARGE_AVAILABLE or takes_what_remains or state.account.takes_no_work:
         return 0
     available = available_to(state, spender_of(hold), now, soon_owed=soon_owed(state, hold))
     tightest = tightest_limit(state, spender_of(hold), hold.created_at, now, command.daily_limit)

@@ -106,6 +106,8 @@ class Mutation(StrEnum):
     REVOKE_GRANT = "revokeGrant"
     CLAW_BACK = "clawBack"
     ASSIGN_TOKENS = "assignTokens"
+    SETTLE_OWED = "settleOwed"
+    TRANSFER_TOKENS = "transferTokens"
 
 
 class LimitScope(StrEnum):

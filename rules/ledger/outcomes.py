@@ -20,6 +20,7 @@ from rules.ledger.refusals import (
     QuoteExpired,
     RateLimited,
     Refusal,
+    TierRequired,
 )
 from rules.ledger.state import Account, Grant, Hold
 from rules.ledger.team import Member
@@ -84,6 +85,7 @@ ReserveOutcome = (
     | LimitReached
     | RateLimited
     | AccountFrozen
+    | TierRequired
     | UnknownModel
     | InvalidParams
     | QuoteExpired
@@ -99,8 +101,10 @@ CommitOutcome = ReserveOutcome | HoldExceeded | NotRefundable
 ReleaseOutcome = HoldEffect | HoldExpired | HoldNotOpen | IdempotencyConflict | NotFound | InvalidInput
 """Of release."""
 GrantOutcome = GrantEffect | InsufficientTokens | IdempotencyConflict | NotFound | InvalidInput
-"""Of grantTokens, revokeGrant and assignTokens."""
+"""Of grantTokens, revokeGrant, assignTokens and transferTokens."""
 LimitsOutcome = LimitsEffect | NotFound | InvalidInput
 """Of setLimit and setLimits."""
 MembersOutcome = MembersEffect | NotFound | InvalidInput
 """Of whatever changes members."""
+SettlementOutcome = AccountEffect | IdempotencyConflict | NotFound | InvalidInput
+"""Of settleOwed."""

@@ -9,7 +9,7 @@ from typing import Final, Generic, TypeVar
 from uuid import UUID
 
 from rules.ledger.kinds import AlertKind, EntryKind
-from rules.ledger.refusals import AccountFrozen, InsufficientTokens, LimitReached, RateLimited
+from rules.ledger.refusals import AccountFrozen, InsufficientTokens, LimitReached, RateLimited, TierRequired
 from rules.pricing.costs import CostStep
 from rules.pricing.formulas import PricingType
 
@@ -117,7 +117,7 @@ class EstimateWarning(StrEnum):
     NEAR_DAILY_LIMIT = "NEAR_DAILY_LIMIT"
 
 
-Blocker = AccountFrozen | RateLimited | LimitReached | InsufficientTokens
+Blocker = AccountFrozen | TierRequired | RateLimited | LimitReached | InsufficientTokens
 """What can stand in the way of work that has a price."""
 
 

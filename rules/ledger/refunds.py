@@ -14,7 +14,7 @@ from rules.ledger.burn_down import in_burn_order
 from rules.ledger.captures import spender_of
 from rules.ledger.commands import Refund
 from rules.ledger.entries import append, next_version
-from rules.ledger.grants import add_grant, falls_due, pay_clawed_back
+from rules.ledger.grants import add_grant, falls_due, pay_clawed_back, revoke_rest
 from rules.ledger.kinds import EntryKind, GrantEnd, GrantSource
 from rules.ledger.limits import count
 from rules.ledger.local_days import local_day
@@ -146,6 +146,8 @@ def _refund_line(
         add_grant(state, successor)
         incoming.append((successor, anew))
     pay_clawed_back(state, incoming, now)
+    if successor is not None and state.account.closed_at is not None:
+        revoke_rest(state, successor, now)
 
 
 def _new_grant(state: AccountState, amount: int, now: datetime) -> Grant:

@@ -2,7 +2,8 @@
 
 The first that applies is returned, in this order (see `decide`): replay of a known key, IdempotencyConflict, NotFound,
 InvalidInput, UnknownModel, InvalidParams, QuoteExpired, HoldNotOpen or HoldExpired, NotRefundable, HoldExceeded,
-AccountFrozen, RateLimited, LimitReached, InsufficientTokens. A refusal changes nothing and is not remembered.
+AccountFrozen, TierRequired, RateLimited, LimitReached, InsufficientTokens. A refusal changes nothing and is not
+remembered.
 """
 
 from __future__ import annotations
@@ -54,7 +55,17 @@ class RateLimited:
 
 @dataclass(frozen=True, slots=True)
 class AccountFrozen:
-    """The account takes no new work; what is open may still be finished."""
+    """The account takes no new work, for now or, `closed`, for good; what is open may still be finished."""
+
+    closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TierRequired:
+    """The model needs a plan of at least this tier, and the account has none such."""
+
+    model: str
+    tier: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +119,7 @@ Refusal = (
     | AccountFrozen
     | RateLimited
     | LimitReached
+    | TierRequired
     | InsufficientTokens
 )
 """Everything that the ledger can refuse with."""

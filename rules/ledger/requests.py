@@ -115,6 +115,25 @@ class RevokeGrantRequest(AccountRequest):
 
 
 @dataclass(frozen=True, slots=True)
+class TransferRequest(AccountRequest):
+    """Send tokens to another account of the tenant."""
+
+    key: str
+    target_id: UUID
+    amount: int
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SettleOwedRequest(AccountRequest):
+    """Record that so much of what is owed was paid elsewhere."""
+
+    key: str
+    amount: int
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class EstimateRequest:
     """Price work, and lock that price if asked; without an account nothing is said of balance and blockers."""
 

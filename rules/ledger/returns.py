@@ -15,12 +15,15 @@ from rules.ledger.state import AccountState, Grant
 def came_back(state: AccountState, grant: Grant, amount: int, at: datetime) -> Grant | None:
     """What becomes of tokens that were given back to a grant; the other grant that has them now, if one does.
 
-    A revoked or clawed-back grant loses them. An expired one too, but they live on for the grace time in a new
-    ADJUSTMENT grant; once: not when the expired grant was itself such a one, nor when the policy has no grace. What was
-    assigned to a member who was removed meanwhile goes on to the pool. Any other grant just keeps them.
+    A revoked or clawed-back grant loses them, and so does any grant of a closed account. An expired one too, but they
+    live on for the grace time in a new ADJUSTMENT grant; once: not when the expired grant was itself such a one, nor
+    when the policy has no grace. What was assigned to a member who was removed meanwhile goes on to the pool. Any other
+    grant just keeps them.
     """
     if amount <= 0:
         return None
+    if grant.ended is None and state.account.closed_at is not None:
+        grant.ended = GrantEnd.REVOKED
     if grant.ended is None and not grant.is_expired(at):
         if _has_lost_its_owner(state, grant):
             return hand_back(state, grant, amount, at)

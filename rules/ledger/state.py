@@ -75,6 +75,11 @@ class Account:
         return self.credit_limit == UNLIMITED
 
     @property
+    def takes_no_work(self) -> bool:
+        """Whether nothing may be set aside any more, for now or for good."""
+        return self.frozen or self.closed_at is not None
+
+    @property
     def available(self) -> int:
         """What can be reserved now, over the whole account; never below 0."""
         return max(0, self.total - self.held - self.owed + max(0, self.credit_limit))

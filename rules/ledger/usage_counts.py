@@ -1,7 +1,7 @@
 """Counting usage: what each capture, each refund and each end of a hold adds to the sums of its local day.
 
-A sum is keyed by the local day of the account's time zone at that instant, once and for good: a later change
-of the time zone moves nothing. A refund counts on its own day, under what its line was spent for.
+A sum is keyed by the local day of the account's time zone at that instant, once and for good: a later change of the
+time zone moves nothing. A refund counts on its own day, under what its line was spent for.
 """
 
 from __future__ import annotations

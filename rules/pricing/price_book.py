@@ -99,10 +99,17 @@ class PriceBook:
     target_margin_percent: int | None = None
     names_by_language: tuple[tuple[str, str], ...] = ()
     prices_by_model: Mapping[str, Price] = field(init=False, repr=False, compare=False)
+    plans_by_tier: Mapping[str, frozenset[str]] = field(init=False, repr=False, compare=False)
+    """By tier the ids of the plans whose own is that one or a higher one."""
 
     def __post_init__(self) -> None:
-        """Indexes the prices by model."""
+        """Indexes the prices by model, and the plans by the tiers that they open."""
         object.__setattr__(self, "prices_by_model", {price.model: price for price in self.prices})
+        opened = {
+            tier: frozenset(plan.id for plan in self.plans if plan.tier in self.tiers[rank:])
+            for rank, tier in enumerate(self.tiers)
+        }
+        object.__setattr__(self, "plans_by_tier", opened)
 
     @property
     def names(self) -> Mapping[str, str]:
@@ -112,6 +119,10 @@ class PriceBook:
     def price(self, model: str) -> Price | None:
         """The price of a model, by its exact slug."""
         return self.prices_by_model.get(model)
+
+    def plan(self, plan_id: str) -> Plan | None:
+        """A plan, by its id."""
+        return next((plan for plan in self.plans if plan.id == plan_id), None)
 
 
 __all__ = [

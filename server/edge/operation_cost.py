@@ -43,6 +43,8 @@ LIST_LENGTH = 3
 """Assumed of lists that come whole, such as a hold's lines; most have one."""
 SEARCH_COST = 2_500
 """Of a search that forgives typing errors: over the longest price list it takes most of a second."""
+REPORT_COST = 500
+"""Of a report of usage: its rows may be 10,000, and by REF it reads the lines of a month."""
 
 _DIGITS_MAX = 10
 
@@ -141,7 +143,7 @@ class _Costs:
             asked = QUERY_COST + (SEARCH_COST if self._searches(node) else 0)
             return _Cost(asked + inner.once + self._rows(node, definition) * inner.each_row)
         if not is_list_type(get_nullable_type(definition.type)):
-            return _Cost(1 + inner.once)
+            return _Cost(1 + inner.once + (REPORT_COST if named.name == "UsageReport" else 0))
         return _Cost(each_row=1 + inner.once) if of_page else _Cost(LIST_LENGTH * (1 + inner.once))
 
     @staticmethod

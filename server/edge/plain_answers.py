@@ -9,8 +9,7 @@ from typing import Any, Final, assert_never
 from starlette.requests import Request
 
 from resolvers.errors import ErrorCode
-from resolvers.plain import PlainCall, calculate_price, read_balance, read_price_list
-from rules.ledger.balance import BalanceSnapshot
+from resolvers.plain import PlainBalance, PlainCall, calculate_price, read_balance, read_price_list
 from rules.ledger.records import Estimated
 from rules.ledger.refusals import NotFound
 from rules.pricing.dimensions import Dimension
@@ -37,16 +36,17 @@ class PlainRefusal:
 
 
 async def answer_balance(call: PlainCall, request: Request) -> JsonObject | PlainRefusal:
-    """What the account can spend now. Its plan is null, and when that expires, as long as accounts have none."""
+    """What the account can spend now, and its plan. When that expires is null: none is paid for by the period yet."""
     named = request.query_params.getlist("account")
     if len(named) > 1:
         return PlainRefusal(400, ProblemCode.INVALID_INPUT, "Name one account.", {"field": "account"})
-    balance = await read_balance(call, named[0] if named else None)
-    if not isinstance(balance, BalanceSnapshot):
-        return _refusal(balance)
+    read = await read_balance(call, named[0] if named else None)
+    if not isinstance(read, PlainBalance):
+        return _refusal(read)
+    balance = read.balance
     return {
         "token_balance": None if balance.unlimited else TokenNumber(balance.available),
-        "plan": None,
+        "plan": read.plan_id,
         "plan_expires_at": None,
     }
 

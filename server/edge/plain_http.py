@@ -54,7 +54,7 @@ class PlainEndpoint:
     """An ASGI application at one address: one method, one answer, and every error in one shape."""
 
     method: str
-    answer: Callable[[PlainCall, Request], Awaitable[JsonObject | PlainRefusal]]
+    answer: Callable[[PlainCall, Request], Awaitable[JsonObject | PlainRefusal | Response]]
     services: ServedServices
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,6 +75,7 @@ class PlainEndpoint:
         if request.method != self.method and not (request.method == "HEAD" and self.method == "GET"):
             refusal = PlainRefusal(405, ErrorCode.BAD_USER_INPUT, f"This takes {self.method}.")
             return _refused(refusal, request_id, allow)
+        answer: JsonObject | PlainRefusal | Response
         try:
             answer = await self._answer(request)
         except BadRequest as bad:
@@ -89,9 +90,12 @@ class PlainEndpoint:
         except Exception:
             logger.exception("request %s failed", request_id)
             answer = _INTERNAL
+        if isinstance(answer, Response):
+            answer.headers["x-request-id"] = request_id
+            return answer
         return _refused(answer, request_id) if isinstance(answer, PlainRefusal) else _answered(answer, 200, request_id)
 
-    async def _answer(self, request: Request) -> JsonObject | PlainRefusal:
+    async def _answer(self, request: Request) -> JsonObject | PlainRefusal | Response:
         principal = await caller_of(request, self.services.credentials)
         if principal is None:
             return PlainRefusal(401, ErrorCode.UNAUTHENTICATED, _KEY_NEEDED)

@@ -12,12 +12,15 @@ import asyncpg
 
 from models.ledger import rows
 from rules.ledger.commands import (
+    AdjustAccount,
     AssignTokens,
     Commit,
     Extend,
     GrantTokens,
     ManageMembers,
     OpenAccount,
+    PlanAssignment,
+    ReceiveTransfer,
     Refund,
     Release,
     Reserve,
@@ -32,6 +35,7 @@ from rules.ledger.outcomes import AccountEffect, RepriceAt
 from rules.ledger.refusals import NotFound, Refusal
 from rules.ledger.spending import MEMBER_DEFAULT, Scope
 from rules.ledger.state import AccountState
+from rules.ledger.transfers import source_ref
 from services.ledger.submission import AlreadyApplied, InboxMessage, LedgerOutcome, Submission
 
 DUE_HOLDS_MAX: Final = 500
@@ -105,6 +109,10 @@ async def _load(connection: asyncpg.Connection, submissions: Sequence[Submission
                 wanted_grants.add((account_id, command.grant_id))
             case GrantTokens():
                 wanted_refs.add((account_id, command.source_ref))
+            case AdjustAccount(plan=PlanAssignment() as plan):
+                wanted_refs.add((account_id, plan.source_ref))
+            case ReceiveTransfer():
+                wanted_refs |= {(account_id, source_ref(command.source_id, part.version)) for part in command.parts}
             case OpenAccount():
                 openings[account_id] = command.tenant_id
             case Reserve():

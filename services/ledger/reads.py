@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -75,6 +75,11 @@ class AccountReading:
     def as_of(self) -> datetime:
         """When that entry was made, or the day began that is shown, whichever is later."""
         return self.balance.as_of
+
+    @property
+    def was_reset(self) -> bool:
+        """Whether the day that is shown began after that entry was made."""
+        return self.as_of > (self.account.last_at if self.account.version else self.account.created_at)
 
     @property
     def frozen(self) -> bool:
@@ -316,6 +321,12 @@ class LedgerReads:
             return int(
                 await connection.fetchval(statement("count_alert_events"), account_id, *_of(wanted, reading.now))
             )
+
+    def settled(
+        self, tenant_id: UUID, account_id: UUID
+    ) -> AbstractAsyncContextManager[tuple[asyncpg.Connection, AccountReading | None]]:
+        """What every read begins with, for readers of other rows of the account."""
+        return self._settled(tenant_id, account_id)
 
     @asynccontextmanager
     async def _settled(

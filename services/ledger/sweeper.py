@@ -1,7 +1,7 @@
 """The sweeper: what should be done now and then, although nothing depends on when.
 
-It settles due accounts, so that events of unwatched ones come near their time, makes the journal's months ahead, and
-deletes quotes that are long over.
+It settles due accounts, so that events of unwatched ones come near their time, brings what is still on its way between
+accounts, makes the journal's months ahead, and deletes quotes that are long over.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from models.statements import statement
 from models.unavailable import DatabaseUnavailable
 from services.ledger.due_accounts import settle_due_accounts
 from services.ledger.lane import LedgerUnavailable
+from services.ledger.transfers import bring_transfers
 from services.ledger.writer import Writer
 from services.quotes import delete_old_quotes
 
@@ -63,6 +64,7 @@ class Sweeper:
             await asyncio.sleep(SWEEP_SECONDS)
             try:
                 await settle_due_accounts(self._database, self._writer)
+                await bring_transfers(self._database, self._writer)
                 await delete_old_quotes(self._database)
                 if monotonic() >= months_at:
                     await ensure_journal_months(self._database)

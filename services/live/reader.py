@@ -19,6 +19,10 @@ class Snapshot(Protocol):
         """The later of the version's instant and the last window reset shown."""
 
     @property
+    def was_reset(self) -> bool:
+        """Whether a window was reset since the version's instant, so that the same version shows something else."""
+
+    @property
     def due_in_seconds(self) -> float | None:
         """Time from the read until something next falls due on the tenant's clock; None: nothing will."""
 

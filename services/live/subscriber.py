@@ -32,7 +32,7 @@ class Subscriber(Generic[SnapshotShown]):
         if newest is not None and (snapshot.version, snapshot.as_of) <= (newest.version, newest.as_of):
             return
         self._newest = snapshot
-        if newest is None and snapshot.version == self._since_version:
+        if newest is None and snapshot.version == self._since_version and not snapshot.was_reset:
             return
         self._waiting = snapshot
         self._wake()

@@ -1,7 +1,7 @@
 """What every credential may ask of every field: the table, written by hand.
 
 To add a field, add one line: its name, who may, and a document that asks it. In a document stand for what it is asked
-of: $account $external $hold $grant $entry $member $apiKey $tenant; $fresh is a word that was never used. The test
+of: $account $expendable $external $hold $grant $entry $member $apiKey $tenant; $fresh is a word never used. The test
 fills in the caller's own, those of another account of the tenant, those of another tenant, and ones that never were:
 who may must tell its own from what never was, and must not tell what lies beyond its reach from it. So select enough:
 a success must look different from null or NotFound, and a list must show the ids of its rows.
@@ -75,6 +75,10 @@ TABLE: Final[dict[str, Row]] = {
         READERS, "{ a: node(id: $account) { id } b: node(id: $grant) { id } c: node(id: $member) { id } }"
     ),
     "Query.alertEvents": Row(READERS, "{ alertEvents(accountId: $account) { nodes { id } } }"),
+    "Query.usage": Row(
+        READERS,
+        '{ usage(input: {accountId: $account, from: "2026-05-01", to: "2026-05-31", groupBy: []}) { operations } }',
+    ),
     "Query.apiKeys": Row(
         KEYHOLDERS,
         "{ apiKeys { nodes { id accountId } totalCount } }",
@@ -128,6 +132,19 @@ TABLE: Final[dict[str, Row]] = {
     ),
     "Mutation.updateAccount": Row(
         ADMINS, 'mutation { updateAccount(input: {accountId: $account, name: "A"}) { __typename } }', logged=True
+    ),
+    "Mutation.settleOwed": Row(
+        SECRET,
+        "mutation { settleOwed(input: {idempotencyKey: $fresh, accountId: $account, amount: 1}) { __typename } }",
+    ),
+    "Mutation.transferTokens": Row(
+        SECRET,
+        "mutation { transferTokens(input: {idempotencyKey: $fresh, fromAccountId: $account, "
+        'toExternalId: "receiver", amount: "0.000001"}) { __typename } }',
+        logged=True,
+    ),
+    "Mutation.closeAccount": Row(
+        SECRET, "mutation { closeAccount(input: {accountId: $expendable}) { __typename } }", logged=True
     ),
     "Mutation.grantTokens": Row(
         SECRET,

@@ -63,6 +63,8 @@ class AnAccount:
     time_zone: str = "UTC"
     credit_limit: int = 0
     frozen: bool = False
+    plan_id: str | None = None
+    closed_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -226,6 +228,7 @@ class Stage:
         self.grants = Asked({})
         self.limits = Asked({})
         self.members = Asked({})
+        self.transfers = Asked({})
         self.accounts = Asked({"get": lambda tenant, account: AnAccount() if account == ACCOUNT else None})
         self.alerts = Asked({})
         self.reads = Asked(
@@ -254,6 +257,7 @@ class Stage:
         self.price_books = Asked({"current": book, "at_version": book})
         self.publishing = Asked({})
         self.margins = Asked({})
+        self.usage = Asked({})
         self.tenants = Asked({})
         self.clocks = Asked({})
         self.api_keys = Asked({})

@@ -13,6 +13,7 @@ from rules.ledger.refusals import NotFound
 from rules.ledger.state import Grant
 from rules.pricing.refusals import InvalidInput
 from rules.pricing.tokens import MICROS
+from services.accounts import UNCHANGED
 from tests.resolvers.conftest import Ask
 from tests.resolvers.stage import (
     ACCOUNT,
@@ -217,12 +218,33 @@ async def test_creating_an_account_passes_on_what_is_given_and_fills_in_the_rest
 
     await ask(document, input={"externalId": "alice", "name": "Alice"})
     await ask(document, input={"externalId": "b", "name": "B", "kind": "TEAM", "timeZone": "Asia/Kathmandu"})
-    await ask(document, input={"externalId": "c", "name": "C", "kind": None, "timeZone": None})
+    await ask(document, input={"externalId": "c", "name": "C", "kind": None, "timeZone": None, "planId": "pro"})
 
     assert [keywords for _, _, keywords in stage.accounts.calls] == [
-        {"external_id": "alice", "name": "Alice", "kind": AccountKind.PERSONAL, "time_zone": "UTC", "by": SECRET},
-        {"external_id": "b", "name": "B", "kind": AccountKind.TEAM, "time_zone": "Asia/Kathmandu", "by": SECRET},
-        {"external_id": "c", "name": "C", "kind": AccountKind.PERSONAL, "time_zone": "UTC", "by": SECRET},
+        {
+            "external_id": "alice",
+            "name": "Alice",
+            "kind": AccountKind.PERSONAL,
+            "time_zone": "UTC",
+            "plan_id": None,
+            "by": SECRET,
+        },
+        {
+            "external_id": "b",
+            "name": "B",
+            "kind": AccountKind.TEAM,
+            "time_zone": "Asia/Kathmandu",
+            "plan_id": None,
+            "by": SECRET,
+        },
+        {
+            "external_id": "c",
+            "name": "C",
+            "kind": AccountKind.PERSONAL,
+            "time_zone": "UTC",
+            "plan_id": "pro",
+            "by": SECRET,
+        },
     ]
 
 
@@ -237,6 +259,8 @@ async def test_creating_an_account_passes_on_what_is_given_and_fills_in_the_rest
         ({"creditLimit": 5}, {"credit_limit": 5 * MICROS}),
         ({"creditLimit": -1}, {"credit_limit": -1}),
         ({"creditLimit": "-1"}, {"credit_limit": -1}),
+        ({"planId": "pro"}, {"plan_id": "pro"}),
+        ({"planId": None}, {"plan_id": None}),
     ],
 )
 async def test_an_update_changes_only_what_is_given(
@@ -247,7 +271,14 @@ async def test_an_update_changes_only_what_is_given(
     result = await ask(UPDATE, input={"accountId": ACCOUNT_ID} | changes)
 
     assert result.errors is None
-    unchanged = {"name": None, "time_zone": None, "frozen": None, "credit_limit": None, "by": SECRET}
+    unchanged = {
+        "name": None,
+        "time_zone": None,
+        "frozen": None,
+        "credit_limit": None,
+        "plan_id": UNCHANGED,
+        "by": SECRET,
+    }
     assert stage.accounts.calls == [("update", (TENANT, ACCOUNT), unchanged | passed_on)]
 
 

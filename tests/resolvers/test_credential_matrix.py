@@ -49,6 +49,8 @@ class Things:
     """What may be asked of, by its public ids; a document's placeholders have these names."""
 
     account: str
+    expendable: str
+    """An account of the same owner that an act may end."""
     external: str
     hold: str
     grant: str
@@ -119,12 +121,17 @@ async def some_things(services: Services, principal: Principal, external: str) -
     hold = await services.fares.reserve(ReserveRequest(tenant_id, account_id, "first", work=MICROS))
     assert isinstance(grant, GrantEffect)
     assert isinstance(hold, HoldEffect)
+    expendable = await services.accounts.create(
+        tenant_id, external_id=f"{external} too", name="Too", kind=AccountKind.PERSONAL, time_zone="UTC"
+    )
+    assert isinstance(expendable, AccountRecord)
     newcomer = NewMember("m", "M", MemberRole.MEMBER)
     added = await services.members.manage(MembersRequest(tenant_id, account_id, (newcomer,)))
     assert isinstance(added, MembersEffect)
     spare = await a_key(services, principal, ApiKeyKind.PARTNER, account_id=account_id)
     return account_id, Things(
         account=public_id(IdKind.ACCOUNT, account_id),
+        expendable=public_id(IdKind.ACCOUNT, expendable.account_id),
         external=external,
         hold=public_id(IdKind.HOLD, account_id, hold.hold.hold_id),
         grant=public_id(IdKind.GRANT, account_id, grant.grant.grant_id),
@@ -139,6 +146,7 @@ def things_that_never_were() -> Things:
     account_id = uuid4()
     return Things(
         account=public_id(IdKind.ACCOUNT, account_id),
+        expendable=public_id(IdKind.ACCOUNT, uuid4()),
         external="nobody",
         hold=public_id(IdKind.HOLD, account_id, 3),
         grant=public_id(IdKind.GRANT, account_id, 1),
@@ -200,6 +208,7 @@ async def a_world(dsn: str) -> AsyncIterator[World]:
         account_id, own = await some_things(services, principal, "alice")
         _, neighbour = await some_things(services, principal, "bob")
         _, foreign = await some_things(services, stranger, "carol")
+        await some_things(services, principal, "receiver")
         ended = await some_ended(services, principal, account_id)
         credentials = {
             Who.ROOT: ROOT_KEY,

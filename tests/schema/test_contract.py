@@ -22,9 +22,10 @@ OUTPUTS = {
     "Query": (
         "viewer:Viewer prices:PriceConnection price:Price estimate:EstimateResult packages:[Package!] plans:[Plan!] "
         "affordable:AffordableResult priceBooks:PriceBookVersionConnection priceBook:PublishedPriceBook "
-        "margin:MarginResult apiKeys:ApiKeyConnection tenants:TenantConnection changes:ChangeConnection "
+        "margin:MarginResult usage:UsageReport apiKeys:ApiKeyConnection "
+        "tenants:TenantConnection changes:ChangeConnection "
         "account:Account accounts:AccountConnection hold:Hold "
-        "explainCharge:ChargeExplanation alertEvents:AlertEventConnection node:Node"
+        "explainCharge:ChargeExplanation alertEvents:AlertEventConnection node:Node "
     ),
     "Mutation": (
         "estimate:EstimateResult "
@@ -117,7 +118,7 @@ OUTPUTS = {
         "id:ID! externalId:String! name:String! kind:AccountKind! timeZone:TimeZone! creditLimit:Tokens! "
         "frozen:Boolean! balance:Balance! limits:[LimitStatus!]! "
         "grants:GrantConnection! holds:HoldConnection! entries:EntryConnection! "
-        "alerts:AlertSettings! alertEvents:AlertEventConnection!"
+        "alerts:AlertSettings! alertEvents:AlertEventConnection! forecast:Forecast!"
     ),
     "AlertSettings": "lowBalancePercents:[Int!]! lowBalanceTokens:[Tokens!]! dailyLimitPercents:[Int!]!",
     "AlertEvent": (
@@ -127,6 +128,18 @@ OUTPUTS = {
     ),
     "AlertEventConnection": "edges:[AlertEventEdge!]! nodes:[AlertEvent!]! pageInfo:PageInfo! totalCount:Int!",
     "AlertEventEdge": "cursor:String! node:AlertEvent!",
+    "UsageReport": (
+        "rows:[UsageRow!]! total:Tokens! operations:Int! work:WorkReport timeZone:TimeZone! asOf:DateTime!"
+    ),
+    "UsageRow": (
+        "date:Date ref:String model:String category:String memberId:ID project:String tokens:Tokens! refunded:Tokens! "
+        "uses:Int! averagePerUse:Tokens"
+    ),
+    "WorkReport": (
+        "committed:Long! cancelled:Long! failed:Long! filtered:Long! timedOut:Long! expired:Long! failedPercent:String "
+        "filteredPercent:String"
+    ),
+    "Forecast": "averagePerDay:Tokens! daysLeft:Int runsOutOn:Date basis:Int!",
     "AccountConnection": "edges:[AccountEdge!]! nodes:[Account!]! pageInfo:PageInfo! totalCount:Int!",
     "AccountEdge": "cursor:String! node:Account!",
     "Balance": (
@@ -243,8 +256,9 @@ ARGUMENTS = {
     "Account.holds": "state:HoldState first:Int=50 after:String",
     "Account.entries": (
         "first:Int=50 after:String afterVersion:Version kinds:[EntryKind!] project:String model:String from:DateTime "
-        "to:DateTime"
+        "to:DateTime memberId:ID"
     ),
+    "Query.usage": "input:UsageInput!",
 }
 
 INPUTS = {
@@ -270,6 +284,10 @@ INPUTS = {
     "ReleaseInput": "idempotencyKey:String! holdId:ID! outcome:WorkOutcome=CANCELLED note:String",
     "ExtendInput": "idempotencyKey:String! holdId:ID! ttlSeconds:Int work:WorkInput",
     "RefundInput": "idempotencyKey:String! holdId:ID! amount:Tokens reason:String",
+    "UsageInput": (
+        "accountId:ID accountExternalId:String from:Date! to:Date! groupBy:[UsageGroup!]! memberId:ID project:String "
+        "model:String"
+    ),
     "MarginInput": "days:Int=30 packageId:String",
     "CreateTenantInput": "slug:String! name:String! mode:TenantMode! priceBook:String!",
     "CreateApiKeyInput": "name:String! kind:ApiKeyKind! tenantId:ID accountId:ID expiresAt:DateTime",
@@ -337,6 +355,7 @@ WORDS = {
         "ASSIGNMENT ADJUSTMENT"
     ),
     "OverrunPolicy": "REFUSE CAP CHARGE_AVAILABLE",
+    "UsageGroup": "DAY WEEK MONTH MODEL CATEGORY MEMBER PROJECT REF",
     "ChargeBasis": "PRICE SET_ASIDE AMOUNT ROUNDING",
     "TenantMode": "LIVE TEST",
     "CredentialKind": "ROOT SECRET PARTNER CLIENT",

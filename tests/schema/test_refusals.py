@@ -21,6 +21,7 @@ from rules.ledger.refusals import (
     QuoteExpired,
     RateLimited,
     Refusal,
+    TierRequired,
 )
 from rules.pricing.publication import InvalidPriceBook
 from rules.pricing.refusals import InvalidInput, InvalidParams, UnknownModel
@@ -49,6 +50,8 @@ EXAMPLES: list[tuple[AnyRefusal, str, list[str]]] = [
     (RateLimited(1), "RATE_LIMITED", ["in 1 second."]),
     (RateLimited(59), "RATE_LIMITED", ["in 59 seconds."]),
     (AccountFrozen(), "ACCOUNT_FROZEN", ["`updateAccount` with `frozen: false`"]),
+    (AccountFrozen(closed=True), "ACCOUNT_FROZEN", ["closed, for good", "another account"]),
+    (TierRequired("veo-3", "pro"), "TIER_REQUIRED", ["veo-3", "'pro'", "`plans`"]),
     (UnknownModel("flx", ("flux",)), "UNKNOWN_MODEL", ["flx", "flux"]),
     (UnknownModel("zzz", ()), "UNKNOWN_MODEL", ["zzz", "`prices`"]),
     (InvalidParams("flux", "width", "width must be at most 2048."), "INVALID_PARAMS", ["flux", "width", "2048"]),

@@ -102,7 +102,7 @@ def wait_until_gone(process_id: int) -> None:
 
 
 class TestRefusingToStart:
-    @pytest.mark.parametrize("command", ["serve", "audit", "migrate"])
+    @pytest.mark.parametrize("command", ["serve", "audit", "migrate", "rebuild-usage"])
     def test_an_invalid_setting_stops_the_start_with_one_clear_line(self, tmp_path: Path, command: str) -> None:
         answer = run(command, an_environment(tmp_path, PORT="http"))
         assert answer.returncode == 2
@@ -121,7 +121,7 @@ class TestRefusingToStart:
         assert "DATABASE_URL" in the_only_line(answer)
         assert "hunter2" not in answer.stderr
 
-    @pytest.mark.parametrize("command", ["audit", "migrate"])
+    @pytest.mark.parametrize("command", ["audit", "migrate", "rebuild-usage"])
     def test_where_no_server_ever_ran_there_is_nothing_to_work_on(self, tmp_path: Path, command: str) -> None:
         answer = run(command, an_environment(tmp_path))
         assert answer.returncode == 2
@@ -207,16 +207,19 @@ class TestServing:
 
 
 class TestOtherCommands:
-    def test_audit_and_migrate_work_beside_a_running_server_and_alone(self, tmp_path: Path, serve: Serve) -> None:
+    def test_audit_migrate_and_rebuild_work_beside_a_running_server_and_alone(
+        self, tmp_path: Path, serve: Serve
+    ) -> None:
         server = serve(tmp_path)
-        for command in ("migrate", "audit"):
+        for command in ("migrate", "audit", "rebuild-usage"):
             answer = run(command, an_environment(tmp_path))
             assert answer.returncode == 0
+            assert ("Corrected 0 sums of 0 accounts." in answer.stdout) == (command == "rebuild-usage")
             assert ("Checked 0 accounts and 0 entries in the embedded" in answer.stdout) == (command == "audit")
         postgres = server.postgres_process_id
         assert server.stop(signal.SIGTERM) == 0
         wait_until_gone(postgres)
-        for command in ("migrate", "audit"):
+        for command in ("migrate", "audit", "rebuild-usage"):
             assert run(command, an_environment(tmp_path)).returncode == 0
         assert not list(tmp_path.glob("postgres-*/postmaster.pid"))
 

@@ -18,7 +18,9 @@ from rules.ledger.requests import (
     RefundRequest,
     ReleaseRequest,
     ReserveRequest,
+    TransferRequest,
 )
+from rules.pricing.price_book import PriceBook
 from rules.pricing.rating import LineRequest
 from rules.pricing.tokens import MICROS
 from services.accounts import AccountRecord, Accounts
@@ -33,6 +35,7 @@ from services.price_books import PriceBooks, PublishedBook
 from services.publishing import Publication, Publishing
 from services.quotes import Quotes
 from services.tenant_clock import TenantClock
+from services.transfers import Transfers
 
 
 def a_source(*, picture: int = 10, trial: int = 50, more: str = "", policies: str = "") -> str:
@@ -86,6 +89,7 @@ class Shop:
     charges: Charges
     grants: Grants
     limits: Limits
+    transfers: Transfers
     clock: TenantClock
 
     async def publish(self, source: str) -> PublishedBook:
@@ -108,6 +112,13 @@ class Shop:
         assert isinstance(created, AccountRecord), created
         return created
 
+    async def lift(self, account_id: UUID, book: PriceBook) -> None:
+        """Puts the account on a plan that opens every price of the book, if the book has tiers."""
+        top = next((plan.id for plan in book.plans if plan.tier is not None and plan.tier == book.tiers[-1]), None)
+        if top is not None:
+            lifted = await self.accounts.update(self.tenant_id, account_id, plan_id=top)
+            assert isinstance(lifted, AccountRecord), lifted
+
     def grant_request(self, account_id: UUID, key: str, tokens: int = 1, **more: Any) -> GrantRequest:
         return GrantRequest(self.tenant_id, account_id, key, tokens * MICROS, **more)
 
@@ -128,6 +139,11 @@ class Shop:
 
     def refund_request(self, account_id: UUID, key: str, hold_id: int, **more: Any) -> RefundRequest:
         return RefundRequest(self.tenant_id, account_id, key, hold_id, **more)
+
+    def transfer_request(
+        self, source: UUID, key: str, target: UUID, tokens: int = 1, *, note: str | None = None
+    ) -> TransferRequest:
+        return TransferRequest(self.tenant_id, source, key, target, tokens * MICROS, note)
 
 
 @asynccontextmanager
@@ -150,6 +166,7 @@ async def open_shop(database: Database, tenant_id: UUID) -> AsyncIterator[Shop]:
             Charges(reads, price_books),
             Grants(writer, price_books),
             Limits(writer, price_books),
+            Transfers(database, writer, reads),
             TenantClock(database, writer, price_books),
         )
         if await price_books.at_version(tenant_id, 1) is None:

@@ -124,6 +124,7 @@ async def test_that_goes_through_and_the_next_is_refused(database: Database, sho
 
 async def the_answer_is_true(shop: Shop, case: Case, name: str) -> str | None:
     account = await Cashier(shop.writer, shop.tenant_id).open(name, tokens=case.budget)
+    await shop.lift(account, (await shop.price_books.current(shop.tenant_id)).book)
 
     async def reserve(value: str | Decimal) -> Any:
         """Nothing stays on hold."""

@@ -358,6 +358,7 @@ async def test_whatever_is_done_with_the_shipped_books_every_charge_is_recompute
     book = (await shop.publish((PRICE_BOOKS / f"{slug}.toml").read_text(encoding="utf-8"))).book
     dice = random.Random(slug)
     account = await Cashier(shop.writer, shop.tenant_id).open("rider", tokens=10**9 * MICROS)
+    await shop.lift(account, book)
     seen: set[ChargeBasis] = set()
 
     for number in range(FARES):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,6 +25,7 @@ from rules.pricing.tokens import MICROS
 from services.estimates import RATE
 from services.ledger.audit import audit
 from services.limits import LIMITS_MAX
+from services.live.hub import LiveHub
 from tests.conftest import TenantBuilder
 from tests.services.ledger.cashier import a_member, held, move_clock
 from tests.services.shop import Shop, a_line, a_source, open_shop
@@ -146,12 +148,15 @@ class TestTheClock:
         assert isinstance(await spend(shop, account, "too much today", 2), LimitReached)
         before = await self.day(shop, account)
 
+        assert not await self.was_reset(shop, account)
         await self.to(shop, before.resets_at)
+        assert await self.was_reset(shop, account)
 
         after = await self.day(shop, account)
         assert (after.version, after.consumed, after.as_of) == (before.version, 0, before.resets_at)
         assert after.resets_at == before.resets_at + timedelta(days=1)
         held(await spend(shop, account, "tomorrow"))
+        assert not await self.was_reset(shop, account)
         committed = held(await shop.fares.commit(shop.commit_request(account, "c", hold.hold.hold_id, actual=MICROS)))
         assert committed.balance.today.consumed == 8 * MICROS, "the hold of yesterday gave nothing back to today"
         day, week, month, total = await shop.reads.limits(shop.tenant_id, account)
@@ -183,6 +188,34 @@ class TestTheClock:
         until_midnight = (reading.balance.today.resets_at - reading.now).total_seconds()
         assert abs(reading.due_in_seconds - until_midnight) < 1
         assert abs((positions[account].due_in_seconds or 0) - until_midnight) < 5
+
+    @pytest.mark.parametrize("healing_seconds", [None, 1])
+    async def test_midnight_arrives_at_its_instant_although_nobody_acts(
+        self, shop: Shop, database: Database, healing_seconds: float | None
+    ) -> None:
+        account = await shop.open()
+        held(await spend(shop, account, "a"))
+        reading = await shop.reads.read(shop.tenant_id, account)
+        assert reading is not None
+        assert reading.balance.today.resets_at is not None
+        until_midnight = (reading.balance.today.resets_at - reading.now).total_seconds()
+        await move_clock(database, shop.tenant_id, until_midnight - 2)
+
+        async with (
+            LiveHub(shop.reads, None, healing_seconds=healing_seconds) as hub,
+            hub.watch(shop.tenant_id, account) as events,
+            asyncio.timeout(20),
+        ):
+            before, after = await anext(events), await anext(events)
+
+        assert (before.balance.today.consumed, after.balance.today.consumed) == (8 * MICROS, 0)
+        assert before.version == after.version
+        assert after.as_of == reading.balance.today.resets_at
+
+    async def was_reset(self, shop: Shop, account: UUID) -> bool:
+        reading = await shop.reads.read(shop.tenant_id, account)
+        assert reading is not None
+        return reading.was_reset
 
     async def day(self, shop: Shop, account: UUID) -> LimitStatus:
         balance = await shop.reads.balance(shop.tenant_id, account)

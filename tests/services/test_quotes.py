@@ -155,6 +155,7 @@ async def test_the_price_of_every_shipped_price_holds_to_the_unit(database: Data
     book = (await shop.publish((PRICE_BOOKS / f"{slug}.toml").read_text(encoding="utf-8"))).book
     dice = random.Random(slug)
     account = await Cashier(shop.writer, shop.tenant_id).open("rider", tokens=10**9 * MICROS)
+    await shop.lift(account, book)
     works = []
     for price in book.prices:
         params = {dimension.name: a_value(dimension, dice) for dimension in price.dimensions}

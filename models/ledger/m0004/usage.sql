@@ -67,6 +67,7 @@ CREATE FUNCTION local_day_then(account uuid, instant timestamptz) RETURNS date L
 $$;
 UPDATE captured_line SET day = local_day_then(account_id, at);
 UPDATE hold SET ended_day = local_day_then(account_id, ended_at) WHERE NOT open;
+-- Lines of one hold that are alike are not told apart: the first stands for all.
 INSERT INTO refunded_line
 SELECT e.account_id, e.version, e.tenant_id, l.version, -e.spent, local_day_then(e.account_id, e.at)
   FROM entry e

@@ -5,7 +5,8 @@ SELECT format('account %s entry %s', account_id, version) AS "where",
   FROM entry
  WHERE NOT CASE
            WHEN kind IN ('HOLD', 'CAPTURE', 'ROUNDING', 'RELEASE', 'REFUND') THEN hold_id IS NOT NULL
-           WHEN kind IN ('GRANT', 'EXPIRY', 'REVOCATION', 'CLAWBACK', 'ASSIGNMENT') THEN hold_id IS NULL AND grant_id IS NOT NULL
+           WHEN kind IN ('GRANT', 'EXPIRY', 'REVOCATION', 'CLAWBACK', 'ASSIGNMENT', 'TRANSFER')
+               THEN hold_id IS NULL AND grant_id IS NOT NULL
            -- By an invoice the account's debt is paid, by tokens those of a grant are.
            WHEN kind = 'SETTLEMENT' THEN hold_id IS NULL AND (grant_id IS NOT NULL OR total_change = 0)
            WHEN kind = 'ADJUSTMENT' THEN hold_id IS NULL AND grant_id IS NULL

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 from rules.ledger.alerting import Alerting, Threshold
 from rules.ledger.journal import Entry, chained_hash, digest_of_text, epoch_micros
-from rules.ledger.kinds import AlertKind, EntryKind, GrantEnd, HoldState, LimitPeriod, LimitScope
+from rules.ledger.kinds import AlertKind, EntryKind, GrantEnd, GrantSource, HoldState, LimitPeriod, LimitScope
 from rules.ledger.spending import ACCOUNT_SCOPE, Scope, Spending
-from rules.ledger.state import UNLIMITED, Grant, Hold
+from rules.ledger.state import UNLIMITED, CapturedLine, Grant, Hold
+from rules.ledger.usage import UsageKey, UsageSum, WorkKey
 from tests.rules.ledger.shelf import Shelf
 
 
@@ -44,6 +45,7 @@ class Watch:
             self._check_hold(shelf, hold)
         _check_windows(shelf)
         _check_grants(shelf)
+        _check_usage(shelf)
         _check_due(shelf, now)
         _check_alerts(shelf)
 
@@ -62,8 +64,11 @@ class Watch:
         self.total += entry.total_change
         self.held += entry.held_change
         self.owed += entry.owed_change
-        is_clawed = entry.kind is EntryKind.CLAWBACK or (entry.kind is EntryKind.SETTLEMENT and entry.total_change)
-        assert entry.clawed_change == (entry.owed_change if is_clawed else 0)
+        if entry.kind is EntryKind.SETTLEMENT and entry.total_change == 0:
+            assert entry.owed_change <= entry.clawed_change <= 0
+        else:
+            is_clawed = entry.kind in (EntryKind.CLAWBACK, EntryKind.SETTLEMENT)
+            assert entry.clawed_change == (entry.owed_change if is_clawed else 0)
         self.clawed += entry.clawed_change
         self.drawn += entry.owed_change - entry.clawed_change
         formula = max(0, self.total - self.held - self.owed + max(0, entry.credit_limit))
@@ -147,6 +152,8 @@ def _newly_bound(entry: Entry) -> int:
     """What the entry takes out of what is available: set aside anew, or spent beyond its hold."""
     if entry.kind is EntryKind.HOLD:
         return entry.held_change
+    if entry.kind is EntryKind.TRANSFER:
+        return max(0, -entry.total_change)
     return entry.spent + entry.held_change if entry.kind in (EntryKind.CAPTURE, EntryKind.ROUNDING) else 0
 
 
@@ -193,19 +200,26 @@ def _check_grants(shelf: Shelf) -> None:
             if part.grant_id is not None:
                 held[part.grant_id] += part.held
                 spent[part.grant_id] += part.captured - part.refunded + part.redirected
+    sent: Counter[int] = Counter()
+    for entry in shelf.entries:
+        if entry.kind is EntryKind.TRANSFER and entry.grant_id is not None:
+            sent[entry.grant_id] += max(0, -entry.total_change)
     refs = [grant.source_ref for grant in shelf.grants.values()]
     assert len(refs) == len(set(refs)), "a source reference has two grants"
     for grant in shelf.grants.values():
         used = grant.spent + grant.settled + grant.moved + grant.transferred + grant.expired + grant.revoked
         assert grant.granted == grant.remaining + used > 0, grant
-        assert min(grant.remaining, grant.spent, grant.settled, grant.expired, grant.revoked) >= 0, grant
+        assert min(grant.remaining, grant.spent, grant.settled, grant.expired, grant.revoked, grant.transferred) >= 0, (
+            grant
+        )
         assert 0 <= grant.held == held[grant.grant_id] <= grant.remaining, grant
         assert grant.spent == spent[grant.grant_id], grant
         assert grant.ended is None or grant.unheld == 0, "a grant that was taken back has free tokens"
         assert grant.revoked == 0 or grant.ended in (GrantEnd.REVOKED, GrantEnd.CLAWED_BACK)
         made_by = shelf.entries[grant.grant_id - 1]
         if grant.parent_id is None:
-            assert made_by.kind in (EntryKind.GRANT, EntryKind.REFUND), grant
+            makers = (EntryKind.GRANT, EntryKind.REFUND)
+            assert made_by.kind in ((EntryKind.TRANSFER,) if grant.source is GrantSource.TRANSFER else makers), grant
             assert not grant.is_assigned, "what is assigned was split off another grant"
         else:
             assert made_by.kind is EntryKind.ASSIGNMENT, grant
@@ -218,6 +232,9 @@ def _check_grants(shelf: Shelf) -> None:
         parts = [part for part in shelf.grants.values() if part.parent_id == grant.grant_id]
         if grant.parent_id is None:
             assert grant.moved == sum(part.granted - part.moved for part in parts), grant
+        assert grant.transferred == sent[grant.grant_id], grant
+    if shelf.account.closed_at is not None:
+        assert all(grant.unheld == 0 for grant in shelf.grants.values()), "a closed account has free tokens"
     owned = Counter[tuple[object, object]]()
     for grant in shelf.grants.values():
         owned[grant.member_id, grant.project] += grant.remaining
@@ -236,6 +253,38 @@ def _check_part(shelf: Shelf, part: Grant) -> None:
     assert whole.ended is None or part.unheld == 0, "what was split off outlives its grant"
     if part.member_id is not None and not shelf.members[part.member_id].active:
         assert part.unheld == 0, "who was removed has tokens"
+
+
+def _check_usage(shelf: Shelf) -> None:
+    """The sums by day are those of the captured lines and refunds, and of the holds that ended."""
+    expected: dict[UsageKey, UsageSum] = {}
+    by_version = {line.version: line for lines in shelf.lines.values() for line in lines}
+    for line in by_version.values():
+        assert line.amount == shelf.entries[line.version - 1].spent
+        kept = expected.setdefault(_usage_key(line, line.day), UsageSum())
+        kept.charged += line.amount
+        kept.uses += 0 if line.rounding else line.count
+        kept.operations += 0 if line.rounding else 1
+    for refund in shelf.refunds:
+        assert refund.amount == -shelf.entries[refund.version - 1].spent
+        line = by_version[refund.line]
+        expected.setdefault(_usage_key(line, refund.day), UsageSum()).refunded += refund.amount
+    assert shelf.usage == expected
+    refunded = Counter[int]()
+    for refund in shelf.refunds:
+        refunded[refund.line] += refund.amount
+    assert all(line.refunded == refunded[line.version] for line in by_version.values())
+    works = Counter(
+        WorkKey(hold.ended_day, hold.member_id, hold.project, hold.outcome or hold.state)
+        for hold in shelf.holds.values()
+        if hold.ended_day is not None
+    )
+    assert shelf.works == works
+    assert sum(works.values()) == sum(hold.state is not HoldState.OPEN for hold in shelf.holds.values())
+
+
+def _usage_key(line: CapturedLine, day: date) -> UsageKey:
+    return UsageKey(day, line.member_id, line.project, line.model, line.category)
 
 
 def _check_due(shelf: Shelf, now: datetime) -> None:
@@ -264,7 +313,8 @@ def _check_alerts(shelf: Shelf) -> None:
     assert alerting.crossed == still
     assert still.keys() <= {threshold.key for threshold in alerting.thresholds}
     for event in shelf.alerts.values():
-        assert shelf.entries[event.version - 1].available_after == event.available, event
+        # What is assigned is not everyone's.
+        assert shelf.entries[event.version - 1].available_after >= event.available, event
         assert shelf.entries[event.version - 1].at <= event.at, event
     for grant in shelf.grants.values():
         if grant.notice_at is not None and grant.ended is None and grant.unheld > 0:
@@ -294,8 +344,8 @@ def _check_signs(entry: Entry) -> None:
             holds = total in (0, owed) and owed < 0 and held == spent == 0
         case EntryKind.ADJUSTMENT:
             holds = total == held == owed == spent == 0 and entry.note is not None
+        case EntryKind.TRANSFER:
+            holds = total != 0 and held == owed == spent == 0
         case EntryKind.ASSIGNMENT:
             holds = total == held == owed == spent == 0 and entry.grant_id is not None
-        case EntryKind.TRANSFER:
-            holds = False
     assert holds, f"the signs of {entry.kind} are wrong: {entry}"

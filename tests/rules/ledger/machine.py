@@ -16,12 +16,17 @@ from hypothesis.stateful import (
 )
 
 from rules.ledger.alerting import AlertEvent
-from rules.ledger.commands import Line, OpenAccount
-from rules.ledger.kinds import AlertKind, GrantSource, OverrunPolicy
-from rules.ledger.outcomes import GrantEffect, HoldEffect
-from rules.ledger.refusals import NotFound
+from rules.ledger.burn_down import Spender
+from rules.ledger.commands import LimitSetting, Line, OpenAccount, TransferPart
+from rules.ledger.kinds import AlertKind, GrantSource, LimitPeriod, LimitScope, OverrunPolicy
+from rules.ledger.limits import statuses_of
+from rules.ledger.outcomes import AccountEffect, GrantEffect, HoldEffect
+from rules.ledger.refusals import NotFound, RateLimited
+from rules.ledger.spending import NO_LIMIT
 from rules.ledger.state import UNLIMITED, Grant
 from rules.pricing.tokens import MICROS, format_tokens
+from tests.rules.ledger.limit_model import ACCOUNT as LIMITED_ACCOUNT
+from tests.rules.ledger.limit_model import ANY_AMOUNT, Owner
 from tests.rules.ledger.model import DAY, NEVER, POOL, SECOND, Model, No, Row, Whom
 from tests.rules.ledger.notation import ACCOUNT, START, TENANT, Refused, in_tokens, refusal
 from tests.rules.ledger.workbench import Workbench, member_named
@@ -39,6 +44,9 @@ recent = st.integers(0, 5)
 any_hold = st.tuples(st.sampled_from(["fit", "fit", "fit", "any"]), recent)
 """Whether a hold is chosen that the command fits, or any one; and how far back it lies."""
 overruns = st.sampled_from(list(OverrunPolicy))
+owners = st.sampled_from([LIMITED_ACCOUNT, LIMITED_ACCOUNT, ("PROJECT", "film"), ("PROJECT", "game"), ("MEMBER", None)])
+periods = st.sampled_from(["DAY", "DAY", "WEEK", "MONTH", "TOTAL"])
+limits = st.sampled_from([None, None, None, NO_LIMIT, 0, 15 * MICROS, 60 * MICROS])
 NO_SUCH_ID = 10**9
 ALL_HOLDS = 500
 """More holds than any sequence makes, so that one batch loads whatever is due."""
@@ -192,8 +200,45 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(limit=st.sampled_from([0, 5 * MICROS, 30 * MICROS, UNLIMITED]))
     def set_credit_limit(self, limit: int) -> None:
         self.model.settle()
+        if self.model.closed:
+            return
         self.model.adjust(limit, None)
         self.bench.adjust(credit_limit="unlimited" if limit == UNLIMITED else limit // MICROS)
+
+    @precondition(lambda machine: machine.keys % 3 == 0)
+    @rule(owner=owners, period=periods, limit=limits)
+    def set_limit(self, owner: Owner, period: str, limit: int | None) -> None:
+        self.model.settle()
+        self.model.set_limit(owner, period, limit)
+        self.bench.set_limits(a_setting(owner, period, limit))
+
+    @precondition(lambda machine: machine.keys % 2 == 0)
+    @rule(owner=owners, period=periods, room=amounts)
+    def set_limit_near_what_was_consumed(self, owner: Owner, period: str, room: int) -> None:
+        self.model.settle()
+        limit = self.model.limits.consumed(owner, period) + room
+        self.model.set_limit(owner, period, limit)
+        self.bench.set_limits(a_setting(owner, period, limit))
+
+    @precondition(lambda machine: machine.keys % 4 == 0)
+    @rule(whom=whoms, more=st.sampled_from([0, 0, 1]))
+    def reserve_up_to_a_limit(self, whom: Whom, more: int) -> None:
+        self.model.settle()
+        amount = self.model.limits.left(whom, self.model.now)
+        if 0 < amount < ANY_AMOUNT:
+            self.say("reserve", amount=amount + more, lines=None, ttl=86_400, whom=whom)
+
+    @rule(zone=st.sampled_from(["UTC", "America/New_York", "Asia/Kathmandu", "Pacific/Auckland"]))
+    def move_house(self, zone: str) -> None:
+        self.model.settle()
+        self.model.change_zone(zone)
+        self.bench.adjust(time_zone=zone)
+
+    @precondition(lambda machine: machine.keys % 8 == 0)
+    @rule(daily=st.sampled_from([None, 20 * MICROS]), rate=st.sampled_from([None, None, 2, 3]))
+    def publish_policies(self, daily: int | None, rate: int | None) -> None:
+        self.model.limits.daily = self.bench.daily_limit = daily
+        self.model.limits.rate = self.bench.runs_per_minute = rate
 
     @precondition(lambda machine: machine.keys % 16 == 0)
     @rule(verb=st.sampled_from(["commit", "release", "extend", "refund", "revoke"]), amount=amounts)
@@ -206,9 +251,14 @@ class LedgerMachine(RuleBasedStateMachine):
         self.say(verb, hold=NO_SUCH_ID, amount=amount, **more)
 
     @precondition(lambda machine: machine.keys % 8 == 0)
-    @rule()
-    def freeze(self) -> None:
+    @rule(overruns=st.booleans())
+    def freeze(self, overruns: bool) -> None:
+        """Work that runs on may then ask for more than its hold has."""
         self.set_frozen(True)
+        if overruns and any(map(is_open, self.model.holds)):
+            hold = self.a_hold(("fit", 0), is_open)
+            amount = self.model.left(self.model.holds[hold]) + 1
+            self.say("commit", hold=hold, amount=amount, final=False, overrun=OverrunPolicy.CHARGE_AVAILABLE)
 
     @precondition(lambda machine: machine.model.frozen)
     @rule()
@@ -217,6 +267,8 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def set_frozen(self, frozen: bool) -> None:
         self.model.settle()
+        if self.model.closed:
+            return
         self.model.adjust(None, frozen)
         self.bench.adjust(frozen=frozen)
 
@@ -242,6 +294,71 @@ class LedgerMachine(RuleBasedStateMachine):
         if amount > 0:
             self.model.settle_credit(amount)
             self.bench.settle_credit(format_tokens(amount))
+
+    @precondition(lambda machine: machine.model.owed() > 0)
+    @rule(part=st.integers(1, 3), more=st.sampled_from([0, 0, 0, 1]))
+    def settle_what_is_owed(self, part: int, more: int) -> None:
+        self.look()
+        self.say("settle", amount=max(1, self.model.owed() // part) + more * self.model.owed())
+
+    @rule(amount=amounts)
+    def send(self, amount: int) -> None:
+        self.say("send", amount=amount)
+
+    @precondition(lambda machine: machine.model.sent)
+    @rule(back=recent)
+    def have_it_back(self, back: int) -> None:
+        """The target was closed meanwhile; said again and again, it comes back once."""
+        which = len(self.model.sent) - 1 - back % len(self.model.sent)
+        self.bring(("own", which), self.model.sent[which], own=True)
+
+    @rule(number=st.integers(0, 5), lots=st.lists(st.tuples(amounts, lifetimes), min_size=1, max_size=3))
+    def receive(self, number: int, lots: list[tuple[int, int | None]]) -> None:
+        """From elsewhere; one number is one transfer, whatever it says later."""
+        parts = [
+            {
+                "amount": amount,
+                "priority": 50,
+                "expires": self.model.now + (lifetime - 60) * SECOND if lifetime is not None else NEVER,
+            }
+            for amount, lifetime in lots
+        ]
+        self.bring(("other", number), parts, own=False)
+
+    def bring(self, name: tuple[str, int], parts: list[Row], *, own: bool) -> None:
+        self.model.settle()
+        expected = told = None
+        try:
+            self.model.receive(name, parts, own=own)
+        except No as no:
+            expected = str(no)
+        try:
+            if own:
+                self.bench.take_back(name[1])
+            else:
+                self.bench.receive(*(a_sent_part(name[1] * 10 + place, part) for place, part in enumerate(parts)))
+        except Refused as refused:
+            told = type(refused.refusal).__name__
+        assert told == expected
+
+    @precondition(lambda machine: machine.keys % 16 == 15 and not machine.model.closed)
+    @rule(spends_all=st.booleans())
+    def close(self, spends_all: bool) -> None:
+        """Where all was spent before, nothing is left to take back but what is refunded afterwards."""
+        amount = self.model.available_to(None)
+        if spends_all and amount > 0:
+            self.say("charge", amount=amount, lines=[(amount, False)], project=None)
+        self.model.settle()
+        self.model.close()
+        self.bench.close()
+        if spends_all and any(map(has_captures, self.model.holds)):
+            self.say("refund", hold=self.a_captured_hold(("fit", 0)), amount=None)
+
+    @precondition(lambda machine: machine.model.closed)
+    @rule()
+    def close_again(self) -> None:
+        self.model.settle()
+        self.bench.close()
 
     # Members, and what is assigned
 
@@ -313,6 +430,8 @@ class LedgerMachine(RuleBasedStateMachine):
         instants += [grant["expires"] for grant in self.model.grants if grant["expires"] < NEVER]
         instants += [grant["notice"] for grant in self.model.grants if grant["notice"] < NEVER]
         instants += self.quotes
+        instants += [ends for _, ends in self.model.limits.windows.values()]
+        instants += [began + 60 * SECOND for runs in self.model.limits.runs.values() for began in runs]
         later = [instant + off for instant in instants if instant + off > self.model.now]
         if later:
             self.move_to(min(later))
@@ -349,6 +468,9 @@ class LedgerMachine(RuleBasedStateMachine):
             outcome = refused.refusal  # type: ignore[assignment]
         if isinstance(expected, str):
             assert type(outcome).__name__ == expected, f"{verb} {said}: {outcome}"
+            if isinstance(outcome, RateLimited):
+                wait = self.model.limits.retry_after_seconds(said["whom"][0], self.model.now)
+                assert outcome.retry_after_seconds == wait
             return
         match outcome:
             case HoldEffect():
@@ -358,6 +480,9 @@ class LedgerMachine(RuleBasedStateMachine):
                     "uncovered": outcome.uncovered,
                     "replayed": outcome.replayed,
                 }
+            case AccountEffect() if verb == "settle":
+                # What is answered of an account does not tell a replay; the journal does.
+                answer = {"replayed": expected["replayed"]}
             case GrantEffect():
                 grant = sorted(self.bench.shelf.grants).index(outcome.grant.grant_id)
                 answer = {"grant": grant, "replayed": outcome.replayed}
@@ -394,6 +519,10 @@ class LedgerMachine(RuleBasedStateMachine):
                     return model.refund(said["hold"], said["amount"])
                 case "assign":
                     return model.assign(said["owner"], said["owner"] in MEMBERS, said["amount"])
+                case "settle":
+                    return model.settle_owed(said["amount"])
+                case "send":
+                    return model.send(said["amount"])
                 case _:
                     return model.revoke(said["grant"], said["clawback"])
 
@@ -470,6 +599,10 @@ class LedgerMachine(RuleBasedStateMachine):
             case "assign":
                 owner = "member" if said["owner"] in MEMBERS else "project"
                 bench.assign(amount or "0", key=key, **{owner: said["owner"]})
+            case "settle":
+                bench.settle_owed(amount or "0", key=key)
+            case "send":
+                bench.send(amount or "0", key=key)
             case _:
                 grant = grant_ids[said["grant"]] if said["grant"] < len(grant_ids) else NO_SUCH_ID
                 (bench.claw_back if said["clawback"] else bench.revoke)(grant, key=key)
@@ -515,6 +648,24 @@ class LedgerMachine(RuleBasedStateMachine):
             assert balance.remaining_percent == model.percent(whom)
             shown = balance.expiring_at and (micros_of(balance.expiring_at), balance.expiring_amount)
             assert shown == model.expiring(whom)
+        self.look_at_limits()
+
+    def look_at_limits(self) -> None:
+        """Every limit as it is shown, of the account, its members and its projects, set or not."""
+        bench, limits = self.bench, self.model.limits
+        for whom in (POOL, ("anna", None), ("ben", None), (None, "film"), (None, "game")):
+            member, project = whom
+            state = bench.shelf.load(bench.a_reserve(member=member, project=project), bench.now, 1)
+            for status in statuses_of(state, Spender(member_named(member), project), bench.now, bench.daily_limit):
+                owner = (str(status.scope), project if status.scope == "PROJECT" else member)
+                if status.scope == "ACCOUNT":
+                    owner = ("ACCOUNT", None)
+                resets_at = micros_of(status.resets_at) if status.resets_at is not None else None
+                assert (status.limit, status.consumed, resets_at) == (
+                    limits.holding(owner, status.period),
+                    limits.consumed(owner, status.period),
+                    limits.windows[status.period][1] if status.period != "TOTAL" else None,
+                ), status
 
     @invariant()
     def they_agree(self) -> None:
@@ -549,7 +700,16 @@ class LedgerMachine(RuleBasedStateMachine):
             for hold in model.holds
         ]
         assert [
-            (str(grant.source), grant.granted, grant.unheld, grant.held, grant.spent, grant.settled, owner_of(grant))
+            (
+                str(grant.source),
+                grant.granted,
+                grant.unheld,
+                grant.held,
+                grant.spent,
+                grant.settled,
+                grant.transferred,
+                owner_of(grant),
+            )
             for _, grant in sorted(shelf.grants.items())
         ] == [
             (
@@ -559,6 +719,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 model.held_of(grant),
                 model.spent_of(grant),
                 grant["settled"],
+                grant["sent"],
                 grant["owner"],
             )
             for grant in model.grants
@@ -586,6 +747,11 @@ class LedgerMachine(RuleBasedStateMachine):
         }
 
 
+def a_setting(owner: Owner, period: str, limit: int | None) -> LimitSetting:
+    scope = LimitScope(owner[0])
+    return LimitSetting(scope, LimitPeriod(period), None, owner[1] if scope is LimitScope.PROJECT else None, limit)
+
+
 def micros_of(instant: object) -> int:
     return (instant - START) // timedelta(microseconds=1)  # type: ignore[operator, no-any-return]
 
@@ -608,6 +774,11 @@ def bound_of(lines: list[tuple[int, bool]]) -> int:
     """What a hold for these lines sets aside: their sum, and the rounding."""
     metered = sum(cost for cost, rounds_at_end in lines if rounds_at_end)
     return sum(cost for cost, _ in lines) + -metered % MICROS
+
+
+def a_sent_part(version: int, part: Row) -> TransferPart:
+    expires_at = START + timedelta(microseconds=part["expires"]) if part["expires"] < NEVER else None
+    return TransferPart(version, part["amount"], part["priority"], expires_at)
 
 
 def a_priced_line(cost: int, rounds_at_end: bool) -> Line:

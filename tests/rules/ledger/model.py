@@ -12,6 +12,8 @@ from fractions import Fraction
 from functools import partial
 from typing import Any, TypeVar
 
+from tests.rules.ledger.limit_model import LimitModel
+
 T = TypeVar("T")
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
@@ -34,10 +36,15 @@ class Model:
         self.grace = grace
         self.grants: list[Row] = []
         self.holds: list[Row] = []
+        self.limits = LimitModel(self.holds)
         self.drawn = 0
         self.clawed = 0
         self.limit = 0
         self.frozen = False
+        self.closed = False
+        self.sent: list[list[Row]] = []
+        """What was sent elsewhere, by transfer: its parts."""
+        self.arrived: set[object] = set()
         self.mark = 0
         self.members: dict[str, bool] = {}
         self.done: dict[tuple[str, str], Row] = {}
@@ -124,6 +131,7 @@ class Model:
 
     def settle(self) -> None:
         """Everything due up to now, at its own instant, in order; where two coincide grants end before holds."""
+        self.limits.settle(self.now)
         while True:
             due = [
                 (g["expires"], 0, i) for i, g in enumerate(self.grants) if g["free"] > 0 and g["expires"] <= self.now
@@ -226,7 +234,7 @@ class Model:
     # Commands
 
     def grant(self, amount: int, source: str, priority: int, expires: int) -> Row:
-        if expires <= self.now:
+        if expires <= self.now or self.closed:
             raise No("InvalidInput")
         grant = self.new_grant(amount, source, priority, expires)
         self.write("GRANT", total=amount)
@@ -240,6 +248,7 @@ class Model:
         self.is_known(whom[0])
         self.is_promised(quote)
         self.may_start(amount, whom)
+        self.limits.run(whom[0], self.now)
         hold: Row = {
             "state": "OPEN",
             "amount": 0,
@@ -269,7 +278,7 @@ class Model:
         self.is_promised(quote)
         hold = self.open_hold(index)
         if amount > 0:
-            self.may_start(amount, hold["whom"])
+            self.may_start(amount, hold["whom"], hold["created"])
         if ttl is not None:
             hold["expires"] = max(hold["expires"], min(self.now + ttl, hold["created"] + 7 * DAY))
         self.set_aside(hold, amount)
@@ -283,7 +292,7 @@ class Model:
         if sum(cost for cost, _ in lines) > self.left(hold) and overrun == "REFUSE":
             raise No("HoldExceeded")
         before = sum(line["amount"] for line in hold["lines"])
-        beyond = overrun == "CHARGE_AVAILABLE"
+        beyond = overrun == "CHARGE_AVAILABLE" and not self.frozen and not self.closed
         uncovered = self.capture_lines(hold, lines, beyond)
         if final:
             self.finish(hold, beyond)
@@ -393,6 +402,75 @@ class Model:
     def is_removed(self, owner: str | None) -> bool:
         return owner is not None and not self.members.get(owner, True)
 
+    def settle_owed(self, amount: int) -> Row:
+        """Paid elsewhere: what was clawed back first, then what was drawn."""
+        if amount > self.owed():
+            raise No("InvalidInput")
+        first = min(amount, self.clawed)
+        self.clawed -= first
+        self.drawn -= amount - first
+        self.write("SETTLEMENT", owed=-amount)
+        return {}
+
+    def close(self) -> None:
+        self.step(self.shut)
+
+    def shut(self) -> None:
+        if self.closed:
+            return
+        self.closed = True
+        self.write("ADJUSTMENT")
+        for grant in self.grants:
+            if grant["ended"] is None and grant["free"] + self.held_of(grant) > 0:
+                self.take_all(grant)
+
+    def take_all(self, grant: Row) -> None:
+        grant["ended"] = "REVOKED"
+        self.write("REVOCATION", total=-grant["free"])
+        grant["free"] = 0
+
+    def send(self, amount: int) -> Row:
+        """Unassigned tokens in burn order; neither credit nor what a debt claims."""
+        if self.closed:
+            raise No("InvalidInput")
+        free = sum(grant["free"] for grant in self.grants if grant["owner"] is None)
+        credit = 10**30 if self.limit == -1 else self.available_to(POOL)
+        if amount > min(free, credit):
+            raise No("InsufficientTokens")
+        taken = self.take(amount, POOL)
+        for grant, share in taken:
+            assert grant is not None
+            grant["sent"] += share
+            self.write("TRANSFER", total=-share)
+        self.sent.append(
+            [{"amount": share, "priority": g["priority"], "expires": g["expires"]} for g, share in taken if g]
+        )
+        assert taken[0][0] is not None
+        return {"grant": taken[0][0]["index"]}
+
+    def receive(self, name: object, parts: list[Row], *, own: bool) -> None:
+        """Once by its name: each part as a grant, which is over at once where its time is."""
+        if name in self.arrived:
+            return
+        if self.closed and not own:
+            raise No("InvalidInput")
+        self.arrived.add(name)
+        self.step(partial(self.take_in, parts))
+
+    def take_in(self, parts: list[Row]) -> None:
+        for part in parts:
+            grant = self.new_grant(part["amount"], "TRANSFER", part["priority"], part["expires"])
+            self.write("TRANSFER", total=part["amount"])
+            self.came_in = True
+            if self.closed:
+                self.take_all(grant)
+            elif part["expires"] <= self.now:
+                self.write("EXPIRY", total=-part["amount"])
+                grant["free"] = 0
+            else:
+                self.pay_debt(grant, part["amount"])
+                self.mark = self.available_to(POOL)
+
     def adjust(self, limit: int | None, frozen: bool | None) -> None:
         self.step(partial(self.change, limit, frozen))
 
@@ -402,6 +480,14 @@ class Model:
             self.write("ADJUSTMENT")
         if limit is not None and limit != self.limit:
             self.limit = limit
+            self.write("ADJUSTMENT")
+
+    def set_limit(self, owner: tuple[str, str | None], period: str, limit: int | None) -> None:
+        if self.limits.set(owner, period, limit):
+            self.write("ADJUSTMENT")
+
+    def change_zone(self, zone: str) -> None:
+        if self.limits.change_zone(zone, self.now):
             self.write("ADJUSTMENT")
 
     def settle_credit(self, amount: int) -> None:
@@ -444,6 +530,7 @@ class Model:
             "grace": grace,
             "owner": None,
             "from": None,
+            "sent": 0,
         }
         born = self.now if born is None else born
         early = 7 * DAY if expires - born > 8 * DAY else DAY
@@ -470,9 +557,14 @@ class Model:
         if quote is not None and self.now >= quote:
             raise No("QuoteExpired")
 
-    def may_start(self, amount: int, whom: Whom) -> None:
-        if self.frozen:
+    def may_start(self, amount: int, whom: Whom, began: int | None = None) -> None:
+        """`began`: when the hold did that is added to; None: it would be a run of its own."""
+        if self.frozen or self.closed:
             raise No("AccountFrozen")
+        if began is None and self.limits.retry_after_seconds(whom[0], self.now) is not None:
+            raise No("RateLimited")
+        if amount > self.limits.left(whom, self.now if began is None else began):
+            raise No("LimitReached")
         if self.limit != -1 and amount > self.available_to(whom):
             raise No("InsufficientTokens")
 
@@ -524,7 +616,7 @@ class Model:
         more = 0
         if beyond:
             allowed = cost if self.limit == -1 else self.available_to(hold["whom"])
-            more = min(cost - from_hold, allowed)
+            more = min(cost - from_hold, allowed, self.limits.left(hold["whom"], hold["created"]))
             for grant, share in self.take(more, hold["whom"]):
                 hold["parts"].append({"grant": grant, "held": 0, "captured": share, "refunded": 0, "elsewhere": 0})
                 if grant is None:
@@ -547,7 +639,8 @@ class Model:
         possible = self.left(hold)
         if beyond and missing > possible:
             debt = sum(p["held"] for p in hold["parts"] if p["grant"] and p["grant"]["ended"] == "CLAWED_BACK")
-            possible += missing if self.limit == -1 else max(0, self.available_to(hold["whom"]) - debt)
+            available = missing if self.limit == -1 else max(0, self.available_to(hold["whom"]) - debt)
+            possible += min(available, self.limits.left(hold["whom"], hold["created"]))
         if min(missing, possible) > 0:
             self.capture(hold, min(missing, possible), beyond, False, "ROUNDING")
         self.end(hold, "COMMITTED", self.now, tell_always=False)
@@ -568,6 +661,8 @@ class Model:
 
     def come_back(self, grant: Row, share: int, at: int) -> Row | None:
         """Tokens return to a grant; gives the grant on which they are now, None if they are gone."""
+        if self.closed and grant["ended"] is None:
+            grant["ended"] = "REVOKED"
         if grant["ended"]:
             self.write("REVOCATION" if grant["ended"] == "REVOKED" else "CLAWBACK", at, total=-share)
             return None
@@ -632,3 +727,5 @@ class Model:
             incoming.append((successor, anew))
         for grant, share in incoming:
             self.pay_debt(grant, share)
+        if successor is not None and self.closed:
+            self.take_all(successor)

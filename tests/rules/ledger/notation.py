@@ -20,6 +20,8 @@ from rules.pricing.tokens import MICROS, parse_tokens
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TENANT = UUID(int=1)
 ACCOUNT = UUID(int=2)
+ELSEWHERE = UUID(int=3)
+"""Another account of the tenant."""
 PRICE_BOOK_VERSION = 1
 DAY_SECONDS = 86_400
 

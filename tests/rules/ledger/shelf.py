@@ -9,12 +9,14 @@ from uuid import UUID
 
 from rules.ledger.alerting import AlertEvent
 from rules.ledger.commands import (
+    AdjustAccount,
     AnyCommand,
     AssignTokens,
     Commit,
     Extend,
     GrantTokens,
     ManageMembers,
+    ReceiveTransfer,
     Refund,
     Release,
     Reserve,
@@ -25,8 +27,10 @@ from rules.ledger.journal import Entry
 from rules.ledger.kinds import HoldState, LimitScope
 from rules.ledger.limit_settings import scope_of
 from rules.ledger.spending import MEMBER_DEFAULT, Scope, Spending
-from rules.ledger.state import Account, AccountState, CapturedLine, Grant, Hold, Operation
+from rules.ledger.state import Account, AccountState, CapturedLine, Grant, Hold, Operation, Outgoing, RefundedLine
 from rules.ledger.team import Member
+from rules.ledger.transfers import source_ref
+from rules.ledger.usage import UsageKey, UsageSum, WorkKey
 
 
 def copy_of_hold(hold: Hold) -> Hold:
@@ -49,6 +53,10 @@ class Shelf:
     members: dict[UUID, Member] = field(default_factory=dict)
     scopes: dict[Scope, Spending] = field(default_factory=dict)
     alerts: dict[int, AlertEvent] = field(default_factory=dict)
+    outgoing: list[Outgoing] = field(default_factory=list)
+    refunds: list[RefundedLine] = field(default_factory=list)
+    usage: dict[UsageKey, UsageSum] = field(default_factory=dict)
+    works: dict[WorkKey, int] = field(default_factory=dict)
 
     def load(self, command: AnyCommand, now: datetime, due_holds_max: int) -> AccountState:
         """Copies of the rows that this command needs, and of the holds that are due, soonest first."""
@@ -78,8 +86,12 @@ class Shelf:
                 for grant_id, grant in self.grants.items()
                 if grant.parent_id == command.grant_id and (grant.spent or grant.settled)
             }
-        if isinstance(command, GrantTokens):
-            grants |= {grant_id for grant_id, grant in self.grants.items() if grant.source_ref == command.source_ref}
+        refs = {command.source_ref} if isinstance(command, GrantTokens) else set()
+        if isinstance(command, AdjustAccount) and command.plan is not None:
+            refs.add(command.plan.source_ref)
+        if isinstance(command, ReceiveTransfer):
+            refs |= {source_ref(command.source_id, part.version) for part in command.parts}
+        grants |= {grant_id for grant_id, grant in self.grants.items() if grant.source_ref in refs}
         members, scopes = _of_whom(command)
         for hold_id in wanted & self.holds.keys():
             scopes |= _scopes_of(self.holds[hold_id].member_id, self.holds[hold_id].project)
@@ -88,12 +100,7 @@ class Shelf:
         if self.account.assigned or isinstance(command, Refund | RevokeGrant):
             parents = {self.grants[grant_id].parent_id for grant_id in grants & self.grants.keys()}
             grants |= {parent for parent in parents if parent is not None}
-        members = {hold.member_id for hold in state.holds.values()}
-        if isinstance(command, Reserve | AssignTokens):
-            members.add(command.member_id)
-        if isinstance(command, ManageMembers):
-            members |= {change.member_id for change in command.changes}
-        state.members = {member_id: copy(member) for member_id, member in self.members.items() if member_id in members}
+        members |= {hold.member_id for hold in state.holds.values() if hold.member_id is not None}
         for grant_id in sorted(grants & self.grants.keys()):
             grant = state.grants[grant_id] = copy(self.grants[grant_id])
             state.source_refs[grant.source_ref] = grant_id
@@ -124,8 +131,7 @@ class Shelf:
             assert name not in self.operations, f"key {name} took effect twice"
             self.operations[name] = copy(operation)
         self.entries += state.entries
-        for member_id in state.changed_members:
-            self.members[member_id] = copy(state.members[member_id])
+        self.outgoing += state.outgoing
         for scope in state.changed_scopes:
             self.scopes[scope] = deepcopy(state.scopes[scope])
         for event in state.new_alerts:
@@ -134,6 +140,15 @@ class Shelf:
         for event_id, at in state.rearmed_alerts.items():
             assert self.alerts[event_id].rearmed_at is None, f"event {event_id} is armed again twice"
             self.alerts[event_id] = replace(self.alerts[event_id], rearmed_at=at)
+        self.refunds += state.new_refunds
+        for key, added in state.used.items():
+            kept = self.usage.setdefault(key, UsageSum())
+            kept.charged += added.charged
+            kept.refunded += added.refunded
+            kept.uses += added.uses
+            kept.operations += added.operations
+        for work, ended in state.worked.items():
+            self.works[work] = self.works.get(work, 0) + ended
 
 
 def _of_whom(command: AnyCommand) -> tuple[set[UUID], set[Scope]]:
@@ -143,6 +158,10 @@ def _of_whom(command: AnyCommand) -> tuple[set[UUID], set[Scope]]:
     if isinstance(command, Reserve):
         members |= {command.member_id} if command.member_id is not None else set()
         scopes |= _scopes_of(command.member_id, command.project)
+    if isinstance(command, AssignTokens) and command.member_id is not None:
+        members.add(command.member_id)
+    if isinstance(command, ManageMembers):
+        members |= {change.member_id for change in command.changes}
     if isinstance(command, SetLimits):
         for setting in command.settings:
             if setting.scope is not LimitScope.ACCOUNT:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 
@@ -59,9 +60,19 @@ def test_passes_a_refund() -> None:
     assert bench.available == 100
 
 
-def test_passes_a_commit_with_its_overrun() -> None:
+def test_passes_a_commit_with_what_its_hold_has_and_no_more() -> None:
     bench, hold = a_frozen_account()
-    assert bench.commit(hold, 50, overrun=OverrunPolicy.CHARGE_AVAILABLE).amount == tokens(50)
+    effect = bench.commit(hold, 50, overrun=OverrunPolicy.CHARGE_AVAILABLE)
+    assert (effect.amount, effect.uncovered) == (tokens(35), tokens(15))
+
+
+def test_rounding_at_the_end_stays_within_the_hold_as_well() -> None:
+    bench = an_account(tokens=100)
+    hold = bench.reserve(lines=[a_line("2.5", metered=True)])
+    bench.adjust(frozen=True)
+    lines = [a_line("2.5", metered=True)]
+    effect = bench.commit(hold, lines=lines, rounding_unit=1, overrun=OverrunPolicy.CHARGE_AVAILABLE)
+    assert (effect.amount, bench.available) == (tokens("2.5"), Decimal("97.5"))
 
 
 def test_lets_what_is_due_happen() -> None:

@@ -80,7 +80,7 @@ class TestWhatCounts:
 
     def test_a_hold_counts_for_its_member_its_project_and_the_account(self) -> None:
         bench = an_account(tokens=100)
-        ada, film = Scope(MEMBER, bench.add_member(7)), Scope(PROJECT, None, "film")
+        ada, film = Scope(MEMBER, bench.add_member("ada").member_id), Scope(PROJECT, None, "film")
         bench.reserve(1)
         hold = bench.reserve(10, member=ada.member_id, project="film")
         bench.commit(bench.reserve(20, member=ada.member_id), 5)
@@ -136,7 +136,7 @@ class TestWhatGoesBackReturnsToItsOwnWindow:
 
     def test_a_member_that_was_idle_over_midnight_begins_the_day_anew(self) -> None:
         bench = an_account(tokens=100)
-        ada, bob = bench.add_member(7), bench.add_member(8)
+        ada, bob = bench.add_member("ada").member_id, bench.add_member("bob").member_id
         bench.reserve(10, member=ada, ttl_seconds=DAY_SECONDS)
         bench.at(MIDNIGHT)
         bench.reserve(1, member=bob)
@@ -197,7 +197,7 @@ class TestWhatIsRefused:
     @pytest.mark.parametrize("verb", ["reserve", "charge"])
     def test_each_scope_caps(self, verb: str) -> None:
         bench = an_account(tokens=1_000)
-        ada, bob = bench.add_member(7), bench.add_member(8)
+        ada, bob = bench.add_member("ada").member_id, bench.add_member("bob").member_id
         bench.set_limit(50)
         bench.set_limit(30, scope=MEMBER, member=ada)
         bench.set_limit(20, scope=PROJECT, project="film")
@@ -260,7 +260,7 @@ class TestWhatIsRefused:
 
     def test_of_several_the_tightest_is_told(self) -> None:
         bench = an_account(tokens=1_000)
-        ada = bench.add_member(7)
+        ada = bench.add_member("ada").member_id
         bench.set_limit(50)
         bench.set_limit(40, MONTH)
         bench.set_limit(45, scope=MEMBER, member=ada)
@@ -268,7 +268,7 @@ class TestWhatIsRefused:
 
     def test_of_those_that_leave_the_same_the_first_is_told(self) -> None:
         bench = an_account(tokens=1_000)
-        ada = bench.add_member(7)
+        ada = bench.add_member("ada").member_id
         for period in reversed(LimitPeriod):
             bench.set_limit(40, period, PROJECT, project="film")
             bench.set_limit(40, period, MEMBER, member=ada)
@@ -296,7 +296,11 @@ class TestWhichLimitHolds:
 
     def test_a_member_has_its_own_else_the_default_else_none(self) -> None:
         bench = an_account(tokens=1_000)
-        ada, bob, cy = bench.add_member(7), bench.add_member(8), bench.add_member(9)
+        ada, bob, cy = (
+            bench.add_member("ada").member_id,
+            bench.add_member("bob").member_id,
+            bench.add_member("cy").member_id,
+        )
         bench.set_limit(20, scope=MEMBER)
         bench.set_limit(50, scope=MEMBER, member=bob)
         bench.set_limit(NO_LIMIT, scope=MEMBER, member=cy)
@@ -325,7 +329,7 @@ class TestWhichLimitHolds:
 class TestSetting:
     def test_each_real_change_writes_one_adjustment_with_the_setting_in_its_note(self) -> None:
         bench = an_account(tokens=10)
-        ada = bench.add_member(7)
+        ada = bench.add_member("ada").member_id
         settings = (
             LimitSetting(ACCOUNT, DAY, limit=tokens(50)),
             LimitSetting(MEMBER, WEEK, ada, limit=NO_LIMIT),
@@ -370,7 +374,6 @@ class TestSetting:
     )
     def test_one_that_is_wrong_is_named_and_nothing_is_set(self, wrong: LimitSetting, field: str) -> None:
         bench = an_account(tokens=10)
-        bench.add_member(7)
         right = LimitSetting(ACCOUNT, MONTH, limit=5)
         with pytest.raises(Refused) as refused:
             bench.set_limits(right, wrong)
@@ -385,7 +388,8 @@ class TestSetting:
 
     def test_a_member_that_is_not_there_is_not_found_before_anything_else(self) -> None:
         bench = an_account(tokens=10)
-        gone = bench.add_member(8, active=False)
+        gone = bench.add_member("bob").member_id
+        bench.remove_member("bob")
         for member in (UUID(int=7), gone):
             with refusal(NotFound("member")):
                 bench.set_limits(LimitSetting(ACCOUNT, DAY, project="film"), LimitSetting(MEMBER, DAY, member))
@@ -413,7 +417,7 @@ class TestHowItIsShown:
 
     def test_the_day_shown_is_the_members_where_there_is_one(self) -> None:
         bench = an_account(tokens=100)
-        ada = bench.add_member(7)
+        ada = bench.add_member("ada").member_id
         bench.set_limit(5, scope=MEMBER)
         bench.charge(3)
         today = bench.charge(2, member=ada).balance.today
@@ -469,7 +473,7 @@ class TestTimeZones:
         self, zone: str, ends_at: datetime
     ) -> None:
         bench = an_account(tokens=100)
-        ada = bench.add_member(7)
+        ada = bench.add_member("ada").member_id
         bench.set_limit(10)
         bench.set_limit(10, scope=MEMBER)
         bench.charge(10, member=ada)
@@ -494,7 +498,7 @@ class TestTimeZones:
 
     def test_changing_there_and_back_gives_no_second_allowance(self) -> None:
         bench = an_account(tokens=100)
-        ada = bench.add_member(7)
+        ada = bench.add_member("ada").member_id
         bench.set_limit(10, scope=MEMBER)
         bench.charge(10, member=ada)
         bench.at(MIDNIGHT - timedelta(hours=1))
@@ -511,7 +515,7 @@ class TestTimeZones:
 
     def test_a_member_that_never_spent_shares_the_accounts_window(self) -> None:
         bench = an_account(tokens=100)
-        ada = bench.add_member(7)
+        ada = bench.add_member("ada").member_id
         bench.adjust(time_zone="America/New_York")
         bench.set_limit(10, scope=MEMBER, member=ada)
         bench.charge(10, member=ada)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from rules.ledger.gates import Gate
 from rules.ledger.outcomes import RepriceAt
 from rules.ledger.refusals import (
     AccountFrozen,
@@ -24,6 +25,7 @@ from rules.ledger.refusals import (
     NotRefundable,
     QuoteExpired,
     RateLimited,
+    TierRequired,
 )
 from rules.pricing.refusals import InvalidInput, InvalidParams, UnknownModel
 from tests.rules.ledger.notation import START, a_line, refusal
@@ -36,6 +38,7 @@ INPUT = InvalidInput("work", "…")
 NO_QUOTE = NotFound("quote")
 PAST = START - timedelta(seconds=1)
 TOO_MUCH = "9000000000000"
+GATES = (Gate("flux", "pro", frozenset({"pro"})),)
 OLD: dict[str, Any] = {"quote_expires_at": PAST}
 
 
@@ -138,6 +141,17 @@ CASES: dict[str, tuple[object, Callable[[Scene], object]]] = {
     "reserve: bad input, frozen": (InvalidInput, lambda s: s.freeze().bench.reserve(1, refused=INPUT)),
     "reserve: uncountable, frozen": (InvalidInput, lambda s: s.freeze().bench.reserve(TOO_MUCH)),
     "reserve: bad params, frozen": (PARAMS, lambda s: s.freeze().bench.reserve(1, refused=PARAMS)),
+    # AccountFrozen before TierRequired
+    "reserve: frozen, tier": (AccountFrozen, lambda s: s.freeze().bench.reserve(1, gates=GATES)),
+    "charge: frozen, tier": (AccountFrozen, lambda s: s.freeze().bench.charge(1, gates=GATES)),
+    "extend: frozen, tier": (AccountFrozen, lambda s: s.freeze().bench.extend(s.open, 1, gates=GATES)),
+    # and all that comes before AccountFrozen before TierRequired
+    "reserve: old quote, tier": (QuoteExpired, lambda s: s.bench.reserve(1, gates=GATES, **OLD)),
+    "extend: ended hold, tier": (HoldNotOpen, lambda s: s.bench.extend(s.ended, 1, gates=GATES)),
+    # TierRequired before InsufficientTokens
+    "reserve: tier, no tokens": (TierRequired, lambda s: s.bench.reserve(99, gates=GATES)),
+    "charge: tier, no tokens": (TierRequired, lambda s: s.bench.charge(99, gates=GATES)),
+    "extend: tier, no tokens": (TierRequired, lambda s: s.bench.extend(s.open, 99, gates=GATES)),
     # AccountFrozen before InsufficientTokens
     "reserve: frozen, no tokens": (AccountFrozen, lambda s: s.freeze().bench.reserve(99)),
     "charge: frozen, no tokens": (AccountFrozen, lambda s: s.freeze().bench.charge(99)),

@@ -75,7 +75,7 @@ def test_only_runs_that_took_effect_count() -> None:
 
 def test_each_member_has_its_own_and_the_account_another() -> None:
     bench = an_account_with_rate(1)
-    ada, bob = bench.add_member(7), bench.add_member(8)
+    ada, bob = bench.add_member("ada").member_id, bench.add_member("bob").member_id
     bench.reserve(1, member=ada)
     bench.charge(1, member=bob)
     bench.reserve(1, project="film")

@@ -26,6 +26,7 @@ from rules.ledger.commands import (
     AssignTokens,
     Charge,
     ClawBack,
+    CloseAccount,
     Commit,
     Extend,
     GrantTokens,
@@ -35,19 +36,25 @@ from rules.ledger.commands import (
     MemberChange,
     Once,
     OpenAccount,
+    PlanAssignment,
+    ReceiveTransfer,
     Refund,
     Release,
     RemoveMember,
     Reserve,
     RevokeGrant,
+    SendTokens,
     SetAlerts,
     SetLimits,
     Settle,
+    SettleOwed,
+    TransferPart,
     UpdateMember,
 )
 from rules.ledger.decide import decide
 from rules.ledger.due import settle_due
 from rules.ledger.entries import append
+from rules.ledger.gates import Gate
 from rules.ledger.journal import Entry
 from rules.ledger.kinds import (
     EntryKind,
@@ -66,10 +73,12 @@ from rules.ledger.refusals import InputRefusal
 from rules.ledger.spending import NO_LIMIT
 from rules.ledger.state import Account, AccountState, Grant, Hold
 from rules.ledger.team import Member
+from rules.ledger.transfers import read_payload
 from rules.pricing.refusals import InvalidInput
 from tests.rules.ledger.invariants import Watch
 from tests.rules.ledger.notation import (
     ACCOUNT,
+    ELSEWHERE,
     PRICE_BOOK_VERSION,
     START,
     TENANT,
@@ -210,17 +219,29 @@ class Workbench:
         digest = hashlib.sha256(repr(self.said or said).encode()).digest()
         return Once(mutation, key if key is not None else f"key-{next(self._keys)}", digest)
 
-    def open(self, *, trial: Amount = 0, trial_months: int | None = None, grace_days: int = 7) -> AccountEffect:
-        effect = self.submit(OpenAccount(TENANT, ACCOUNT, "UTC", tokens(trial), trial_months, grace_days))
+    def open(
+        self,
+        *,
+        trial: Amount = 0,
+        trial_months: int | None = None,
+        grace_days: int = 7,
+        plan: PlanAssignment | None = None,
+    ) -> AccountEffect:
+        effect = self.submit(OpenAccount(TENANT, ACCOUNT, "UTC", tokens(trial), trial_months, grace_days, plan=plan))
         assert isinstance(effect, AccountEffect)
         return effect
 
     def adjust(
-        self, *, credit_limit: Amount | None = None, frozen: bool | None = None, time_zone: str | None = None
+        self,
+        *,
+        credit_limit: Amount | None = None,
+        frozen: bool | None = None,
+        time_zone: str | None = None,
+        plan: PlanAssignment | None = None,
     ) -> AccountEffect:
         """Changes settings; `credit_limit="unlimited"` takes away the bound."""
         limit = -1 if credit_limit == "unlimited" else tokens(credit_limit) if credit_limit is not None else None
-        effect = self.submit(AdjustAccount(TENANT, ACCOUNT, time_zone, frozen, limit))
+        effect = self.submit(AdjustAccount(TENANT, ACCOUNT, time_zone, frozen, limit, plan))
         assert isinstance(effect, AccountEffect)
         return effect
 
@@ -230,7 +251,7 @@ class Workbench:
         period: LimitPeriod = LimitPeriod.DAY,
         scope: LimitScope = LimitScope.ACCOUNT,
         *,
-        member: str | None = None,
+        member: str | UUID | None = None,
         project: str | None = None,
     ) -> LimitStatus:
         """Sets one limit; None takes it away, -1 says that there is none."""
@@ -299,17 +320,18 @@ class Workbench:
         rounding_unit: Amount = 0,
         ttl_seconds: int = 900,
         key: str | None = None,
-        member: str | None = None,
+        member: str | UUID | None = None,
         project: str | None = None,
         not_after: datetime | None = None,
         quote_expires_at: datetime | None = None,
         refused: InputRefusal | None = None,
+        gates: tuple[Gate, ...] = (),
     ) -> int:
         """Sets tokens aside; gives the hold's id."""
         once = self.once(Mutation.RESERVE, key, amount, lines, ttl_seconds, member, project)
         whom = (member, project)
         command = self._work(
-            Reserve, once, amount, lines, rounding_unit, ttl_seconds, *whom, not_after, refused, quote_expires_at
+            Reserve, once, amount, lines, rounding_unit, ttl_seconds, *whom, not_after, refused, quote_expires_at, gates
         )
         return self._hold_effect(command).hold.hold_id
 
@@ -320,16 +342,19 @@ class Workbench:
         lines: Sequence[Line] = (),
         rounding_unit: Amount = 0,
         key: str | None = None,
-        member: str | None = None,
+        member: str | UUID | None = None,
         project: str | None = None,
         not_after: datetime | None = None,
         quote_expires_at: datetime | None = None,
         refused: InputRefusal | None = None,
+        gates: tuple[Gate, ...] = (),
     ) -> HoldEffect:
         once = self.once(Mutation.CHARGE, key, amount, lines, member, project)
         whom = (member, project)
         return self._hold_effect(
-            self._work(Charge, once, amount, lines, rounding_unit, 900, *whom, not_after, refused, quote_expires_at)
+            self._work(
+                Charge, once, amount, lines, rounding_unit, 900, *whom, not_after, refused, quote_expires_at, gates
+            )
         )
 
     def commit(
@@ -384,6 +409,7 @@ class Workbench:
         priced_at: int | None = None,
         quote_expires_at: datetime | None = None,
         refused: InputRefusal | None = None,
+        gates: tuple[Gate, ...] = (),
     ) -> HoldEffect:
         added = sum(line.cost for line in lines) if amount is None else tokens(amount)
         return self._hold_effect(
@@ -400,6 +426,7 @@ class Workbench:
                 priced_at=priced_at,
                 refusal=refused,
                 quote_expires_at=quote_expires_at,
+                gates=gates,
             )
         )
 
@@ -432,7 +459,7 @@ class Workbench:
         amount: Amount,
         *,
         project: str | None = None,
-        member: str | None = None,
+        member: str | UUID | None = None,
         key: str | None = None,
         refused: InputRefusal | None = None,
     ) -> int:
@@ -442,6 +469,45 @@ class Workbench:
         effect = self.submit(AssignTokens(TENANT, ACCOUNT, once, micros, member_named(member), project, refused))
         assert isinstance(effect, GrantEffect)
         return effect.grant.grant_id
+
+    def settle_owed(
+        self, amount: Amount, *, key: str | None = None, note: str | None = None, refused: InputRefusal | None = None
+    ) -> AccountEffect:
+        once = self.once(Mutation.SETTLE_OWED, key, amount)
+        effect = self.submit(SettleOwed(TENANT, ACCOUNT, once, tokens(amount), note, b"salt", refused))
+        assert isinstance(effect, AccountEffect)
+        return effect
+
+    def close(self, *, note: str | None = None, refused: InputRefusal | None = None) -> AccountEffect:
+        effect = self.submit(CloseAccount(TENANT, ACCOUNT, note, b"salt", refused))
+        assert isinstance(effect, AccountEffect)
+        return effect
+
+    def send(
+        self,
+        amount: Amount,
+        *,
+        to: UUID = ELSEWHERE,
+        key: str | None = None,
+        note: str | None = None,
+        refused: InputRefusal | None = None,
+    ) -> GrantEffect:
+        """Sends tokens to another account; they stay on their way until somebody brings them."""
+        once = self.once(Mutation.TRANSFER_TOKENS, key, amount, to)
+        effect = self.submit(SendTokens(TENANT, ACCOUNT, once, tokens(amount), to, note, b"salt", refused))
+        assert isinstance(effect, GrantEffect)
+        return effect
+
+    def receive(self, *parts: TransferPart, source: UUID = ELSEWHERE) -> AccountEffect:
+        effect = self.submit(ReceiveTransfer(TENANT, ACCOUNT, source, parts))
+        assert isinstance(effect, AccountEffect)
+        return effect
+
+    def take_back(self, which: int = -1) -> AccountEffect:
+        """Brings back what it sent and nobody could take."""
+        return self.receive(*read_payload(self.shelf.outgoing[which].payload_json)[1], source=ACCOUNT)
+
+    # What other parts of the product do to the rows
 
     def manage(self, *changes: MemberChange, listed: bool = True, refused: InvalidInput | None = None) -> MembersEffect:
         effect = self.submit(ManageMembers(TENANT, ACCOUNT, changes, listed, refused))
@@ -477,6 +543,7 @@ class Workbench:
         not_after: datetime | None,
         refused: InputRefusal | None,
         quote_expires_at: datetime | None,
+        gates: tuple[Gate, ...],
     ) -> Reserve:
         unit = tokens(rounding_unit)
         metered = sum(line.cost for line in lines if line.rounds_at_end)
@@ -496,12 +563,13 @@ class Workbench:
             not_after,
             refusal=refused,
             quote_expires_at=quote_expires_at,
+            gates=gates,
         )
 
-    def a_reserve(self, *, member: UUID | None = None, project: str | None = None) -> Reserve:
+    def a_reserve(self, *, member: str | UUID | None = None, project: str | None = None) -> Reserve:
         """A command as yet unsaid, for what it loads."""
         once = self.once(Mutation.RESERVE, None)
-        return self._work(Reserve, once, 1, (), 0, 900, project, member, None, None, None)
+        return self._work(Reserve, once, 1, (), 0, 900, member, project, None, None, None, ())
 
     def _hold_effect(self, command: AnyCommand) -> HoldEffect:
         effect = self.submit(command)
@@ -529,9 +597,9 @@ def an_account(
     return bench
 
 
-def member_named(name: str | None) -> UUID | None:
-    """The id of the account's member of this external id."""
-    return member_id_of(ACCOUNT, name) if name is not None else None
+def member_named(name: str | UUID | None) -> UUID | None:
+    """The id of the account's member of this external id, which may be given by its id as well."""
+    return member_id_of(ACCOUNT, name) if isinstance(name, str) else name
 
 
 def adding(name: str, role: MemberRole = MemberRole.MEMBER, *, called: str | None = None) -> AddMember:

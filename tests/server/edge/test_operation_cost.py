@@ -7,7 +7,7 @@ from graphql import GraphQLError, GraphQLSchema
 
 from resolvers.roots import build_schema
 from server.edge.documents import Document, Documents
-from server.edge.operation_cost import COST_MAX, QUERY_COST, SEARCH_COST, operation_cost
+from server.edge.operation_cost import COST_MAX, QUERY_COST, REPORT_COST, SEARCH_COST, operation_cost
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +49,10 @@ def page_of_accounts(first: int | str, selected: str) -> str:
         ("{ accounts(first: 7) { ... { nodes { ... on Account { id } } } } }", QUERY_COST + 7),
         ("{ accounts(first: 7) { pageInfo { hasNextPage } } }", QUERY_COST + 1),
         (page_of_accounts(10, "holds(first: 5) { nodes { id } }"), QUERY_COST + 10 * (1 + QUERY_COST + 5)),
+        (
+            '{ usage(input: {from: "2026-05-01", to: "2026-05-31", groupBy: [REF]}) { rows { tokens } total } }',
+            1 + 3 + REPORT_COST,
+        ),
         ("{ __schema { types { name fields { name } } } }", 0),
     ],
 )

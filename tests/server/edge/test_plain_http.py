@@ -25,6 +25,7 @@ from tests.resolvers.stage import (
     SECRET_KEY,
     TENANT,
     ABook,
+    AnAccount,
     Stage,
     a_balance,
 )
@@ -80,7 +81,7 @@ def stage() -> Stage:
 
     def estimate(request: EstimateRequest) -> Any:
         assert (request.tenant_id, request.account_id) == (TENANT, None)
-        return estimate_work(published, request.work, None)
+        return estimate_work(published, request, None)
 
     stage.fares.answers["estimate"] = estimate
     return stage
@@ -119,6 +120,13 @@ class TestBalance:
         assert response.status_code == 200
         assert response.json() == {"token_balance": 65, "plan": None, "plan_expires_at": None}
         assert response.headers["cache-control"] == "no-store"
+
+    async def test_it_comes_with_the_plan(self, client: httpx.AsyncClient, stage: Stage) -> None:
+        stage.accounts.answers["get"] = AnAccount(plan_id="vip")
+
+        response = await client.get(BALANCE, params={"account": "alice"})
+
+        assert response.json()["plan"] == "vip"
 
     async def test_parts_of_a_token_are_exact(self, client: httpx.AsyncClient, stage: Stage) -> None:
         stage.reads.answers["balance"] = a_balance(available=65 * MICROS + 1)

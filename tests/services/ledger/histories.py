@@ -18,6 +18,7 @@ from rules.ledger.commands import (
     AssignTokens,
     Charge,
     ClawBack,
+    CloseAccount,
     LimitSetting,
     Line,
     ManageMembers,
@@ -25,17 +26,20 @@ from rules.ledger.commands import (
     Refund,
     RemoveMember,
     RevokeGrant,
+    SendTokens,
     SetAlerts,
     SetLimits,
+    SettleOwed,
     UpdateMember,
 )
 from rules.ledger.kinds import GrantSource, LimitPeriod, LimitScope, MemberRole, Mutation
 from rules.ledger.line_codec import encode_lines
-from rules.ledger.outcomes import LimitsEffect, MembersEffect
+from rules.ledger.outcomes import AccountEffect, LimitsEffect, MembersEffect
 from rules.ledger.state import UNLIMITED
 from services.ledger.due_accounts import settle_due_accounts
 from services.ledger.submission import InboxMessage, LedgerOutcome, Riders
 from services.ledger.sweeper import ensure_journal_months
+from services.ledger.transfers import bring_transfers
 from services.ledger.writer import Writer
 from tests.services.ledger.cashier import Cashier, a_key, a_member, granted, held
 
@@ -63,6 +67,12 @@ class LivedIn:
     """Members, one of them removed while it had a hold; tokens assigned, taken back, spent, and clawed back."""
     studio: UUID
     """Limits, and work for a member and a project, today's and yesterday's, in a time zone that was changed."""
+    giver: UUID
+    """Sent tokens that arrived, that came back, and that are still on their way; settled what it owed."""
+    heir: UUID
+    """Received some."""
+    leaver: UUID
+    """Closed, with an open hold."""
     newcomer: UUID
     """Nothing happened yet."""
     saver: UUID
@@ -139,6 +149,21 @@ class Chronicle:
     async def enrol(self, account_id: UUID, member_id: UUID) -> None:
         await a_member(self._database, self.tenant_id, account_id, member_id)
 
+    async def settle(self, account_id: UUID, tokens: int) -> None:
+        key = a_key(Mutation.SETTLE_OWED)
+        outcome = await self.does(SettleOwed(self.tenant_id, account_id, key, tokens * TOKEN, "bank", SALT))
+        assert isinstance(outcome, AccountEffect), outcome
+
+    async def send(self, account_id: UUID, target_id: UUID, tokens: int) -> None:
+        """Off the one, and on its way to the other."""
+        key = a_key(Mutation.TRANSFER_TOKENS)
+        granted(
+            await self.does(SendTokens(self.tenant_id, account_id, key, tokens * TOKEN, target_id, "heirloom", SALT))
+        )
+
+    async def bring(self, database: Database) -> None:
+        await bring_transfers(database, self._writer)
+
     async def does(self, command: AnyCommand) -> LedgerOutcome:
         return await self._writer.submit(command)
 
@@ -169,6 +194,9 @@ async def live_in(database: Database) -> LivedIn:
             fleet=await home.cashier.open("fleet"),
             team=await home.cashier.open("team"),
             studio=await home.cashier.open("studio"),
+            giver=await home.cashier.open("giver"),
+            heir=await home.cashier.open("heir"),
+            leaver=await home.cashier.open("leaver"),
             newcomer=await home.cashier.open("newcomer"),
             saver=await home.cashier.open("saver"),
             stranger=await abroad.cashier.open("rider", trial=5 * TOKEN),
@@ -182,6 +210,7 @@ async def live_in(database: Database) -> LivedIn:
         await home.commit(lived_in.fleet, await home.hold(lived_in.fleet, 1_000), 900)
         await team_up(home, lived_in.team)
         await abroad.charge(lived_in.stranger, a_line(TOKEN))
+        await give_away(home, database, lived_in)
     await erase_a_text(database, lived_in.rider)
     return lived_in
 
@@ -322,6 +351,24 @@ async def save(home: Chronicle, saver: UUID) -> None:
     await home.advance(3 * DAY_SECONDS)
     await home.grant(saver, 50, source=GrantSource.PURCHASE, expires_at=now + timedelta(days=300))
     await home.commit(saver, await home.hold(saver, 63))
+
+
+async def give_away(home: Chronicle, database: Database, lived_in: LivedIn) -> None:
+    """Transfers that arrived, came back and are on their way; debts settled elsewhere; an account that was closed."""
+    giver, heir, leaver = lived_in.giver, lived_in.heir, lived_in.leaver
+    await home.adjust(giver, credit_limit=100 * TOKEN)
+    await home.commit(giver, await home.hold(giver, 50), 40)
+    await home.settle(giver, 15)
+    await home.grant(giver, 60, source=GrantSource.PURCHASE, paid_minor_units=700, paid_currency="usd")
+    await home.grant(giver, 20, priority=10)
+    await home.hold(giver, 3, ttl_seconds=DAY_SECONDS)
+    await home.send(giver, heir, 30)
+    await home.send(giver, leaver, 10)
+    await home.grant(leaver, 40)
+    await home.hold(leaver, 25, ttl_seconds=DAY_SECONDS)
+    await home.does(CloseAccount(home.tenant_id, leaver, "moved away", SALT))
+    await home.bring(database)
+    await home.send(giver, heir, 5)
 
 
 async def erase_a_text(database: Database, account_id: UUID) -> None:

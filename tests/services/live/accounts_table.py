@@ -47,6 +47,7 @@ class Shown:
     version: int
     as_of: datetime
     due_in_seconds: float | None
+    was_reset: bool = False
 
     @property
     def order(self) -> tuple[int, datetime]:

@@ -13,8 +13,8 @@ from tests.services.live.display import eventually
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def a_snapshot(version: int, *, seconds: float = 0) -> Shown:
-    return Shown(version, START + timedelta(seconds=seconds), None)
+def a_snapshot(version: int, *, seconds: float = 0, was_reset: bool = False) -> Shown:
+    return Shown(version, START + timedelta(seconds=seconds), None, was_reset)
 
 
 def a_subscriber(since_version: int | None = None) -> Subscriber[Shown]:
@@ -81,6 +81,13 @@ async def test_a_client_that_has_this_version_sees_the_reset_of_a_window() -> No
     subscriber.offer(a_snapshot(3, seconds=1))
 
     assert await anext(subscriber) == a_snapshot(3, seconds=1)
+
+
+async def test_a_client_that_saw_this_version_before_a_reset_is_sent_it_again() -> None:
+    subscriber = a_subscriber(since_version=3)
+    subscriber.offer(a_snapshot(3, seconds=1, was_reset=True))
+
+    assert await anext(subscriber) == a_snapshot(3, seconds=1, was_reset=True)
 
 
 @pytest.mark.parametrize("since_version", [2, 99])

@@ -112,3 +112,13 @@ async def test_a_quote_of_another_tenant_for_the_account(vandal: Vandal, lived_i
         lived_in.other_tenant_id,
     )
     await vandal.is_caught("tenants", f"account {lived_in.rider} quote 7")
+
+
+async def test_a_closed_account_that_still_has_tokens(vandal: Vandal, lived_in: LivedIn) -> None:
+    await vandal.changes(SETS.format("closed_at = last_at"), lived_in.rider)
+    await vandal.is_caught("closed_accounts", the_account(lived_in.rider))
+
+
+async def test_a_hold_that_began_after_the_end(vandal: Vandal, lived_in: LivedIn) -> None:
+    await vandal.changes(SETS.format("closed_at = created_at"), lived_in.leaver)
+    await vandal.is_caught("closed_accounts", the_account(lived_in.leaver))

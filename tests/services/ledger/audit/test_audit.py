@@ -37,7 +37,7 @@ async def test_the_history_has_everything_that_can_happen_so_far(database: Datab
         " bool_or(open AND captured > 0) AS in_flight FROM hold",
     )
 
-    assert kinds == set(EntryKind) - {EntryKind.TRANSFER}
+    assert kinds == set(EntryKind)
     assert states == set(HoldState)
     assert ends == {None, "REVOKED", "CLAWED_BACK"}
     assert all(odd[0])

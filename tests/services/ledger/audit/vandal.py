@@ -51,6 +51,12 @@ class Vandal:
         assert value is not None, query
         return value
 
+    async def row(self, query: str, account_id: UUID) -> tuple[Any, ...]:
+        """One row; the query's $1 is the account."""
+        found = await self._there.fetchrow(query, account_id)
+        assert found is not None, query
+        return tuple(found)
+
     async def changes(self, statement: str, account_id: UUID, *more: object) -> None:
         """Changes one row, exactly; the statement's $1 is the account."""
         assert (await self._there.execute(statement, account_id, *more)).split()[-1] == "1", statement
