@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from graphql import GraphQLSchema, graphql
+from graphql import GraphQLError, GraphQLSchema, graphql
 
 from models.account import AccountKind
 from resolvers.context import Context
+from resolvers.plain import PlainCall, exported_account
+from resolvers.scope import ScopedAccount
 from rules.identity import IdKind, public_id
 from rules.ledger.kinds import MemberRole
 from rules.ledger.outcomes import GrantEffect, HoldEffect, MembersEffect
@@ -21,6 +24,8 @@ from services.accounts import AccountRecord
 from services.client_tokens import CreatedClientToken
 from services.principal import Principal
 from tests.resolvers.test_credential_matrix import a_tenant
+
+TODAY = datetime.now(UTC).date().isoformat()
 
 LISTS = """{ account(externalId: "team") {
     members { totalCount nodes { id } }
@@ -175,3 +180,31 @@ async def test_a_members_token_that_names_nobody_means_itself(team: Team) -> Non
     assert viewer == {"memberId": team.ann, "role": "MEMBER"}
     # Ann has spent 2 of the 10 that are hers.
     assert float(after["ann"]) - float(after["nobody in particular"]) == 8
+
+
+def usage_document(more: str = "") -> str:
+    return f"""{{ usage(input: {{
+        accountExternalId: "team", from: "{TODAY}", to: "{TODAY}", groupBy: [MEMBER] {more}
+    }}) {{ total rows {{ memberId tokens }} }} }}"""
+
+
+async def test_usage_is_told_by_member_to_admins_and_of_itself_to_a_member(team: Team) -> None:
+    anns = (await team.ask("ann", usage_document()))["data"]["usage"]
+    all_of_it = (await team.ask("an admin", usage_document()))["data"]["usage"]
+    others = await team.ask("ann", usage_document(f', memberId: "{team.ben}"'))
+    unknown = await team.ask("nobody in particular", usage_document())
+
+    assert anns == {"total": "2", "rows": [{"memberId": team.ann, "tokens": "2"}]}
+    assert all_of_it["total"] == "6"
+    assert {row["memberId"] for row in all_of_it["rows"]} == {team.ann, team.ben, None}
+    assert others["errors"] == ["`memberId` must be the id of a member of the account."]
+    assert "ADMIN" in unknown["errors"][0]
+
+
+@pytest.mark.parametrize("caller", ["ann", "nobody in particular"])
+async def test_who_sees_not_everyone_gets_no_export(team: Team, caller: str) -> None:
+    with pytest.raises(GraphQLError, match="ADMIN"):
+        exported_account(PlainCall(Context(team.callers[caller], team.services)), "team")
+    for allowed in ("backend", "an admin"):
+        call = PlainCall(Context(team.callers[allowed], team.services))
+        assert isinstance(exported_account(call, "team"), ScopedAccount)
