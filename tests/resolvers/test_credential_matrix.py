@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import count
+from itertools import chain, count
 from string import Template
 from typing import Any
 from uuid import UUID, uuid4
@@ -326,8 +326,10 @@ async def test_every_credential_gets_what_the_table_says_and_nothing_else(schema
     faults: list[str] = []
     async with a_world(dsn) as world:
         for place, row in TABLE.items():
-            for who in Who:
-                faults += await faults_of(schema, world, place, row, who)
+            asked = [faults_of(schema, world, place, row, who) for who in Who]
+            # What changes something is asked in order; what only reads may be asked by everyone at once.
+            found = [await one for one in asked] if place.startswith("Mutation") else await asyncio.gather(*asked)
+            faults += chain.from_iterable(found)
         faults += await faults_of_the_log(world)
 
     assert not faults, "\n".join(faults)
