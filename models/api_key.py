@@ -13,13 +13,17 @@ from models.tenant import NAME_LENGTH_MAX, Tenant
 
 
 class ApiKeyKind(StrEnum):
-    """What a key may do. SECRET: everything within its tenant."""
+    """What a key may do. SECRET: everything within its tenant. PARTNER: read it, or one account of it."""
 
     SECRET = "SECRET"
+    PARTNER = "PARTNER"
 
 
 class ApiKey(Model):
-    """One key. `hint` is its public beginning, `secret_hash` the SHA-256 of the whole, which is stored nowhere."""
+    """One key. `hint` is its public beginning, `secret_hash` the SHA-256 of the whole, which is stored nowhere.
+
+    `account_id` narrows it to one account. `tokens_last_used_at` is of the client tokens that were made with it.
+    """
 
     id = fields.UUIDField(primary_key=True)
     tenant_id: UUID
@@ -34,6 +38,8 @@ class ApiKey(Model):
     expires_at = fields.DatetimeField(null=True)
     revoked_at = fields.DatetimeField(null=True)
     last_used_at = fields.DatetimeField(null=True)
+    account_id = fields.UUIDField(null=True)
+    tokens_last_used_at = fields.DatetimeField(null=True)
 
     class Meta:
         """The table, and what it refuses by itself."""
@@ -42,6 +48,7 @@ class ApiKey(Model):
         table_description = "Credentials of backends, as hashes"
         constraints = (
             UniqueConstraint(name="api_key_secret_hash_unique", fields=("secret_hash",)),
-            CheckConstraint(name="api_key_kind_known", check="kind IN ('SECRET')"),
+            CheckConstraint(name="api_key_kind_known", check="kind IN ('SECRET', 'PARTNER')"),
+            CheckConstraint(name="api_key_of_an_account_reads", check="account_id IS NULL OR kind = 'PARTNER'"),
             CheckConstraint(name="api_key_hash_is_sha256", check="octet_length(secret_hash) = 32"),
         )

@@ -13,8 +13,15 @@ from strawberry import Some
 from models.account import AccountKind
 from resolvers.context import Info
 from resolvers.errors import ErrorCode, coded
-from resolvers.scope import named_account, parsed, tenant_with
-from rules.identity import IdKind
+from resolvers.scope import (
+    ScopedAccount,
+    account_in_scope,
+    named_account,
+    principal_of,
+    principal_with,
+    tenant_shown_to,
+    tenant_with,
+)
 from rules.ledger.refusals import IdempotencyConflict, NotFound
 from rules.ledger.requests import SettleOwedRequest
 from rules.ledger.state import UNLIMITED
@@ -41,13 +48,13 @@ class AccountQueries:
     async def account(
         self, info: Info, id: strawberry.ID | None = None, external_id: str | None = None
     ) -> Account | None:
-        """One account; null when the credential's tenant has none of this name. Give one of the two.
+        """One account: the one named, or the credential's own when none is; null when there is none in its scope.
 
         id: the account's id
         external_id: the tenant's own name for it
         """
-        tenant_id = tenant_with(info, Scope.READ)
-        account_id = named_account(tenant_id, id, external_id)
+        tenant_id = tenant_shown_to(info, Scope.READ)
+        account_id = named_account(info, id, external_id)
         match account_id:
             case UUID():
                 record = await info.context.services.accounts.get(tenant_id, account_id)
@@ -61,22 +68,23 @@ class AccountQueries:
     async def accounts(
         self, info: Info, first: int | None = FIRST_DEFAULT, after: str | None = None, search: str | None = None
     ) -> Connection[Account] | None:
-        """The tenant's accounts, by external id.
+        """The accounts in the credential's scope, by external id.
 
         first: how many, 1 to 100
         after: the cursor that the page follows
         search: only those whose external id or name begins with this, in any case; at most 255 characters
         """
-        tenant_id = tenant_with(info, Scope.READ)
+        tenant_id = tenant_shown_to(info, Scope.READ)
+        only = principal_of(info).account_id
         if search is not None and len(search) > SEARCH_LENGTH_MAX:
             raise coded(ErrorCode.BAD_USER_INPUT, f"`search` takes at most {SEARCH_LENGTH_MAX} characters.")
         accounts = info.context.services.accounts
-        page = await accounts.list(tenant_id, slice_of_names(first, after), search=search)
+        page = await accounts.list(tenant_id, slice_of_names(first, after), search=search, only=only)
         return connection(
             page,
             partial(shown_account, tenant_id),
             attrgetter("external_id"),
-            partial(accounts.count, tenant_id, search=search),
+            partial(accounts.count, tenant_id, search=search, only=only),
             follows=after is not None,
         )
 
@@ -100,6 +108,7 @@ class AccountMutations:
             name=input.name,
             kind=input.kind or AccountKind.PERSONAL,
             time_zone=input.time_zone or "UTC",
+            by=principal_of(info),
             plan_id=input.plan_id,
             referred_by=input.referred_by,
         )
@@ -109,12 +118,16 @@ class AccountMutations:
     async def update_account(self, info: Info, input: UpdateAccountInput) -> AccountResult | None:
         """Changes an account's name or settings; what is absent stays as it is.
 
+        A client token of the role ADMIN changes the name and time zone of its own account.
+
         input: which account, and what to change
         """
-        tenant_id = tenant_with(info, Scope.MANAGE)
-        named = parsed(input.account_id, IdKind.ACCOUNT)
-        if named is None:
-            return problem_of(NotFound("account"))
+        account = account_in_scope(info, Scope.ADMINISTER, input.account_id)
+        if input.frozen is not None or input.credit_limit is not None or input.plan_id is not None:
+            principal_with(info, Scope.MANAGE)
+        if not isinstance(account, ScopedAccount):
+            return problem_of(account)
+        tenant_id, account_id = account.tenant_id, account.account_id
         given = {
             "name": input.name,
             "timeZone": input.time_zone,
@@ -124,16 +137,17 @@ class AccountMutations:
         for field, value in given.items():
             if value is not None and value.value is None:
                 # An account that is not there is told of first, whatever else is wrong.
-                if await info.context.services.accounts.get(tenant_id, named.owner) is None:
+                if await info.context.services.accounts.get(tenant_id, account_id) is None:
                     return problem_of(NotFound("account"))
                 return problem_of(InvalidInput(field, "must not be null; leave it out to keep what it is"))
         outcome = await info.context.services.accounts.update(
             tenant_id,
-            named.owner,
+            account_id,
             name=_given(input.name),
             time_zone=_given(input.time_zone),
             frozen=_given(input.frozen),
             credit_limit=_credit_limit(_given(input.credit_limit)),
+            by=principal_of(info),
             plan_id=UNCHANGED if input.plan_id is None else input.plan_id.value,
         )
         return _result(tenant_id, outcome)
@@ -146,11 +160,14 @@ class AccountMutations:
 
         input: which account
         """
-        tenant_id = tenant_with(info, Scope.MANAGE)
-        named = parsed(input.account_id, IdKind.ACCOUNT)
-        if named is None:
-            return problem_of(NotFound("account"))
-        return _result(tenant_id, await info.context.services.accounts.close(tenant_id, named.owner, note=input.note))
+        account = account_in_scope(info, Scope.MANAGE, input.account_id)
+        if not isinstance(account, ScopedAccount):
+            return problem_of(account)
+        tenant_id, account_id = account.tenant_id, account.account_id
+        return _result(
+            tenant_id,
+            await info.context.services.accounts.close(tenant_id, account_id, note=input.note, by=principal_of(info)),
+        )
 
     @strawberry.mutation
     async def settle_owed(self, info: Info, input: SettleOwedInput) -> AccountResult | None:
@@ -158,14 +175,14 @@ class AccountMutations:
 
         input: how much, and whose
         """
-        tenant_id = tenant_with(info, Scope.MANAGE)
-        named = parsed(input.account_id, IdKind.ACCOUNT)
-        if named is None:
-            return problem_of(NotFound("account"))
+        account = account_in_scope(info, Scope.MANAGE, input.account_id)
+        if not isinstance(account, ScopedAccount):
+            return problem_of(account)
+        tenant_id, account_id = account.tenant_id, account.account_id
         request = SettleOwedRequest(
-            tenant_id, named.owner, key=input.idempotency_key, amount=input.amount, note=input.note
+            tenant_id, account_id, key=input.idempotency_key, amount=input.amount, note=input.note
         )
-        return _result(tenant_id, await info.context.services.accounts.settle_owed(request))
+        return _result(tenant_id, await info.context.services.accounts.settle_owed(request, by=principal_of(info)))
 
 
 def _given(field: Some[T | None] | None) -> T | None:

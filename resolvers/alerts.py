@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from typing import TypeVar
-from uuid import UUID
 
 import strawberry
 from strawberry import Some
 
 from resolvers.context import Info
 from resolvers.errors import ErrorCode, coded
-from resolvers.scope import named_account, principal_of, required_account, tenant_with
+from resolvers.scope import ScopedAccount, account_in_scope, principal_of
 from rules.ledger.records import AlertFilter
 from rules.ledger.refusals import NotFound
 from rules.pricing.refusals import InvalidInput
@@ -51,11 +50,13 @@ class AlertQueries:
         kinds: only events of these kinds
         active_only: only what is still so: a threshold still crossed, free tokens still to be lost, a day not over
         """
-        tenant_id = tenant_with(info, Scope.READ)
-        named = named_account(tenant_id, account_id, account_external_id) or principal_of(info).account_id
-        if named is None or isinstance(named, InvalidInput):
+        account = account_in_scope(info, Scope.READ, account_id, account_external_id)
+        if isinstance(account, InvalidInput):
             raise coded(ErrorCode.BAD_USER_INPUT, "Give `accountId` or `accountExternalId`, one of them.")
-        if isinstance(named, NotFound) or await info.context.services.accounts.get(tenant_id, named) is None:
+        if isinstance(account, NotFound):
+            return None
+        tenant_id, named = account.tenant_id, account.account_id
+        if await info.context.services.accounts.get(tenant_id, named) is None:
             return None
         wanted = AlertFilter(None if kinds is None else frozenset(kinds), active_only is True)
         return await shown_alert_events(info.context.reads, tenant_id, named, slice_of_numbers(first, after), wanted)
@@ -71,10 +72,10 @@ class AlertMutations:
 
         input: which account, and its thresholds
         """
-        tenant_id = tenant_with(info, Scope.MANAGE)
-        account_id = required_account(tenant_id, input.account_id, input.account_external_id)
-        if not isinstance(account_id, UUID):
-            return problem_of(account_id)
+        account = account_in_scope(info, Scope.ADMINISTER, input.account_id, input.account_external_id)
+        if not isinstance(account, ScopedAccount):
+            return problem_of(account)
+        tenant_id, account_id = account.tenant_id, account.account_id
         services = info.context.services
         given = {
             "lowBalancePercents": input.low_balance_percents,
@@ -93,6 +94,7 @@ class AlertMutations:
             balance_percents=_given(input.low_balance_percents),
             balance_tokens=_given(input.low_balance_tokens),
             day_limit_percents=_given(input.daily_limit_percents),
+            by=principal_of(info),
         )
         if isinstance(outcome, NotFound | InvalidInput):
             return problem_of(outcome)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from resolvers.context import Info
-from resolvers.scope import row_of, tenant_with
+from resolvers.scope import members_seen, row_in_scope
 from rules.identity import IdKind
 from rules.ledger.refusals import NotFound
 from schema.charges import ChargeExplanation, shown_charge
@@ -25,13 +25,12 @@ class ChargeQueries:
 
         hold_id: the hold's id; also of what `charge` did in one step
         """
-        tenant_id = tenant_with(info, Scope.READ)
-        row = row_of(hold_id, IdKind.HOLD)
+        row = row_in_scope(info, Scope.READ, hold_id, IdKind.HOLD)
         if isinstance(row, NotFound):
             return None
-        account_id, local = row
-        explained = await info.context.services.charges.explain(tenant_id, account_id, local)
-        if explained is None:
+        tenant_id, account_id = row.tenant_id, row.account_id
+        explained = await info.context.services.charges.explain(tenant_id, account_id, row.local)
+        if explained is None or not members_seen(info).include(explained.facts.hold.member_id):
             return None
         version = explained.facts.hold.price_book_version
         published = await info.context.price_books.at_version(tenant_id, version)

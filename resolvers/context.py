@@ -12,10 +12,13 @@ from typing import Protocol, TypeAlias
 
 import strawberry
 
+from rules.ledger.records import MembersSeen
 from schema.reads import LedgerReads, PriceBooks
 from services.accounts import Accounts
 from services.alerts import Alerts
+from services.change_log import ChangeLog
 from services.charges import Charges
+from services.client_tokens import ClientTokens
 from services.credentials import Credentials
 from services.fares import Fares
 from services.gifts import Gifts
@@ -117,6 +120,14 @@ class Services(Protocol):
         """Keys."""
 
     @property
+    def client_tokens(self) -> ClientTokens:
+        """Tokens for browsers."""
+
+    @property
+    def change_log(self) -> ChangeLog:
+        """Who administered what."""
+
+    @property
     def margins(self) -> Margins:
         """Margin reports."""
 
@@ -135,6 +146,11 @@ class Context:
 
     principal: Principal | None
     services: Services
+
+    @property
+    def members_seen(self) -> MembersSeen:
+        """Whose rows of an account are shown; nobody's to nobody."""
+        return MembersSeen(everyone=False) if self.principal is None else self.principal.members_seen
 
     @property
     def reads(self) -> LedgerReads:

@@ -8,7 +8,16 @@ from uuid import UUID
 import strawberry
 
 from resolvers.context import Info
-from resolvers.scope import named_member, parsed, required_account, row_of, tenant_with
+from resolvers.scope import (
+    NO_ACCOUNT_NAMED,
+    ScopedAccount,
+    account_in_scope,
+    member_in_account,
+    named_account,
+    principal_of,
+    row_in_scope,
+    tenant_with,
+)
 from rules.identity import IdKind
 from rules.ledger.kinds import GrantSource
 from rules.ledger.outcomes import GrantEffect, GrantOutcome
@@ -44,13 +53,12 @@ class GrantMutations:
 
         input: what to add, and to whom
         """
-        tenant_id = tenant_with(info, Scope.MANAGE)
-        account_id = required_account(tenant_id, input.account_id, input.account_external_id)
-        if not isinstance(account_id, UUID):
-            return problem_of(account_id)
+        account = account_in_scope(info, Scope.MANAGE, input.account_id, input.account_external_id)
+        if not isinstance(account, ScopedAccount):
+            return problem_of(account)
         request = GrantRequest(
-            tenant_id,
-            account_id,
+            account.tenant_id,
+            account.account_id,
             key=input.idempotency_key,
             amount=input.amount,
             source=input.source or GrantSource.BONUS,
@@ -59,7 +67,7 @@ class GrantMutations:
             never_expires=input.expires_at is not None and input.expires_at.value is None,
             note=input.note,
         )
-        return grant_result(await info.context.services.grants.grant_tokens(request))
+        return grant_result(await info.context.services.grants.grant_tokens(request, by=principal_of(info)))
 
     @strawberry.mutation
     async def grant_tokens_to_many(self, info: Info, input: GrantTokensToManyInput) -> GrantTokensToManyResult | None:
@@ -82,9 +90,9 @@ class GrantMutations:
             if not accounts:
                 return GrantTokensToManySuccess(granted=0, replayed=0, failures=[], end_cursor=None)
         else:
-            names = input.account_external_ids or ()
-            accounts = [required_account(tenant_id, account_id, None) for account_id in input.account_ids or ()]
-            accounts += [required_account(tenant_id, None, external_id) for external_id in names]
+            ids, names = input.account_ids or (), input.account_external_ids or ()
+            accounts = [named_account(info, account_id, None) or NO_ACCOUNT_NAMED for account_id in ids]
+            accounts += [named_account(info, None, external_id) or NO_ACCOUNT_NAMED for external_id in names]
         request = GiftRequest(
             tenant_id,
             key=input.idempotency_key,
@@ -95,7 +103,7 @@ class GrantMutations:
             note=input.note,
             never_expires=input.expires_at is not None and input.expires_at.value is None,
         )
-        outcomes = await gifts.give(request, accounts)
+        outcomes = await gifts.give(request, accounts, by=principal_of(info))
         return problem_of(outcomes) if isinstance(outcomes, InvalidInput) else _of_many(outcomes, end_cursor)
 
     @strawberry.mutation
@@ -106,24 +114,24 @@ class GrantMutations:
 
         input: how many, and for whom
         """
-        tenant_id = tenant_with(info, Scope.MANAGE)
-        account = parsed(input.account_id, IdKind.ACCOUNT)
-        if account is None:
-            return problem_of(NotFound("account"))
-        member_id = named_member(account.owner, input.member_id, None)
-        if isinstance(member_id, NotFound | InvalidInput):
-            if await info.context.services.accounts.get(tenant_id, account.owner) is None:
+        account = account_in_scope(info, Scope.ADMINISTER, input.account_id)
+        if not isinstance(account, ScopedAccount):
+            return problem_of(account)
+        tenant_id, account_id = account.tenant_id, account.account_id
+        member_id = None if input.member_id is None else member_in_account(account_id, input.member_id)
+        if input.member_id is not None and member_id is None:
+            if await info.context.services.accounts.get(tenant_id, account_id) is None:
                 return problem_of(NotFound("account"))
-            return problem_of(member_id)
+            return problem_of(NotFound("member"))
         request = AssignRequest(
             tenant_id,
-            account.owner,
+            account_id,
             key=input.idempotency_key,
             amount=input.amount,
             member_id=member_id,
             project=input.project,
         )
-        return grant_result(await info.context.services.grants.assign_tokens(request))
+        return grant_result(await info.context.services.grants.assign_tokens(request, by=principal_of(info)))
 
     @strawberry.mutation
     async def revoke_grant(self, info: Info, input: RevokeGrantInput) -> GrantResult | None:
@@ -131,12 +139,13 @@ class GrantMutations:
 
         input: which grant
         """
-        tenant_id = tenant_with(info, Scope.MANAGE)
-        row = row_of(input.grant_id, IdKind.GRANT)
+        row = row_in_scope(info, Scope.MANAGE, input.grant_id, IdKind.GRANT)
         if isinstance(row, NotFound):
             return problem_of(row)
-        request = RevokeGrantRequest(tenant_id, row[0], key=input.idempotency_key, grant_id=row[1], note=input.note)
-        return grant_result(await info.context.services.grants.revoke_grant(request))
+        request = RevokeGrantRequest(
+            row.tenant_id, row.account_id, key=input.idempotency_key, grant_id=row.local, note=input.note
+        )
+        return grant_result(await info.context.services.grants.revoke_grant(request, by=principal_of(info)))
 
     @strawberry.mutation
     async def transfer_tokens(self, info: Info, input: TransferTokensInput) -> GrantResult | None:
@@ -148,24 +157,28 @@ class GrantMutations:
 
         input: from where, to where, and how many
         """
-        tenant_id = tenant_with(info, Scope.MANAGE)
-        source = _party(tenant_id, "from", input.from_account_id, input.from_external_id)
-        target = _party(tenant_id, "to", input.to_account_id, input.to_external_id)
-        if not isinstance(source, UUID):
+        source = _party(info, "from", input.from_account_id, input.from_external_id)
+        target = _party(info, "to", input.to_account_id, input.to_external_id)
+        if not isinstance(source, ScopedAccount):
             return problem_of(source)
-        if not isinstance(target, UUID):
+        if not isinstance(target, ScopedAccount):
             return problem_of(target)
         request = TransferRequest(
-            tenant_id, source, key=input.idempotency_key, target_id=target, amount=input.amount, note=input.note
+            source.tenant_id,
+            source.account_id,
+            key=input.idempotency_key,
+            target_id=target.account_id,
+            amount=input.amount,
+            note=input.note,
         )
-        return grant_result(await info.context.services.transfers.transfer_tokens(request))
+        return grant_result(await info.context.services.transfers.transfer_tokens(request, by=principal_of(info)))
 
 
 def _party(
-    tenant_id: UUID, side: str, account_id: str | None, external_id: str | None
-) -> UUID | NotFound | InvalidInput:
+    info: Info, side: str, account_id: str | None, external_id: str | None
+) -> ScopedAccount | NotFound | InvalidInput:
     """One of the two accounts; what is wrong is told by its own field."""
-    named = required_account(tenant_id, account_id, external_id)
+    named = account_in_scope(info, Scope.MANAGE, account_id, external_id)
     return InvalidInput(f"{side}AccountId", named.message) if isinstance(named, InvalidInput) else named
 
 

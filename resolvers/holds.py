@@ -7,7 +7,7 @@ from uuid import UUID
 import strawberry
 
 from resolvers.context import Info
-from resolvers.scope import named_member, required_account, row_of, tenant_with
+from resolvers.scope import ScopedAccount, ScopedRow, account_in_scope, members_seen, named_member, row_in_scope
 from resolvers.work import payable_work_of, work_of
 from rules.identity import IdKind
 from rules.ledger.commands import HOLD_TTL_SECONDS_DEFAULT
@@ -43,8 +43,8 @@ class HoldQueries:
 
         id: the hold's id
         """
-        tenant_id = tenant_with(info, Scope.READ)
-        return await find_hold(info, tenant_id, id)
+        row = row_in_scope(info, Scope.READ, id, IdKind.HOLD)
+        return None if isinstance(row, NotFound) else await find_hold(info, row)
 
 
 @output
@@ -57,11 +57,10 @@ class HoldMutations:
 
         input: what to set aside, and for whom
         """
-        tenant_id = tenant_with(info, Scope.SPEND)
-        request = _reserve_request(tenant_id, input)
+        request = _reserve_request(info, input)
         if isinstance(request, NotFound | InvalidInput):
             return problem_of(request)
-        return _reserved(tenant_id, await info.context.services.fares.reserve(request))
+        return _reserved(request.tenant_id, await info.context.services.fares.reserve(request))
 
     @strawberry.mutation
     async def charge(self, info: Info, input: ReserveInput) -> CommitResult | None:
@@ -69,11 +68,10 @@ class HoldMutations:
 
         input: what to charge, and whom
         """
-        tenant_id = tenant_with(info, Scope.SPEND)
-        request = _reserve_request(tenant_id, input)
+        request = _reserve_request(info, input)
         if isinstance(request, NotFound | InvalidInput):
             return problem_of(request)
-        return _captured(tenant_id, await info.context.services.fares.charge(request))
+        return _captured(request.tenant_id, await info.context.services.fares.charge(request))
 
     @strawberry.mutation
     async def commit(self, info: Info, input: CommitInput) -> CommitResult | None:
@@ -81,20 +79,19 @@ class HoldMutations:
 
         input: which hold, and what was used of it
         """
-        tenant_id = tenant_with(info, Scope.SPEND)
-        row = row_of(input.hold_id, IdKind.HOLD)
+        row = row_in_scope(info, Scope.SPEND, input.hold_id, IdKind.HOLD)
         if isinstance(row, NotFound):
             return problem_of(row)
         request = CommitRequest(
-            tenant_id,
-            row[0],
+            row.tenant_id,
+            row.account_id,
             key=input.idempotency_key,
-            hold_id=row[1],
+            hold_id=row.local,
             actual=None if input.actual is None else work_of(input.actual),
             final=input.final is not False,
             overrun=input.overrun or OverrunPolicy.REFUSE,
         )
-        return _captured(tenant_id, await info.context.services.fares.commit(request))
+        return _captured(request.tenant_id, await info.context.services.fares.commit(request))
 
     @strawberry.mutation
     async def release(self, info: Info, input: ReleaseInput) -> ReleaseResult | None:
@@ -102,22 +99,21 @@ class HoldMutations:
 
         input: which hold, and why
         """
-        tenant_id = tenant_with(info, Scope.SPEND)
-        row = row_of(input.hold_id, IdKind.HOLD)
+        row = row_in_scope(info, Scope.SPEND, input.hold_id, IdKind.HOLD)
         if isinstance(row, NotFound):
             return problem_of(row)
         request = ReleaseRequest(
-            tenant_id,
-            row[0],
+            row.tenant_id,
+            row.account_id,
             key=input.idempotency_key,
-            hold_id=row[1],
+            hold_id=row.local,
             outcome=input.outcome or WorkOutcome.CANCELLED,
             note=input.note,
         )
         outcome = await info.context.services.fares.release(request)
         if isinstance(outcome, HoldEffect):
             return ReleaseSuccess(
-                hold=shown_hold(tenant_id, outcome.balance.account_id, outcome.hold),
+                hold=shown_hold(row.tenant_id, outcome.balance.account_id, outcome.hold),
                 balance=shown_balance(outcome.balance),
                 replayed=outcome.replayed,
             )
@@ -129,19 +125,18 @@ class HoldMutations:
 
         input: which hold, and what to add
         """
-        tenant_id = tenant_with(info, Scope.SPEND)
-        row = row_of(input.hold_id, IdKind.HOLD)
+        row = row_in_scope(info, Scope.SPEND, input.hold_id, IdKind.HOLD)
         if isinstance(row, NotFound):
             return problem_of(row)
         request = ExtendRequest(
-            tenant_id,
-            row[0],
+            row.tenant_id,
+            row.account_id,
             key=input.idempotency_key,
-            hold_id=row[1],
+            hold_id=row.local,
             ttl_seconds=input.ttl_seconds,
             work=None if input.work is None else payable_work_of(input.work),
         )
-        return _reserved(tenant_id, await info.context.services.fares.extend(request))
+        return _reserved(request.tenant_id, await info.context.services.fares.extend(request))
 
     @strawberry.mutation
     async def refund(self, info: Info, input: RefundInput) -> CommitResult | None:
@@ -149,40 +144,38 @@ class HoldMutations:
 
         input: which hold, and how much
         """
-        tenant_id = tenant_with(info, Scope.SPEND)
-        row = row_of(input.hold_id, IdKind.HOLD)
+        row = row_in_scope(info, Scope.SPEND, input.hold_id, IdKind.HOLD)
         if isinstance(row, NotFound):
             return problem_of(row)
         request = RefundRequest(
-            tenant_id,
-            row[0],
+            row.tenant_id,
+            row.account_id,
             key=input.idempotency_key,
-            hold_id=row[1],
+            hold_id=row.local,
             amount=input.amount,
             reason=input.reason,
         )
-        return _captured(tenant_id, await info.context.services.fares.refund(request))
+        return _captured(request.tenant_id, await info.context.services.fares.refund(request))
 
 
-async def find_hold(info: Info, tenant_id: UUID, id: str) -> Hold | None:
-    """The tenant's hold of this public id."""
-    row = row_of(id, IdKind.HOLD)
-    if isinstance(row, NotFound):
+async def find_hold(info: Info, row: ScopedRow) -> Hold | None:
+    """The hold in this row, if there is one."""
+    hold = await info.context.reads.hold(row.tenant_id, row.account_id, row.local)
+    if hold is None or not members_seen(info).include(hold.member_id):
         return None
-    hold = await info.context.reads.hold(tenant_id, *row)
-    return None if hold is None else shown_hold(tenant_id, row[0], hold)
+    return shown_hold(row.tenant_id, row.account_id, hold)
 
 
-def _reserve_request(tenant_id: UUID, given: ReserveInput) -> ReserveRequest | NotFound | InvalidInput:
-    account_id = required_account(tenant_id, given.account_id, given.account_external_id)
-    if not isinstance(account_id, UUID):
-        return account_id
-    member_id = named_member(account_id, given.member_id, given.member_external_id)
+def _reserve_request(info: Info, given: ReserveInput) -> ReserveRequest | NotFound | InvalidInput:
+    account = account_in_scope(info, Scope.SPEND, given.account_id, given.account_external_id)
+    if not isinstance(account, ScopedAccount):
+        return account
+    member_id = named_member(info, account.account_id, given.member_id, given.member_external_id)
     if isinstance(member_id, NotFound | InvalidInput):
         return member_id
     return ReserveRequest(
-        tenant_id,
-        account_id,
+        account.tenant_id,
+        account.account_id,
         key=given.idempotency_key,
         work=payable_work_of(given.work),
         ttl_seconds=HOLD_TTL_SECONDS_DEFAULT if given.ttl_seconds is None else given.ttl_seconds,

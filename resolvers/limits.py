@@ -8,11 +8,9 @@ from uuid import UUID
 import strawberry
 
 from resolvers.context import Info
-from resolvers.scope import member_in, parsed, tenant_with
-from rules.identity import IdKind
+from resolvers.scope import ScopedAccount, account_in_scope, member_in_account, principal_of
 from rules.ledger.commands import LimitSetting
 from rules.ledger.outcomes import LimitsEffect
-from rules.ledger.refusals import NotFound
 from rules.ledger.spending import NO_LIMIT
 from schema.accounts import UNLIMITED_SHOWN
 from schema.described import output
@@ -36,11 +34,13 @@ class LimitMutations:
 
         input: whose limit, for which period, and how much
         """
-        tenant_id = tenant_with(info, Scope.MANAGE)
-        account = parsed(input.account_id, IdKind.ACCOUNT)
-        if account is None:
-            return problem_of(NotFound("account"))
-        outcome = await info.context.services.limits.set(tenant_id, account.owner, _setting(account.owner, input))
+        account = account_in_scope(info, Scope.ADMINISTER, input.account_id)
+        if not isinstance(account, ScopedAccount):
+            return problem_of(account)
+        tenant_id, account_id = account.tenant_id, account.account_id
+        outcome = await info.context.services.limits.set(
+            tenant_id, account_id, _setting(account_id, input), by=principal_of(info)
+        )
         if isinstance(outcome, LimitsEffect):
             return LimitSuccess(limit=shown_limit(outcome.limits[0]))
         return problem_of(outcome)
@@ -51,19 +51,19 @@ class LimitMutations:
 
         input: which limits
         """
-        tenant_id = tenant_with(info, Scope.MANAGE)
-        account = parsed(input.account_id, IdKind.ACCOUNT)
-        if account is None:
-            return problem_of(NotFound("account"))
-        settings = [_setting(account.owner, given) for given in input.limits]
-        outcome = await info.context.services.limits.set_all(tenant_id, account.owner, settings)
+        account = account_in_scope(info, Scope.ADMINISTER, input.account_id)
+        if not isinstance(account, ScopedAccount):
+            return problem_of(account)
+        tenant_id, account_id = account.tenant_id, account.account_id
+        settings = [_setting(account_id, given) for given in input.limits]
+        outcome = await info.context.services.limits.set_all(tenant_id, account_id, settings, by=principal_of(info))
         if isinstance(outcome, LimitsEffect):
             return SetLimitsSuccess(limits=[shown_limit(status) for status in outcome.limits])
         return problem_of(outcome)
 
 
 def _setting(account_id: UUID, given: SetLimitInput | LimitSettingInput) -> LimitSetting:
-    member_id = None if given.member_id is None else member_in(account_id, given.member_id) or _NOBODY
+    member_id = None if given.member_id is None else member_in_account(account_id, given.member_id) or _NOBODY
     return LimitSetting(given.scope, given.period, member_id, given.project, _limit(given.limit))
 
 

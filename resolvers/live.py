@@ -13,8 +13,7 @@ import strawberry
 from models.unavailable import DatabaseUnavailable
 from resolvers.context import Info
 from resolvers.errors import ErrorCode, coded
-from resolvers.scope import parsed, tenant_with
-from rules.identity import IdKind
+from resolvers.scope import ScopedAccount, account_in_scope, members_seen
 from rules.ledger.balance import BalanceSnapshot
 from rules.ledger.burn_down import Spender
 from schema.balances import Balance, shown_balance
@@ -45,19 +44,22 @@ class LiveSubscriptions:
         Bursts are conflated to at most 10 a second; the last one always comes. `entries(afterVersion:)` has what lies
         between.
 
-        account_id: whose balance
+        account_id: whose balance; absent: that of the credential's own account
         since_version: the last version seen; a snapshot comes at once unless it is the same and the day has not ended
         member_id: as this member of the account sees it
         """
-        tenant_id = tenant_with(info, Scope.READ)
-        named = None if account_id is None else parsed(account_id, IdKind.ACCOUNT)
+        account = account_in_scope(info, Scope.READ, account_id)
         # Checked before anything is streamed, so that a refusal is the protocol's own error and not a null event.
-        if named is None or await info.context.reads.balance(tenant_id, named.owner) is None:
-            raise coded(ErrorCode.BAD_USER_INPUT, "`accountId` must be the id of an account of this tenant.")
+        if (
+            not isinstance(account, ScopedAccount)
+            or await info.context.reads.balance(account.tenant_id, account.account_id) is None
+        ):
+            raise coded(ErrorCode.BAD_USER_INPUT, "`accountId` must be the id of an account in the credential's scope.")
+        tenant_id, owner = account.tenant_id, account.account_id
         if member_id is None:
-            return _snapshots(info, tenant_id, named.owner, since_version)
-        spender = await spender_seen(info.context.reads, tenant_id, named.owner, member_id, None)
-        return _snapshots_for(info, tenant_id, named.owner, spender, since_version)
+            return _snapshots(info, tenant_id, owner, since_version)
+        spender = await spender_seen(info.context.reads, members_seen(info), tenant_id, owner, member_id, None)
+        return _snapshots_for(info, tenant_id, owner, spender, since_version)
 
 
 async def _snapshots(

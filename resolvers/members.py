@@ -8,8 +8,7 @@ import strawberry
 from strawberry import Some
 
 from resolvers.context import Info
-from resolvers.scope import member_in, parsed, tenant_with
-from rules.identity import IdKind
+from resolvers.scope import ScopedAccount, account_in_scope, member_in_account, member_in_scope, principal_of
 from rules.ledger.kinds import MemberRole
 from rules.ledger.outcomes import MembersEffect
 from rules.ledger.refusals import NotFound
@@ -41,11 +40,10 @@ class MemberMutations:
 
         input: the member
         """
-        tenant_id = tenant_with(info, Scope.MANAGE)
-        account = parsed(input.account_id, IdKind.ACCOUNT)
-        if account is None:
-            return problem_of(NotFound("account"))
-        return await _change_one(info, tenant_id, account.owner, _added(input))
+        account = account_in_scope(info, Scope.ADMINISTER, input.account_id)
+        if not isinstance(account, ScopedAccount):
+            return problem_of(account)
+        return await _change_one(info, "addMember", account.tenant_id, account.account_id, _added(input))
 
     @strawberry.mutation
     async def update_member(self, info: Info, input: UpdateMemberInput) -> MemberResult | None:
@@ -53,11 +51,12 @@ class MemberMutations:
 
         input: which member, and what to change
         """
-        tenant_id = tenant_with(info, Scope.MANAGE)
-        member = parsed(input.member_id, IdKind.MEMBER)
-        if member is None:
-            return problem_of(NotFound("member"))
-        return await _change_one(info, tenant_id, member.owner, _changed(input, member.part))
+        member = member_in_scope(info, Scope.ADMINISTER, input.member_id)
+        if isinstance(member, NotFound):
+            return problem_of(member)
+        return await _change_one(
+            info, "updateMember", member.tenant_id, member.account_id, _changed(input, member.member_id)
+        )
 
     @strawberry.mutation
     async def remove_member(self, info: Info, input: RemoveMemberInput) -> MemberResult | None:
@@ -66,11 +65,12 @@ class MemberMutations:
 
         input: whom
         """
-        tenant_id = tenant_with(info, Scope.MANAGE)
-        member = parsed(input.member_id, IdKind.MEMBER)
-        if member is None:
-            return problem_of(NotFound("member"))
-        return await _change_one(info, tenant_id, member.owner, GoneMember(member.part))
+        member = member_in_scope(info, Scope.ADMINISTER, input.member_id)
+        if isinstance(member, NotFound):
+            return problem_of(member)
+        return await _change_one(
+            info, "removeMember", member.tenant_id, member.account_id, GoneMember(member.member_id)
+        )
 
     @strawberry.mutation
     async def manage_members(self, info: Info, input: ManageMembersInput) -> ManageMembersResult | None:
@@ -78,23 +78,24 @@ class MemberMutations:
 
         input: the changes
         """
-        tenant_id = tenant_with(info, Scope.MANAGE)
-        account = parsed(input.account_id, IdKind.ACCOUNT)
-        if account is None:
-            return problem_of(NotFound("account"))
-        account_id = account.owner
+        account = account_in_scope(info, Scope.ADMINISTER, input.account_id)
+        if not isinstance(account, ScopedAccount):
+            return problem_of(account)
+        tenant_id, account_id = account.tenant_id, account.account_id
         changes = tuple(_change_of(account_id, change) for change in input.members)
         request = MembersRequest(tenant_id, account_id, changes, listed=True)
-        outcome = await info.context.services.members.manage(request)
+        outcome = await info.context.services.members.manage(request, act="manageMembers", by=principal_of(info))
         if not isinstance(outcome, MembersEffect):
             return problem_of(outcome)
         return ManageMembersSuccess(members=[shown_member(tenant_id, account_id, member) for member in outcome.members])
 
 
 async def _change_one(
-    info: Info, tenant_id: UUID, account_id: UUID, change: NewMember | ChangedMember | GoneMember
+    info: Info, act: str, tenant_id: UUID, account_id: UUID, change: NewMember | ChangedMember | GoneMember
 ) -> MemberResult:
-    outcome = await info.context.services.members.manage(MembersRequest(tenant_id, account_id, (change,)))
+    outcome = await info.context.services.members.manage(
+        MembersRequest(tenant_id, account_id, (change,)), act=act, by=principal_of(info)
+    )
     if not isinstance(outcome, MembersEffect):
         # A member of an account that is not there is not there either, and its id is all that was given.
         return problem_of(outcome if isinstance(change, NewMember) or not isinstance(outcome, NotFound) else _NOBODY)
@@ -108,8 +109,8 @@ def _change_of(account_id: UUID, given: MemberChangeInput) -> NewMember | Change
     if given.add is not None:
         return _added(given.add)
     if given.update is not None:
-        return _changed(given.update, member_in(account_id, given.update.member_id))
-    return GoneMember(member_in(account_id, given.remove or ""))
+        return _changed(given.update, member_in_account(account_id, given.update.member_id))
+    return GoneMember(member_in_account(account_id, given.remove or ""))
 
 
 def _added(given: AddMemberInput | NewMemberInput) -> NewMember:

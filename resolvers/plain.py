@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 
 from resolvers.context import Context
-from resolvers.scope import ScopedAccount, account_in_scope, own_or_named_account, parsed, tenant_with
+from resolvers.errors import ErrorCode, coded
+from resolvers.scope import NO_ACCOUNT_NAMED, ScopedAccount, account_in_scope, members_seen, parsed, tenant_shown_to
 from rules.identity import IdKind
 from rules.ledger.balance import BalanceSnapshot
 from rules.ledger.journal import Entry
@@ -37,12 +38,13 @@ class PlainBalance:
 
 async def read_balance(call: PlainCall, external_id: str | None) -> PlainBalance | NotFound | InvalidInput:
     """The balance of the credential's own account, or of the one named. Raises UNAUTHENTICATED or FORBIDDEN."""
-    tenant_id = tenant_with(call, Scope.READ)
-    account_id = own_or_named_account(call, tenant_id, external_id)
-    if isinstance(account_id, NotFound | InvalidInput):
-        return account_id
-    balance = await call.context.reads.balance(tenant_id, account_id)
-    record = await call.context.services.accounts.get(tenant_id, account_id)
+    account = account_in_scope(call, Scope.READ, None, external_id)
+    if account == NO_ACCOUNT_NAMED:
+        return InvalidInput("account", "The key has no account of its own: name one by its externalId.")
+    if not isinstance(account, ScopedAccount):
+        return account
+    balance = await call.context.reads.balance(account.tenant_id, account.account_id)
+    record = await call.context.services.accounts.get(account.tenant_id, account.account_id)
     if balance is None or record is None:
         return NotFound("account")
     return PlainBalance(balance, record.plan_id)
@@ -50,6 +52,8 @@ async def read_balance(call: PlainCall, external_id: str | None) -> PlainBalance
 
 def exported_account(call: PlainCall, name: str) -> ScopedAccount | NotFound | InvalidInput:
     """The account that an address names, by its id or by its externalId. Raises UNAUTHENTICATED or FORBIDDEN."""
+    if not members_seen(call).everyone:
+        raise coded(ErrorCode.FORBIDDEN, "Exports need a key, or a client token of the role ADMIN.")
     is_id = parsed(name, IdKind.ACCOUNT) is not None
     return account_in_scope(call, Scope.READ, name if is_id else None, None if is_id else name)
 
@@ -72,11 +76,11 @@ async def calculate_price(
     call: PlainCall, model: str, params: Mapping[str, object], count: int
 ) -> Estimated | PricingRefusal | NotFound:
     """What `count` uses of a model cost, by the price list in force. Raises UNAUTHENTICATED or FORBIDDEN."""
-    tenant_id = tenant_with(call, Scope.READ)
+    tenant_id = tenant_shown_to(call, Scope.READ)
     work = (LineRequest(model, params, count),)
     return await call.context.services.fares.estimate(EstimateRequest(tenant_id, work))
 
 
 async def read_price_list(call: PlainCall) -> PublishedBook:
     """The price list in force. Raises UNAUTHENTICATED or FORBIDDEN."""
-    return await call.context.price_books.current(tenant_with(call, Scope.READ))
+    return await call.context.price_books.current(tenant_shown_to(call, Scope.READ))

@@ -10,7 +10,13 @@ import strawberry
 
 from resolvers.context import Info
 from resolvers.errors import ErrorCode, coded
-from resolvers.scope import named_account, named_member, required_account, tenant_with
+from resolvers.scope import (
+    ScopedAccount,
+    account_in_scope,
+    named_account,
+    named_member,
+    tenant_shown_to,
+)
 from resolvers.work import lines_of, saved_work_of
 from rules.ledger.records import Estimated, Page, Quote
 from rules.ledger.refusals import NotFound
@@ -53,7 +59,7 @@ class PriceQueries:
         account_id: the account that `allowed` is told for; absent: the credential's own, if it has one
         account_external_id: the tenant's own name for that account
         """
-        tenant_id = tenant_with(info, Scope.READ)
+        tenant_id = tenant_shown_to(info, Scope.READ)
         part = slice_of_names(first, after, default=FIRST_MAX)
         book = (await info.context.price_books.current(tenant_id)).book
         wanted = _filtered(book, filter)
@@ -80,7 +86,7 @@ class PriceQueries:
         account_id: the account that `allowed` is told for; absent: the credential's own, if it has one
         account_external_id: the tenant's own name for that account
         """
-        tenant_id = tenant_with(info, Scope.READ)
+        tenant_id = tenant_shown_to(info, Scope.READ)
         book = (await info.context.price_books.current(tenant_id)).book
         show = await _shown_to(info, tenant_id, book, account_id, account_external_id)
         price = book.price(model)
@@ -92,8 +98,7 @@ class PriceQueries:
 
         input: what to price, and for whom
         """
-        tenant_id = tenant_with(info, Scope.READ)
-        request = await _estimate_request(info, tenant_id, input)
+        request = await _estimate_request(info, Scope.READ, input)
         if not isinstance(request, EstimateRequest):
             return problem_of(request)
         outcome = await info.context.services.fares.estimate(request)
@@ -107,16 +112,15 @@ class PriceQueries:
 
         input: of what, and for whom
         """
-        tenant_id = tenant_with(info, Scope.READ)
-        account_id = required_account(tenant_id, input.account_id, input.account_external_id)
-        if not isinstance(account_id, UUID):
-            return problem_of(account_id)
-        member_id = named_member(account_id, input.member_id, input.member_external_id)
+        account = account_in_scope(info, Scope.READ, input.account_id, input.account_external_id)
+        if not isinstance(account, ScopedAccount):
+            return problem_of(account)
+        member_id = named_member(info, account.account_id, input.member_id, input.member_external_id)
         if isinstance(member_id, NotFound | InvalidInput):
             return problem_of(member_id)
         request = AffordableRequest(
-            tenant_id,
-            account_id,
+            account.tenant_id,
+            account.account_id,
             input.model,
             input.dimension,
             params={} if input.params is None else input.params,
@@ -137,8 +141,7 @@ class PriceMutations:
 
         input: what to price, and for whom
         """
-        tenant_id = tenant_with(info, Scope.QUOTE)
-        request = await _estimate_request(info, tenant_id, input)
+        request = await _estimate_request(info, Scope.QUOTE, input)
         if not isinstance(request, EstimateRequest):
             return problem_of(request)
         outcome = await info.context.services.fares.quote(request)
@@ -149,12 +152,13 @@ class PriceMutations:
 
 
 async def _estimate_request(
-    info: Info, tenant_id: UUID, given: EstimateInput
+    info: Info, scope: Scope, given: EstimateInput
 ) -> EstimateRequest | NotFound | InvalidInput:
-    account_id = named_account(tenant_id, given.account_id, given.account_external_id)
+    tenant_id = tenant_shown_to(info, scope)
+    account_id = named_account(info, given.account_id, given.account_external_id)
     if isinstance(account_id, NotFound | InvalidInput):
         return account_id
-    member_id = _member(account_id, given)
+    member_id = _member(info, account_id, given)
     if isinstance(member_id, NotFound | InvalidInput):
         return member_id
     work = _work(given)
@@ -166,9 +170,9 @@ async def _estimate_request(
     return EstimateRequest(tenant_id, work, account_id=account_id, project=given.project, member_id=member_id)
 
 
-def _member(account_id: UUID | None, given: EstimateInput) -> UUID | NotFound | InvalidInput | None:
+def _member(info: Info, account_id: UUID | None, given: EstimateInput) -> UUID | NotFound | InvalidInput | None:
     if account_id is not None:
-        return named_member(account_id, given.member_id, given.member_external_id)
+        return named_member(info, account_id, given.member_id, given.member_external_id)
     if given.member_id is not None or given.member_external_id is not None:
         return InvalidInput("memberId", "name the member's account, too")
     return None
@@ -197,15 +201,13 @@ async def _shown_to(
     info: Info, tenant_id: UUID, book: book_rules.PriceBook, account_id: str | None, external_id: str | None
 ) -> Callable[[book_rules.Price], Price]:
     """How prices are shown to an account: the one named, else the credential's own, else none."""
-    own = info.context.principal.account_id if info.context.principal is not None else None
-    named = named_account(tenant_id, account_id, external_id)
-    if isinstance(named, InvalidInput):
+    meant = named_account(info, account_id, external_id)
+    if isinstance(meant, InvalidInput):
         raise coded(ErrorCode.BAD_USER_INPUT, "Give the account's `accountId` or its `accountExternalId`, not both.")
-    meant = own if named is None else named
     if meant is None:
         return shown_price
     record = None
-    if isinstance(meant, UUID) and own in (None, meant):
+    if isinstance(meant, UUID):
         record = await info.context.services.accounts.get(tenant_id, meant)
     if record is None:
         raise coded(ErrorCode.BAD_USER_INPUT, "There is no such account.")

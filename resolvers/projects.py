@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 from operator import attrgetter
-from uuid import UUID
 
 import strawberry
 
 from resolvers.context import Info
-from resolvers.scope import account_to_read, required_account, tenant_with
+from resolvers.scope import ScopedAccount, account_in_scope, account_to_read, principal_of
 from rules.projects import Project as ProjectRow
 from schema.connections import FIRST_DEFAULT, Connection, connection, slice_of_names
 from schema.described import output
@@ -39,11 +38,10 @@ class ProjectQueries:
         account_id: whose project; or `accountExternalId`
         account_external_id: the tenant's own name for the account
         """
-        tenant_id = tenant_with(info, Scope.READ)
-        account = account_to_read(tenant_id, account_id, account_external_id)
+        account = account_to_read(info, account_id, account_external_id)
         if account is None:
             return None
-        found = await info.context.services.projects.find(tenant_id, account, name)
+        found = await info.context.services.projects.find(account.tenant_id, account.account_id, name)
         return None if found is None else shown_project(found)
 
     @strawberry.field
@@ -64,17 +62,19 @@ class ProjectQueries:
         first: how many, 1 to 100
         after: the cursor that the page follows
         """
-        tenant_id = tenant_with(info, Scope.READ)
-        account = account_to_read(tenant_id, account_id, account_external_id)
-        if account is None or await info.context.services.accounts.get(tenant_id, account) is None:
+        account = account_to_read(info, account_id, account_external_id)
+        if account is None:
+            return None
+        tenant_id, owner = account.tenant_id, account.account_id
+        if await info.context.services.accounts.get(tenant_id, owner) is None:
             return None
         projects, too = info.context.services.projects, archived is True
-        page = await projects.list(tenant_id, account, slice_of_names(first, after), archived=too)
+        page = await projects.list(tenant_id, owner, slice_of_names(first, after), archived=too)
         return connection(
             page,
             shown_project,
             attrgetter("name"),
-            partial(projects.count, tenant_id, account, archived=too),
+            partial(projects.count, tenant_id, owner, archived=too),
             follows=after is not None,
         )
 
@@ -89,9 +89,8 @@ class ProjectMutations:
 
         input: whose, its name and what to set
         """
-        tenant_id = tenant_with(info, Scope.MANAGE)
-        account = required_account(tenant_id, input.account_id, input.account_external_id)
-        if not isinstance(account, UUID):
+        account = account_in_scope(info, Scope.ADMINISTER, input.account_id, input.account_external_id)
+        if not isinstance(account, ScopedAccount):
             return problem_of(account)
         fields = {
             "estimate": input.estimate,
@@ -106,5 +105,7 @@ class ProjectMutations:
             budget=None if input.budget is None else input.budget.value,
             archived=None if input.archived is None else input.archived.value,
         )
-        saved = await info.context.services.projects.save(tenant_id, account, input.name, changes)
+        saved = await info.context.services.projects.save(
+            account.tenant_id, account.account_id, input.name, changes, by=principal_of(info)
+        )
         return ProjectSuccess(project=shown_project(saved)) if isinstance(saved, ProjectRow) else problem_of(saved)

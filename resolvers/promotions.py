@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from uuid import UUID
 
 import strawberry
 
 from resolvers.context import Info
 from resolvers.grants import grant_result
-from resolvers.scope import parsed, required_account, tenant_with
+from resolvers.scope import ScopedAccount, account_in_scope, parsed, principal_of, tenant_with
 from rules.identity import IdKind
 from rules.ledger.refusals import NotFound
 from rules.pricing.refusals import InvalidInput
@@ -76,7 +75,7 @@ class PromotionMutations:
             priority=PRIORITY_DEFAULT if input.priority is None else input.priority,
             note=input.note,
         )
-        return _result(await info.context.services.promo_codes.create(tenant_id, terms))
+        return _result(await info.context.services.promo_codes.create(tenant_id, terms, by=principal_of(info)))
 
     @strawberry.mutation
     async def update_promo_code(self, info: Info, input: UpdatePromoCodeInput) -> PromoCodeResult | None:
@@ -101,7 +100,9 @@ class PromotionMutations:
             max_per_account=None if input.max_per_account is None else input.max_per_account.value,
             note=None if input.note is None else input.note.value,
         )
-        return _result(await info.context.services.promo_codes.update(tenant_id, named.owner, changes))
+        return _result(
+            await info.context.services.promo_codes.update(tenant_id, named.owner, changes, by=principal_of(info))
+        )
 
     @strawberry.mutation
     async def redeem_promo_code(self, info: Info, input: RedeemPromoCodeInput) -> GrantResult | None:
@@ -109,12 +110,13 @@ class PromotionMutations:
 
         input: which code, and for whom
         """
-        tenant_id = tenant_with(info, Scope.MANAGE)
-        account_id = required_account(tenant_id, input.account_id, input.account_external_id)
-        if not isinstance(account_id, UUID):
-            return problem_of(account_id)
+        account = account_in_scope(info, Scope.BUY, input.account_id, input.account_external_id)
+        if not isinstance(account, ScopedAccount):
+            return problem_of(account)
         return grant_result(
-            await info.context.services.redemptions.redeem(tenant_id, account_id, input.idempotency_key, input.code)
+            await info.context.services.redemptions.redeem(
+                account.tenant_id, account.account_id, input.idempotency_key, input.code
+            )
         )
 
 

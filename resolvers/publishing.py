@@ -7,7 +7,7 @@ from operator import attrgetter
 import strawberry
 
 from resolvers.context import Info
-from resolvers.scope import tenant_with
+from resolvers.scope import principal_of, tenant_with
 from schema.connections import FIRST_DEFAULT, Connection, connection, slice_of_numbers
 from schema.described import output
 from schema.inputs import PublishPriceBookInput
@@ -74,7 +74,7 @@ class PublishingMutations:
         """
         tenant_id = tenant_with(info, Scope.MANAGE)
         answer = await info.context.services.publishing.publish(
-            tenant_id, input.source, effective_at=input.effective_at, dry_run=bool(input.dry_run)
+            tenant_id, input.source, effective_at=input.effective_at, dry_run=bool(input.dry_run), by=principal_of(info)
         )
         if not isinstance(answer, Publication):
             return problem_of(answer)

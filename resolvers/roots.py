@@ -8,7 +8,9 @@ from strawberry.schema.config import StrawberryConfig
 
 from resolvers.accounts import AccountMutations, AccountQueries
 from resolvers.alerts import AlertMutations, AlertQueries
+from resolvers.changes import ChangeQueries
 from resolvers.charges import ChargeQueries
+from resolvers.credentials import CredentialMutations, CredentialQueries
 from resolvers.direct_calls import call_directly
 from resolvers.grants import GrantMutations
 from resolvers.holds import HoldMutations, HoldQueries
@@ -21,7 +23,7 @@ from resolvers.prices import PriceMutations, PriceQueries
 from resolvers.projects import ProjectMutations, ProjectQueries
 from resolvers.promotions import PromotionMutations, PromotionQueries
 from resolvers.publishing import PublishingMutations, PublishingQueries
-from resolvers.tenants import TenantMutations
+from resolvers.tenants import TenantMutations, TenantQueries
 from resolvers.usage import UsageQueries
 from resolvers.viewer import ViewerQueries
 from resolvers.workflows import WorkflowMutations, WorkflowQueries
@@ -43,6 +45,9 @@ class Query(
     AccountQueries,
     HoldQueries,
     ChargeQueries,
+    CredentialQueries,
+    ChangeQueries,
+    TenantQueries,
     AlertQueries,
     UsageQueries,
 ):
@@ -62,6 +67,7 @@ class Mutation(
     WorkflowMutations,
     ProjectMutations,
     PublishingMutations,
+    CredentialMutations,
     TenantMutations,
 ):
     """What can be done. Every verb answers with one success or one problem."""

@@ -1,29 +1,47 @@
-"""Tenants, their keys, and the clocks of those that are for testing."""
+"""Tenants, and the clocks of those that are for testing."""
 
 from __future__ import annotations
+
+from operator import attrgetter
 
 import strawberry
 
 from resolvers.context import Info
-from resolvers.scope import parsed, principal_with, tenant_with
+from resolvers.scope import principal_with, tenant_with
 from rules.identity import IdKind
-from rules.ledger.refusals import NotFound
 from rules.pricing.refusals import InvalidInput
+from schema.connections import FIRST_DEFAULT, Connection, connection, slice_of_names
+from schema.credentials import Tenant, shown_tenant
 from schema.described import output
-from schema.inputs import AdvanceClockInput, CreateApiKeyInput, CreateTenantInput, RevokeApiKeyInput
+from schema.inputs import AdvanceClockInput, CreateTenantInput
 from schema.nodes import shown_id
 from schema.refusals import problem_of
 from schema.results import (
     AdvanceClockResult,
     AdvanceClockSuccess,
-    CreateApiKeyResult,
-    CreateApiKeySuccess,
     CreateTenantResult,
     CreateTenantSuccess,
-    RevokeApiKeyResult,
-    RevokeApiKeySuccess,
 )
 from services.principal import Scope
+
+
+@output
+class TenantQueries:
+    """Reads of the operator."""
+
+    @strawberry.field
+    async def tenants(
+        self, info: Info, first: int | None = FIRST_DEFAULT, after: str | None = None
+    ) -> Connection[Tenant] | None:
+        """All tenants of this server, by slug. For the root key.
+
+        first: how many, 1 to 100
+        after: the cursor that the page follows
+        """
+        principal_with(info, Scope.TENANTS)
+        tenants = info.context.services.tenants
+        page = await tenants.list(slice_of_names(first, after))
+        return connection(page, shown_tenant, attrgetter("slug"), tenants.count, follows=after is not None)
 
 
 @output
@@ -43,41 +61,6 @@ class TenantMutations:
         if isinstance(created, InvalidInput):
             return problem_of(created)
         return CreateTenantSuccess(tenant_id=shown_id(IdKind.TENANT, created.tenant_id), secret_key=created.secret_key)
-
-    @strawberry.mutation
-    async def create_api_key(self, info: Info, input: CreateApiKeyInput) -> CreateApiKeyResult | None:
-        """Makes a key of the tenant. The root key says whose.
-
-        input: the key
-        """
-        principal = principal_with(info, Scope.KEYS)
-        tenant_id = None
-        if input.tenant_id is not None:
-            named = parsed(input.tenant_id, IdKind.TENANT)
-            if named is None:
-                return problem_of(NotFound("tenant"))
-            tenant_id = named.owner
-        created = await info.context.services.api_keys.create_api_key(
-            principal, name=input.name, kind=input.kind, tenant_id=tenant_id, expires_at=input.expires_at
-        )
-        if isinstance(created, NotFound | InvalidInput):
-            return problem_of(created)
-        return CreateApiKeySuccess(id=shown_id(IdKind.API_KEY, created.key_id), key=created.key)
-
-    @strawberry.mutation
-    async def revoke_api_key(self, info: Info, input: RevokeApiKeyInput) -> RevokeApiKeyResult | None:
-        """Ends a key for good, on every process within 5 seconds. Again: the same answer.
-
-        input: which key
-        """
-        principal = principal_with(info, Scope.KEYS)
-        named = parsed(input.id, IdKind.API_KEY)
-        if named is None:
-            return problem_of(NotFound("key"))
-        revoked = await info.context.services.api_keys.revoke_api_key(principal, named.owner)
-        if isinstance(revoked, NotFound):
-            return problem_of(revoked)
-        return RevokeApiKeySuccess(id=shown_id(IdKind.API_KEY, revoked.key_id), revoked_at=revoked.revoked_at)
 
     @strawberry.mutation
     async def advance_clock(self, info: Info, input: AdvanceClockInput) -> AdvanceClockResult | None:

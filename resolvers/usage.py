@@ -8,7 +8,7 @@ import strawberry
 
 from resolvers.context import Info
 from resolvers.errors import ErrorCode, coded
-from resolvers.scope import ScopedAccount, account_in_scope
+from resolvers.scope import ScopedAccount, account_in_scope, members_seen
 from rules.ledger.refusals import NotFound
 from rules.ledger.usage_reports import UsageReport as UsageReportRecord
 from rules.ledger.usage_reports import UsageRequest
@@ -17,6 +17,7 @@ from schema.described import output
 from schema.inputs import UsageInput
 from schema.scopes import member_of
 from schema.usage import UsageReport, shown_report
+from schema.words import UsageGroup
 from services.principal import Scope
 
 INT_MAX: Final = 2**31 - 1
@@ -43,13 +44,20 @@ class UsageQueries:
                 raise _coded(account)
             case _:
                 assert_never(account)
+        seen = members_seen(info)
+        member_id = None if input.member_id is None else member_of(seen, account_id, input.member_id)
+        if member_id is None and not seen.everyone:
+            # Of the members of an account everyone sees themselves; the pool's sum is not told by member.
+            member_id = seen.member_id
+            if member_id is None and UsageGroup.MEMBER in input.group_by:
+                raise coded(ErrorCode.FORBIDDEN, "Usage by member needs a key, or a client token of the role ADMIN.")
         request = UsageRequest(
             tenant_id,
             account_id,
             input.since,
             input.until,
             frozenset(input.group_by),
-            None if input.member_id is None else member_of(account_id, input.member_id),
+            member_id,
             input.project,
             input.model,
         )

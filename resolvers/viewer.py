@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import Literal, assert_never
 
 import strawberry
 
 from resolvers.context import Info
 from resolvers.holds import find_hold
-from resolvers.scope import principal_of, tenant_with
+from resolvers.scope import (
+    ScopedAccount,
+    ScopedMember,
+    ScopedRow,
+    account_in_scope,
+    member_in_scope,
+    members_seen,
+    principal_of,
+    row_in_scope,
+    tenant_shown_to,
+)
 from rules.credentials import CredentialKind
 from rules.identity import IdKind, parse_public_id
 from schema.accounts import shown_account
@@ -19,7 +29,7 @@ from schema.holds import shown_entry
 from schema.members import shown_member
 from schema.nodes import Node, shown_id
 from schema.viewer import Viewer
-from services.principal import Scope
+from services.principal import Principal, Scope
 
 
 @output
@@ -28,7 +38,7 @@ class ViewerQueries:
 
     @strawberry.field
     async def viewer(self, info: Info) -> Viewer | None:
-        """Who is asking: the credential's kind, scopes, tenant and account."""
+        """Who is asking: the credential's kind, scopes, tenant, account and member."""
         principal = principal_of(info)
         return Viewer(
             kind=CredentialKind(principal.kind.value),
@@ -37,6 +47,8 @@ class ViewerQueries:
             tenant_name=principal.tenant_name,
             mode=principal.mode,
             account_id=None if principal.account_id is None else shown_id(IdKind.ACCOUNT, principal.account_id),
+            member_id=_own_member_id(principal),
+            role=principal.role,
             expires_at=principal.expires_at,
         )
 
@@ -46,32 +58,65 @@ class ViewerQueries:
 
         id: the id
         """
-        tenant_id = tenant_with(info, Scope.READ)
+        # Who may read nothing is told so, whatever the id.
+        tenant_shown_to(info, Scope.READ)
         named = parse_public_id(id)
-        if named is None:
-            return None
-        reads, account_id, local = info.context.reads, named.owner, named.local or 0
-        match named.kind:
+        match None if named is None else named.kind:
             case IdKind.ACCOUNT:
-                account = await info.context.services.accounts.get(tenant_id, account_id)
-                return None if account is None else shown_account(tenant_id, account)
-            case IdKind.HOLD:
-                return await find_hold(info, tenant_id, id)
-            case IdKind.GRANT:
-                grant = await reads.grant(tenant_id, account_id, local)
-                return None if grant is None else shown_grant(account_id, grant)
-            case IdKind.ENTRY:
-                entry = await reads.entry(tenant_id, account_id, local)
-                return None if entry is None else shown_entry(entry)
-            case IdKind.ALERT:
-                event = await reads.alert_event(tenant_id, account_id, local)
-                return None if event is None else shown_alert_event(account_id, event)
+                account = account_in_scope(info, Scope.READ, id)
+                return await _account(info, account) if isinstance(account, ScopedAccount) else None
+            case IdKind.HOLD | IdKind.GRANT | IdKind.ENTRY | IdKind.ALERT as kind:
+                row = row_in_scope(info, Scope.READ, id, kind)
+                return await _row(info, row, kind) if isinstance(row, ScopedRow) else None
             case IdKind.MEMBER:
-                member = None
-                if named.part is not None:
-                    member = await reads.member(tenant_id, account_id, named.part)
-                return None if member is None else shown_member(tenant_id, account_id, member)
-            case IdKind.BALANCE | IdKind.LIMIT | IdKind.QUOTE | IdKind.TENANT | IdKind.API_KEY | IdKind.PROMO_CODE:
+                scoped = member_in_scope(info, Scope.READ, id)
+                return await _member(info, scoped) if isinstance(scoped, ScopedMember) else None
+            case (
+                None
+                | IdKind.BALANCE
+                | IdKind.LIMIT
+                | IdKind.QUOTE
+                | IdKind.TENANT
+                | IdKind.API_KEY
+                | IdKind.CHANGE
+                | IdKind.PROMO_CODE
+            ):
                 return None
-            case _:
-                assert_never(named.kind)
+            case other:
+                assert_never(other)
+
+
+async def _account(info: Info, scoped: ScopedAccount) -> Node | None:
+    record = await info.context.services.accounts.get(scoped.tenant_id, scoped.account_id)
+    return None if record is None else shown_account(scoped.tenant_id, record)
+
+
+async def _member(info: Info, scoped: ScopedMember) -> Node | None:
+    member = await info.context.reads.member(scoped.tenant_id, scoped.account_id, scoped.member_id)
+    return None if member is None else shown_member(scoped.tenant_id, scoped.account_id, member)
+
+
+async def _row(
+    info: Info, row: ScopedRow, kind: Literal[IdKind.HOLD, IdKind.GRANT, IdKind.ENTRY, IdKind.ALERT]
+) -> Node | None:
+    reads, seen = info.context.reads, members_seen(info)
+    match kind:
+        case IdKind.HOLD:
+            return await find_hold(info, row)
+        case IdKind.GRANT:
+            grant = await reads.grant(row.tenant_id, row.account_id, row.local)
+            return None if grant is None or not seen.include(grant.member_id) else shown_grant(row.account_id, grant)
+        case IdKind.ENTRY:
+            entry = await reads.entry(row.tenant_id, row.account_id, row.local)
+            return None if entry is None or not seen.include(entry.member_id) else shown_entry(entry)
+        case IdKind.ALERT:
+            event = await reads.alert_event(row.tenant_id, row.account_id, row.local)
+            return None if event is None else shown_alert_event(row.account_id, event)
+        case _:
+            assert_never(kind)
+
+
+def _own_member_id(principal: Principal) -> strawberry.ID | None:
+    if principal.account_id is None or principal.member_id is None:
+        return None
+    return shown_id(IdKind.MEMBER, principal.account_id, part=principal.member_id)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 from operator import attrgetter
-from uuid import UUID
 
 import strawberry
 
 from resolvers.context import Info
-from resolvers.scope import account_to_read, required_account, tenant_with
+from resolvers.scope import ScopedAccount, account_in_scope, account_to_read, principal_of
 from resolvers.work import lines_of
 from rules.ledger.refusals import NotFound
 from rules.workflows import Workflow as WorkflowRow
@@ -42,11 +41,10 @@ class WorkflowQueries:
         account_id: whose workflow; or `accountExternalId`
         account_external_id: the tenant's own name for the account
         """
-        tenant_id = tenant_with(info, Scope.READ)
-        account = account_to_read(tenant_id, account_id, account_external_id)
+        account = account_to_read(info, account_id, account_external_id)
         if account is None:
             return None
-        found = await info.context.services.workflows.find(tenant_id, account, name, version)
+        found = await info.context.services.workflows.find(account.tenant_id, account.account_id, name, version)
         return None if found is None else shown_workflow(found)
 
     @strawberry.field
@@ -67,17 +65,19 @@ class WorkflowQueries:
         first: how many, 1 to 100
         after: the cursor that the page follows
         """
-        tenant_id = tenant_with(info, Scope.READ)
-        account = account_to_read(tenant_id, account_id, account_external_id)
-        if account is None or await info.context.services.accounts.get(tenant_id, account) is None:
+        account = account_to_read(info, account_id, account_external_id)
+        if account is None:
+            return None
+        tenant_id, owner = account.tenant_id, account.account_id
+        if await info.context.services.accounts.get(tenant_id, owner) is None:
             return None
         workflows, too = info.context.services.workflows, archived is True
-        page = await workflows.list(tenant_id, account, slice_of_names(first, after), archived=too)
+        page = await workflows.list(tenant_id, owner, slice_of_names(first, after), archived=too)
         return connection(
             page,
             shown_workflow,
             attrgetter("slug"),
-            partial(workflows.count, tenant_id, account, archived=too),
+            partial(workflows.count, tenant_id, owner, archived=too),
             follows=after is not None,
         )
 
@@ -92,12 +92,17 @@ class WorkflowMutations:
 
         input: whose, its name and what is done
         """
-        tenant_id = tenant_with(info, Scope.MANAGE)
-        account = required_account(tenant_id, input.account_id, input.account_external_id)
-        if not isinstance(account, UUID):
+        account = account_in_scope(info, Scope.ADMINISTER, input.account_id, input.account_external_id)
+        if not isinstance(account, ScopedAccount):
             return problem_of(account)
         saved = await info.context.services.workflows.save(
-            tenant_id, account, name=input.name, lines=lines_of(input.lines), note=input.note, slug=input.slug
+            account.tenant_id,
+            account.account_id,
+            name=input.name,
+            lines=lines_of(input.lines),
+            note=input.note,
+            slug=input.slug,
+            by=principal_of(info),
         )
         return WorkflowSuccess(workflow=shown_workflow(saved)) if isinstance(saved, WorkflowRow) else problem_of(saved)
 
@@ -107,11 +112,12 @@ class WorkflowMutations:
 
         input: which workflow
         """
-        tenant_id = tenant_with(info, Scope.MANAGE)
-        account = required_account(tenant_id, input.account_id, input.account_external_id)
-        if not isinstance(account, UUID):
+        account = account_in_scope(info, Scope.ADMINISTER, input.account_id, input.account_external_id)
+        if not isinstance(account, ScopedAccount):
             return problem_of(account)
-        archived = await info.context.services.workflows.archive(tenant_id, account, input.name)
+        archived = await info.context.services.workflows.archive(
+            account.tenant_id, account.account_id, input.name, by=principal_of(info)
+        )
         if isinstance(archived, NotFound):
             return problem_of(archived)
         return WorkflowSuccess(workflow=shown_workflow(archived))

@@ -40,17 +40,18 @@ class IdKind(StrEnum):
     MEMBER = "mem"
     ALERT = "alert"
     PROMO_CODE = "promo"
+    CHANGE = "chg"
 
 
-_ROW_KINDS = frozenset({IdKind.GRANT, IdKind.HOLD, IdKind.ENTRY, IdKind.QUOTE, IdKind.ALERT})
+_ROW_KINDS = frozenset({IdKind.GRANT, IdKind.HOLD, IdKind.ENTRY, IdKind.QUOTE, IdKind.ALERT, IdKind.CHANGE})
 _PART_KINDS = frozenset({IdKind.MEMBER, IdKind.BALANCE, IdKind.LIMIT})
 """What may be a part of its owner that has a UUID of its own; a balance is also the whole account's."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublicId:
-    """A parsed public id. `local` is the journal version that made the row, a quote's random number, or an event's
-    number; `part` is a member, or for whom a balance is seen; None where the owner's UUID alone names it."""
+    """A parsed public id. `local` is the journal version that made the row, a quote's random number, or an event's or
+    change's number; `part` is a member, or for whom a balance is seen; None where the owner's UUID alone names it."""
 
     kind: IdKind
     owner: UUID

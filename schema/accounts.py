@@ -11,7 +11,7 @@ from uuid import UUID
 import strawberry
 
 from rules.identity import IdKind, referral_code_of
-from rules.ledger.records import AlertFilter, EntryFilter
+from rules.ledger.records import AlertFilter, EntryFilter, Page
 from rules.ledger.state import UNLIMITED
 from rules.pricing.tokens import MICROS
 from schema.alerts import AlertEvent, AlertSettings, shown_alert_events, shown_alert_settings
@@ -23,7 +23,7 @@ from schema.limits import LimitStatus, shown_limit
 from schema.members import Member, shown_member
 from schema.money import Plan, shown_plan
 from schema.nodes import Node, shown_id
-from schema.reads import AccountRecord, Info
+from schema.reads import AccountRecord, Info, LedgerReads
 from schema.scalars import TimeZone, Tokens, Version
 from schema.scopes import member_of, spender_seen
 from schema.usage import Forecast, shown_forecast
@@ -73,7 +73,9 @@ class Account(Node):
         member_id: as this member sees it
         project: as it is for work on this project
         """
-        spender = await spender_seen(info.context.reads, self.tenant_id, self.account_id, member_id, project)
+        spender = await spender_seen(
+            info.context.reads, info.context.members_seen, self.tenant_id, self.account_id, member_id, project
+        )
         snapshot = await info.context.reads.balance(self.tenant_id, self.account_id, spender)
         if snapshot is None:
             raise LookupError(f"account {self.account_id} has no row in the ledger")
@@ -90,7 +92,9 @@ class Account(Node):
         project: also the limits of this project
         """
         reads = info.context.reads
-        spender = await spender_seen(reads, self.tenant_id, self.account_id, member_id, project)
+        spender = await spender_seen(
+            reads, info.context.members_seen, self.tenant_id, self.account_id, member_id, project
+        )
         return [shown_limit(status) for status in await reads.limits(self.tenant_id, self.account_id, spender)]
 
     @strawberry.field
@@ -101,13 +105,15 @@ class Account(Node):
         after: str | None = None,
         active_only: bool | None = True,
     ) -> Connection[Member]:
-        """Its members, by external id.
+        """Its members, by external id: to keys and admins all, to other members themselves.
 
         first: how many, 1 to 100
         after: the cursor that the page follows
         active_only: only those who belong to it now; false: those who were removed too
         """
-        reads, active = info.context.reads, active_only is not False
+        reads, seen, active = info.context.reads, info.context.members_seen, active_only is not False
+        if not seen.everyone:
+            return await self._only_member(reads, seen.member_id, slice_of_names(first, after).after, active)
         page = await reads.members(self.tenant_id, self.account_id, slice_of_names(first, after), active_only=active)
         return connection(
             page,
@@ -139,13 +145,15 @@ class Account(Node):
         first: how many, 1 to 100
         after: the cursor that the page follows
         """
-        reads, active = info.context.reads, active_only is not False
-        page = await reads.grants(self.tenant_id, self.account_id, slice_of_numbers(first, after), active_only=active)
+        reads, seen, active = info.context.reads, info.context.members_seen, active_only is not False
+        page = await reads.grants(
+            self.tenant_id, self.account_id, slice_of_numbers(first, after), active_only=active, seen=seen
+        )
         return connection(
             page,
             partial(shown_grant, self.account_id),
             attrgetter("grant_id"),
-            partial(reads.count_grants, self.tenant_id, self.account_id, active_only=active),
+            partial(reads.count_grants, self.tenant_id, self.account_id, active_only=active, seen=seen),
             follows=after is not None,
         )
 
@@ -163,13 +171,15 @@ class Account(Node):
         first: how many, 1 to 100
         after: the cursor that the page follows
         """
-        reads = info.context.reads
-        page = await reads.holds(self.tenant_id, self.account_id, slice_of_numbers(first, after), state=state)
+        reads, seen = info.context.reads, info.context.members_seen
+        page = await reads.holds(
+            self.tenant_id, self.account_id, slice_of_numbers(first, after), state=state, seen=seen
+        )
         return connection(
             page,
             partial(shown_hold, self.tenant_id, self.account_id),
             attrgetter("hold_id"),
-            partial(reads.count_holds, self.tenant_id, self.account_id, state=state),
+            partial(reads.count_holds, self.tenant_id, self.account_id, state=state, seen=seen),
             follows=after is not None,
         )
 
@@ -206,15 +216,15 @@ class Account(Node):
             model=model,
             since=since,
             before=before,
-            member_id=None if member_id is None else member_of(self.account_id, member_id),
+            member_id=None if member_id is None else member_of(info.context.members_seen, self.account_id, member_id),
         )
-        reads = info.context.reads
-        page = await reads.entries(self.tenant_id, self.account_id, slice_of_numbers(first, after), wanted)
+        reads, seen = info.context.reads, info.context.members_seen
+        page = await reads.entries(self.tenant_id, self.account_id, slice_of_numbers(first, after), wanted, seen=seen)
         return connection(
             page,
             shown_entry,
             attrgetter("version"),
-            partial(reads.count_entries, self.tenant_id, self.account_id, wanted),
+            partial(reads.count_entries, self.tenant_id, self.account_id, wanted, seen=seen),
             follows=after is not None,
         )
 
@@ -245,6 +255,24 @@ class Account(Node):
         wanted = AlertFilter(None if kinds is None else frozenset(kinds), active_only is True)
         part = slice_of_numbers(first, after)
         return await shown_alert_events(info.context.reads, self.tenant_id, self.account_id, part, wanted)
+
+    async def _only_member(
+        self, reads: LedgerReads, member_id: UUID | None, after: str | None, active_only: bool
+    ) -> Connection[Member]:
+        """The list of members for one of them, who sees nobody else."""
+        member = None if member_id is None else await reads.member(self.tenant_id, self.account_id, member_id)
+        listed = () if member is None or (active_only and not member.active) else (member,)
+
+        async def count() -> int:
+            return len(listed)
+
+        return connection(
+            Page(tuple(one for one in listed if after is None or one.external_id > after), has_more=False),
+            partial(shown_member, self.tenant_id, self.account_id),
+            attrgetter("external_id"),
+            count,
+            follows=after is not None,
+        )
 
 
 def shown_account(tenant_id: UUID, record: AccountRecord) -> Account:

@@ -94,7 +94,7 @@ def slice_of_numbers(first: int | None, after: str | None) -> Slice[int]:
     text = _key(after)
     # A key is a version: at most 19 digits, as int() writes them.
     if not (text.isascii() and text.isdecimal() and len(text) <= 19 and str(int(text)) == text and int(text) < 2**63):
-        raise _bad_cursor()
+        raise bad_cursor()
     return Slice(_first(first), int(text))
 
 
@@ -119,15 +119,16 @@ def cursor_of(key: int | str) -> str:
 
 def _key(cursor: str) -> str:
     if len(cursor) > _LONGEST_CURSOR or not cursor.isascii():
-        raise _bad_cursor()
+        raise bad_cursor()
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
     except (ValueError, binascii.Error):
-        raise _bad_cursor() from None
+        raise bad_cursor() from None
     if "\x00" in text or cursor_of(text) != cursor:
-        raise _bad_cursor()
+        raise bad_cursor()
     return text
 
 
-def _bad_cursor() -> GraphQLError:
+def bad_cursor() -> GraphQLError:
+    """Why a cursor is refused that no page gave."""
     return GraphQLError("`after` takes a cursor that a page gave.", extensions={"code": "BAD_USER_INPUT"})

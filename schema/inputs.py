@@ -10,6 +10,7 @@ from datetime import date, datetime
 import strawberry
 from strawberry import Maybe
 
+from rules.credentials import CLIENT_TTL_SECONDS_DEFAULT
 from rules.ledger.commands import HOLD_TTL_SECONDS_DEFAULT
 from schema.described import exactly_one_of, given
 from schema.scalars import Params, TimeZone, Tokens
@@ -290,6 +291,8 @@ class CreateApiKeyInput:
     """What it may do."""
     tenant_id: strawberry.ID | None
     """Whose key it is: for the root key alone, which must give it."""
+    account_id: strawberry.ID | None
+    """The one account that a PARTNER key is to read; absent: all of the tenant."""
     expires_at: datetime | None
     """When it ends; absent: never by itself."""
 
@@ -300,6 +303,46 @@ class RevokeApiKeyInput:
 
     id: strawberry.ID
     """The key's id, not the key."""
+
+
+@given
+class RotateApiKeyInput:
+    """Which key to replace by a new one."""
+
+    id: strawberry.ID
+    """The key's id, not the key."""
+    overlap_seconds: int
+    """How long the old key lives on, in seconds of real time: 0 to 604,800 (7 days)."""
+    expires_at: datetime | None
+    """When the new key ends; absent: when the old one would have ended by itself."""
+
+
+@given
+class CreateClientTokenInput:
+    """A token for somebody's browser."""
+
+    account_id: strawberry.ID | None
+    """The account that it is for; or `accountExternalId`."""
+    account_external_id: str | None
+    """The tenant's own name for the account."""
+    member_id: strawberry.ID | None
+    """The member of the account that it is for; or `memberExternalId`; absent: it is the account's."""
+    member_external_id: str | None
+    """The account's own name for the member."""
+    role: MemberRole | None = MemberRole.MEMBER
+    """What it may do in the account; a member's token never more than the member may."""
+    ttl_seconds: int | None = CLIENT_TTL_SECONDS_DEFAULT
+    """How long it lives, in seconds of real time: 1 to 86,400 (24 hours)."""
+
+
+@given
+class RevokeClientTokensInput:
+    """Whose tokens to end."""
+
+    account_id: strawberry.ID
+    """The account."""
+    member_id: strawberry.ID | None
+    """Only tokens of this member; absent: all of the account."""
 
 
 @given
@@ -521,6 +564,7 @@ class ManageMembersInput:
     """The changes, at most 1,000; what is wrong is named by its place: `members[3].name`."""
 
 
+@given
 class AdvanceClockInput:
     """How far to move the clock."""
 

@@ -17,7 +17,7 @@ from rules.ledger.balance import POOL, BalanceSnapshot
 from rules.ledger.burn_down import Spender
 from rules.ledger.journal import Entry
 from rules.ledger.limit_status import LimitStatus
-from rules.ledger.records import AlertFilter, CaptureView, EntryFilter, LineView, Page, Slice
+from rules.ledger.records import EVERYONE, AlertFilter, CaptureView, EntryFilter, LineView, MembersSeen, Page, Slice
 from rules.ledger.state import Grant, Hold
 from rules.ledger.team import Member
 from rules.ledger.usage_reports import Forecast
@@ -150,24 +150,46 @@ class LedgerReads(Protocol):
     async def hold_captures(self, tenant_id: UUID, account_id: UUID, hold: Hold) -> tuple[CaptureView, ...]:
         """What was captured, oldest first, with the steps that led to each line's cost."""
 
-    async def grants(self, tenant_id: UUID, account_id: UUID, part: Slice[int], *, active_only: bool) -> Page[Grant]:
+    async def grants(
+        self, tenant_id: UUID, account_id: UUID, part: Slice[int], *, active_only: bool, seen: MembersSeen = EVERYONE
+    ) -> Page[Grant]:
         """Newest first, keyed by grant id. Active: neither ended nor expired, with tokens left."""
 
-    async def count_grants(self, tenant_id: UUID, account_id: UUID, *, active_only: bool) -> int:
+    async def count_grants(
+        self, tenant_id: UUID, account_id: UUID, *, active_only: bool, seen: MembersSeen = EVERYONE
+    ) -> int:
         """How many `grants` lists in all."""
 
     async def holds(
-        self, tenant_id: UUID, account_id: UUID, part: Slice[int], *, state: HoldState | None
+        self,
+        tenant_id: UUID,
+        account_id: UUID,
+        part: Slice[int],
+        *,
+        state: HoldState | None,
+        seen: MembersSeen = EVERYONE,
     ) -> Page[Hold]:
         """Newest first, keyed by hold id."""
 
-    async def count_holds(self, tenant_id: UUID, account_id: UUID, *, state: HoldState | None) -> int:
+    async def count_holds(
+        self, tenant_id: UUID, account_id: UUID, *, state: HoldState | None, seen: MembersSeen = EVERYONE
+    ) -> int:
         """How many `holds` lists in all."""
 
-    async def entries(self, tenant_id: UUID, account_id: UUID, part: Slice[int], wanted: EntryFilter) -> Page[Entry]:
+    async def entries(
+        self,
+        tenant_id: UUID,
+        account_id: UUID,
+        part: Slice[int],
+        wanted: EntryFilter,
+        *,
+        seen: MembersSeen = EVERYONE,
+    ) -> Page[Entry]:
         """Newest first, keyed by version."""
 
-    async def count_entries(self, tenant_id: UUID, account_id: UUID, wanted: EntryFilter) -> int:
+    async def count_entries(
+        self, tenant_id: UUID, account_id: UUID, wanted: EntryFilter, *, seen: MembersSeen = EVERYONE
+    ) -> int:
         """How many `entries` lists in all."""
 
     async def alert_settings(self, tenant_id: UUID, account_id: UUID) -> Alerting | None:
@@ -209,6 +231,10 @@ class Usage(Protocol):
 
 class Behind(Protocol):
     """What lies behind the shown types: the part of a request's context that the schema knows."""
+
+    @property
+    def members_seen(self) -> MembersSeen:
+        """Whose rows of an account are shown."""
 
     @property
     def reads(self) -> LedgerReads:

@@ -213,6 +213,28 @@ class CreateApiKeySuccess:
 
 
 @output
+class RotateApiKeySuccess:
+    """The key has a successor."""
+
+    id: strawberry.ID
+    """The new key's id."""
+    key: str
+    """The new key, shown this once."""
+    old_key_ends_at: datetime
+    """When the old key ends."""
+
+
+@output
+class CreateClientTokenSuccess:
+    """The token was made."""
+
+    token: str
+    """The token, shown this once: send it as `Authorization: Bearer <token>`."""
+    expires_at: datetime
+    """When it ends."""
+
+
+@output
 class RevokeApiKeySuccess:
     """The key has ended, on every process within 5 seconds."""
 
@@ -363,6 +385,14 @@ CreateApiKeyResult: TypeAlias = Annotated[
 RevokeApiKeyResult: TypeAlias = Annotated[
     RevokeApiKeySuccess | NotFound,
     strawberry.union("RevokeApiKeyResult", description="The key's end, or that there is no such key."),
+]
+RotateApiKeyResult: TypeAlias = Annotated[
+    RotateApiKeySuccess | NotFound | InvalidInput,
+    strawberry.union("RotateApiKeyResult", description="The key that follows, or why there is none."),
+]
+CreateClientTokenResult: TypeAlias = Annotated[
+    CreateClientTokenSuccess | NotFound | InvalidInput,
+    strawberry.union("CreateClientTokenResult", description="The token, or why none was made."),
 ]
 AdvanceClockResult: TypeAlias = Annotated[
     AdvanceClockSuccess | InvalidInput,

@@ -8,28 +8,40 @@ from graphql import GraphQLError
 
 from rules.identity import IdKind, parse_public_id
 from rules.ledger.burn_down import Spender
+from rules.ledger.records import MembersSeen
 from schema.reads import LedgerReads
 
 PROJECT_LENGTH_MAX = 255
 
 
-def member_of(account_id: UUID, member_id: str) -> UUID:
-    """The member of this account that a public id names. Raises a coded GraphQLError for any other text."""
+def member_of(seen: MembersSeen, account_id: UUID, member_id: str) -> UUID:
+    """The member of this account that a public id names, if it is seen. Raises a coded GraphQLError for any other."""
     named = parse_public_id(member_id)
-    if named is None or named.kind is not IdKind.MEMBER or named.owner != account_id or named.part is None:
+    if (
+        named is None
+        or named.kind is not IdKind.MEMBER
+        or named.owner != account_id
+        or named.part is None
+        or not seen.include(named.part)
+    ):
         raise _bad_input("`memberId` must be the id of a member of the account.")
     return named.part
 
 
 async def spender_seen(
-    reads: LedgerReads, tenant_id: UUID, account_id: UUID, member_id: str | None, project: str | None
+    reads: LedgerReads,
+    seen: MembersSeen,
+    tenant_id: UUID,
+    account_id: UUID,
+    member_id: str | None,
+    project: str | None,
 ) -> Spender:
     """For whom a balance is asked. Raises a coded GraphQLError for a member or project that cannot be."""
     if project is not None and not _is_project(project):
         raise _bad_input(f"`project` takes 1 to {PROJECT_LENGTH_MAX} characters.")
     if member_id is None:
         return Spender(None, project)
-    member = member_of(account_id, member_id)
+    member = member_of(seen, account_id, member_id)
     if await reads.member(tenant_id, account_id, member) is None:
         raise _bad_input("`memberId` must be the id of a member of the account.")
     return Spender(member, project)

@@ -7,7 +7,7 @@ from datetime import datetime
 import strawberry
 
 from schema.described import output
-from schema.words import CredentialKind, TenantMode
+from schema.words import CredentialKind, MemberRole, TenantMode
 
 
 @output
@@ -26,5 +26,9 @@ class Viewer:
     """Whether the tenant is LIVE or TEST."""
     account_id: strawberry.ID | None
     """The one account that it is for; null: all of the tenant's."""
+    member_id: strawberry.ID | None
+    """The member that a client token is for; null: for the account."""
+    role: MemberRole | None
+    """What a client token may do in its account; null for keys."""
     expires_at: datetime | None
     """When the credential ends; null: never by itself."""

@@ -280,9 +280,27 @@ word(
     {
         CredentialKind.ROOT: "The operator's key: makes tenants and their keys, and nothing else.",
         CredentialKind.SECRET: "A tenant's key: everything within the tenant.",
+        CredentialKind.PARTNER: "A key that reads prices, balances and usage of the tenant, or of one account.",
+        CredentialKind.CLIENT: "A short-lived token for one account, made with a secret key.",
     },
 )
-word(ApiKeyKind, {ApiKeyKind.SECRET: "Everything within the tenant; for the tenant's backend alone."})
+word(
+    ApiKeyKind,
+    {
+        ApiKeyKind.SECRET: "Everything within the tenant; for the tenant's backend alone.",
+        ApiKeyKind.PARTNER: "Reads prices, balances and usage of the tenant, or of one account; changes nothing.",
+    },
+    text="What a key may do.",
+)
+word(
+    MemberRole,
+    {
+        MemberRole.ADMIN: "Administers the account, and sees all of its members.",
+        MemberRole.MEMBER: "Sees the account's pool and itself.",
+        MemberRole.VIEWER: "Only looks: at the account's pool and itself.",
+    },
+    text="What somebody may do in an account.",
+)
 word(
     TenantMode,
     {

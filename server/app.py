@@ -68,7 +68,12 @@ def build_app(services: ServedServices, edge: Edge) -> Starlette:
 def edge_of(settings: Settings) -> Edge:
     """What is open at the edge: in production nothing that shows the schema, and no demo."""
     development = settings.environment is Environment.DEVELOPMENT
-    return Edge(introspection=development, graphiql=development, shipped_prices=development)
+    return Edge(
+        introspection=development,
+        graphiql=development,
+        shipped_prices=development,
+        allowed_origins=settings.allowed_origins,
+    )
 
 
 def routes_of(services: ServedServices, edge: Edge) -> list[BaseRoute]:

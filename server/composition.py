@@ -17,7 +17,9 @@ from models.unavailable import DatabaseUnavailable
 from server.parent_watch import parent_is_gone
 from services.accounts import Accounts
 from services.alerts import Alerts
+from services.change_log import ChangeLog
 from services.charges import Charges
+from services.client_tokens import ClientTokens
 from services.credentials import Credentials
 from services.fares import Fares
 from services.gifts import Gifts
@@ -81,7 +83,13 @@ class Services:
     usage: Usage
     tenants: Tenants
     clocks: TenantClock
+    change_log: ChangeLog
     live: LiveHub[AccountReading]
+
+    @property
+    def client_tokens(self) -> ClientTokens:
+        """Tokens are made and revoked where they are known."""
+        return self.credentials.client_tokens
 
     @property
     def api_keys(self) -> Credentials:
@@ -158,6 +166,7 @@ async def open_services(dsn: str, *, root_key: str) -> AsyncIterator[Services]:
             usage=Usage(database, reads),
             tenants=Tenants(database, ShippedPriceBooks()),
             clocks=TenantClock(database, writer, price_books, loyalty),
+            change_log=ChangeLog(database),
             live=live,
         )
         credentials.start()

@@ -44,7 +44,8 @@ class Environment(StrEnum):
 class Settings:
     """The settings of one server. Its text does not show the secrets.
 
-    `database_url` and `root_key` None: the server brings its own. `port` 0: any free one.
+    `database_url` and `root_key` None: the server brings its own. `port` 0: any free one. `allowed_origins`: pages
+    elsewhere that may use the API.
     """
 
     host: str = "127.0.0.1"
@@ -54,6 +55,7 @@ class Settings:
     processes: int = 1
     database_url: str | None = field(default=None, repr=False)
     root_key: str | None = field(default=None, repr=False)
+    allowed_origins: frozenset[str] = frozenset()
 
 
 def _whole_number(least: int, most: int) -> Callable[[str], int]:
@@ -83,6 +85,13 @@ def _database_url(text: str) -> str:
     if parts.scheme not in ("postgresql", "postgres") or len(parts.path) < 2:
         raise ValueError
     return text
+
+
+def _origins(text: str) -> frozenset[str]:
+    origins = [origin.strip() for origin in text.split(",")]
+    if not all(re.fullmatch(r"https?://[0-9a-z.-]+(?::[0-9]{1,5})?", origin) for origin in origins):
+        raise ValueError
+    return frozenset(origins)
 
 
 def _root_key(text: str) -> str:
@@ -169,6 +178,12 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
             None,
             f"{ROOT_KEY_LENGTH_MIN} to {ROOT_KEY_LENGTH_MAX} printable ASCII characters without spaces",
             secret=True,
+        ),
+        allowed_origins=reader.read(
+            "FAREBOX_ALLOWED_ORIGINS",
+            _origins,
+            default.allowed_origins,
+            "origins as browsers send them, in lower case and separated by commas, such as https://app.example.com",
         ),
     )
     reader.refuse_unknown_names()

@@ -13,7 +13,9 @@ import asyncpg
 from models.account import EXTERNAL_ID_LENGTH_MAX, AccountKind
 from models.database import Database
 from models.statements import statement
-from rules.identity import account_id_of, referral_code_of
+from rules.changes import Change
+from rules.identity import IdKind, account_id_of, public_id, referral_code_of
+from rules.ledger.accounts import shown_credit_limit
 from rules.ledger.commands import AdjustAccount, CloseAccount, OpenAccount, PlanAssignment, SettleOwed
 from rules.ledger.kinds import Mutation
 from rules.ledger.outcomes import AccountEffect
@@ -25,14 +27,16 @@ from rules.pricing.dimensions import printable
 from rules.pricing.offers import PlanInterval
 from rules.pricing.price_book import PriceBook
 from rules.pricing.refusals import InvalidInput
-from rules.pricing.tokens import MAX_MICROS
+from rules.pricing.tokens import MAX_MICROS, format_tokens
 from rules.promotions.promo_codes import canonical_code
 from rules.time_zones import is_time_zone
+from services.change_log import Detail, change_of
 from services.fingerprints import once
 from services.ledger.submission import Profile, Riders
 from services.ledger.writer import Writer
 from services.names import fault_of_name
 from services.price_books import PriceBooks
+from services.principal import OPERATOR, Principal
 from services.referrals import Referrals
 from services.texts import NOTE_LENGTH_MAX, fault_of_key, fault_of_text, first_fault, new_salt
 
@@ -80,6 +84,7 @@ class Accounts:
         time_zone: str,
         plan_id: str | None = None,
         referred_by: str | None = None,
+        by: Principal = OPERATOR,
     ) -> AccountRecord | InvalidInput:
         """Creates the account with its plan and the trial tokens of the book's policy, or returns the one there is.
 
@@ -119,7 +124,15 @@ class Accounts:
                 day_limit_percents=policies.daily_limit_percents,
                 plan=plan,
             ),
-            Riders(profile=Profile(external_id, name, kind, referrer_id)),
+            Riders(
+                profile=Profile(external_id, name, kind, referrer_id),
+                change=change_of(
+                    by,
+                    "createAccount",
+                    public_id(IdKind.ACCOUNT, account_id),
+                    {"kind": kind.value, "timeZone": time_zone, "planId": plan_id},
+                ),
+            ),
         )
         record = await self.get(tenant_id, account_id)
         if record is None:
@@ -136,6 +149,7 @@ class Accounts:
         frozen: bool | None = None,
         credit_limit: int | None = None,
         plan_id: str | Unchanged | None = UNCHANGED,
+        by: Principal = OPERATOR,
     ) -> AccountRecord | NotFound | InvalidInput:
         """Changes what is given; None leaves a setting as it is, but takes the plan away."""
         if await self.get(tenant_id, account_id) is None:
@@ -153,7 +167,8 @@ class Accounts:
         if isinstance(plan, InvalidInput):
             return plan
         outcome = await self._writer.submit(
-            AdjustAccount(tenant_id, account_id, time_zone, frozen, credit_limit, plan), Riders(name=name)
+            AdjustAccount(tenant_id, account_id, time_zone, frozen, credit_limit, plan),
+            Riders(name=name, change=_update_of(by, account_id, name, time_zone, frozen, credit_limit, plan_id)),
         )
         match outcome:
             case NotFound() | InvalidInput():
@@ -164,12 +179,13 @@ class Accounts:
                 raise AssertionError(f"an adjustment came to {type(outcome).__name__}")
 
     async def close(
-        self, tenant_id: UUID, account_id: UUID, *, note: str | None = None
+        self, tenant_id: UUID, account_id: UUID, *, note: str | None = None, by: Principal = OPERATOR
     ) -> AccountRecord | NotFound | InvalidInput:
         """Closes the account for good; one that is closed already is answered as it is."""
         fault = fault_of_text("note", note, NOTE_LENGTH_MAX)
         outcome = await self._writer.submit(
-            CloseAccount(tenant_id, account_id, note if fault is None else None, new_salt(), fault)
+            CloseAccount(tenant_id, account_id, note if fault is None else None, new_salt(), fault),
+            Riders(change=change_of(by, "closeAccount", public_id(IdKind.ACCOUNT, account_id))),
         )
         match outcome:
             case NotFound() | InvalidInput():
@@ -180,7 +196,7 @@ class Accounts:
                 raise AssertionError(f"closing an account came to {type(outcome).__name__}")
 
     async def settle_owed(
-        self, request: SettleOwedRequest
+        self, request: SettleOwedRequest, *, by: Principal = OPERATOR
     ) -> AccountRecord | IdempotencyConflict | NotFound | InvalidInput:
         """Records that so much of what is owed was paid elsewhere."""
         bad_key = fault_of_key(request.key)
@@ -199,7 +215,15 @@ class Accounts:
                 note=request.note if fault is None else None,
                 text_salt=new_salt(),
                 refusal=fault,
-            )
+            ),
+            Riders(
+                change=change_of(
+                    by,
+                    "settleOwed",
+                    public_id(IdKind.ACCOUNT, request.account_id),
+                    {"amount": format_tokens(request.amount)},
+                )
+            ),
         )
         match outcome:
             case IdempotencyConflict() | NotFound() | InvalidInput():
@@ -215,18 +239,23 @@ class Accounts:
             row = await connection.fetchrow(statement("read_account"), account_id, tenant_id)
         return _record(row) if row is not None else None
 
-    async def list(self, tenant_id: UUID, part: Slice[str], *, search: str | None) -> Page[AccountRecord]:
-        """By external id, which is also the key. `search` is the beginning of the external id or name, in any case."""
+    async def list(
+        self, tenant_id: UUID, part: Slice[str], *, search: str | None, only: UUID | None = None
+    ) -> Page[AccountRecord]:
+        """By external id, which is also the key. `search` is the beginning of the external id or name, in any case.
+
+        `only`: no account but this one.
+        """
         async with self._database.reader(tenant_id) as connection:
             found = await connection.fetch(
-                statement("list_accounts"), tenant_id, part.after, search or None, part.first + 1
+                statement("list_accounts"), tenant_id, part.after, search or None, part.first + 1, only
             )
         return Page(tuple(_record(row) for row in found[: part.first]), len(found) > part.first)
 
-    async def count(self, tenant_id: UUID, *, search: str | None) -> int:
+    async def count(self, tenant_id: UUID, *, search: str | None, only: UUID | None = None) -> int:
         """How many `list` lists in all."""
         async with self._database.reader(tenant_id) as connection:
-            return int(await connection.fetchval(statement("count_accounts"), tenant_id, search or None))
+            return int(await connection.fetchval(statement("count_accounts"), tenant_id, search or None, only))
 
 
 def fault_of_external_id(external_id: str) -> InvalidInput | None:
@@ -241,6 +270,29 @@ def fault_of_time_zone(time_zone: str) -> InvalidInput | None:
     if is_time_zone(time_zone):
         return None
     return InvalidInput("timeZone", "must be an IANA time zone such as Europe/Berlin")
+
+
+def _update_of(
+    by: Principal,
+    account_id: UUID,
+    name: str | None,
+    time_zone: str | None,
+    frozen: bool | None,
+    credit_limit: int | None,
+    plan_id: str | Unchanged | None,
+) -> Change | None:
+    """The log's line; None where nothing is set. What people are called can be erased, so it stays out of the log."""
+    detail: Detail = {
+        "name": None if name is None else "(changed)",
+        "timeZone": time_zone,
+        "frozen": frozen,
+        "creditLimit": None if credit_limit is None else shown_credit_limit(credit_limit),
+    }
+    if not isinstance(plan_id, Unchanged):
+        detail = {**detail, "planId": plan_id or "none"}
+    if all(value is None for value in detail.values()):
+        return None
+    return change_of(by, "updateAccount", public_id(IdKind.ACCOUNT, account_id), detail)
 
 
 def _fault_of_credit_limit(credit_limit: int) -> InvalidInput | None:

@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
+from rules.identity import IdKind, public_id
 from rules.ledger.commands import SetAlerts
 from rules.ledger.outcomes import AccountEffect
 from rules.ledger.refusals import NotFound
 from rules.pricing.refusals import InvalidInput
-from rules.pricing.tokens import MAX_MICROS
+from rules.pricing.tokens import MAX_MICROS, format_tokens
 from services.accounts import AccountRecord, Accounts
+from services.change_log import change_of
+from services.ledger.submission import Riders
 from services.ledger.writer import Writer
+from services.principal import OPERATOR, Principal
 from services.texts import first_fault
 
 THRESHOLDS_MAX: Final = 10
@@ -34,6 +38,7 @@ class Alerts:
         balance_percents: Sequence[int] | None = None,
         balance_tokens: Sequence[int] | None = None,
         day_limit_percents: Sequence[int] | None = None,
+        by: Principal = OPERATOR,
     ) -> AccountRecord | NotFound | InvalidInput:
         """Changes what is given, in any order; None leaves a list as it is. `balance_tokens` in micro-tokens."""
         record = await self._accounts.get(tenant_id, account_id)
@@ -46,6 +51,11 @@ class Alerts:
         )
         if fault is not None:
             return fault
+        detail = {
+            "lowBalancePercents": _text_of(balance_percents),
+            "lowBalanceTokens": None if balance_tokens is None else ", ".join(map(format_tokens, balance_tokens)),
+            "dailyLimitPercents": _text_of(day_limit_percents),
+        }
         outcome = await self._writer.submit(
             SetAlerts(
                 tenant_id,
@@ -53,7 +63,8 @@ class Alerts:
                 _listed(balance_percents),
                 _listed(balance_tokens),
                 _listed(day_limit_percents),
-            )
+            ),
+            Riders(change=change_of(by, "setAlerts", public_id(IdKind.ACCOUNT, account_id), detail)),
         )
         match outcome:
             case NotFound() | InvalidInput():
@@ -71,6 +82,10 @@ def _fault_of(field: str, values: Sequence[int] | None, least: int, greatest: in
     if is_sound and all(least <= value <= greatest for value in values):
         return None
     return InvalidInput(field, f"must be at most {THRESHOLDS_MAX} different {what}")
+
+
+def _text_of(values: Sequence[int] | None) -> str | None:
+    return None if values is None else ", ".join(map(str, values))
 
 
 def _listed(values: Sequence[int] | None) -> tuple[int, ...] | None:

@@ -9,10 +9,9 @@ from uuid import UUID
 
 from models.database import Database
 from models.tenant import Tenant, TenantMode
-from rules.credentials import CredentialKind
 from rules.pricing.refusals import InvalidInput
 from services.credentials import CreatedApiKey, Credentials
-from services.principal import SCOPES, Principal
+from services.principal import OPERATOR
 from services.shipped_price_books import ShippedPriceBooks
 from services.tenants import Tenants
 
@@ -52,7 +51,6 @@ async def open_demo_tenants(
     """A key that opens it for every demo tenant of this database, by slug: the one in `kept_keys`, else a new one."""
     async with database.administration():
         found = await Tenant.filter(slug__in=shipped.slugs(), mode=TenantMode.TEST)
-    root = Principal(CredentialKind.ROOT, SCOPES[CredentialKind.ROOT])
     opened: dict[str, DemoTenant] = {}
     for tenant in found:
         if not _is_demo(tenant, shipped):
@@ -62,7 +60,7 @@ async def open_demo_tenants(
         if kept is not None and principal is not None and principal.tenant_id == tenant.id:
             opened[tenant.slug] = DemoTenant(tenant.id, kept)
             continue
-        made = await credentials.create_api_key(root, name=KEY_NAME, tenant_id=tenant.id)
+        made = await credentials.create_api_key(OPERATOR, name=KEY_NAME, tenant_id=tenant.id)
         if isinstance(made, CreatedApiKey):
             opened[tenant.slug] = DemoTenant(tenant.id, made.key)
     return opened

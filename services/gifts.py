@@ -11,6 +11,8 @@ from uuid import UUID
 from models.database import Database
 from models.statements import statement
 from models.unavailable import DatabaseUnavailable
+from rules.changes import Change
+from rules.identity import IdKind, public_id
 from rules.ledger.commands import GrantTokens
 from rules.ledger.kinds import GrantSource, Mutation
 from rules.ledger.outcomes import GrantOutcome
@@ -18,11 +20,15 @@ from rules.ledger.records import Page, Slice
 from rules.ledger.refusals import NotFound
 from rules.ledger.requests import GiftRequest, GrantRequest
 from rules.pricing.refusals import InvalidInput
+from rules.pricing.tokens import format_tokens
+from services.change_log import change_of
 from services.fingerprints import once
 from services.grants import fault_of_lot, of_grant
 from services.ledger.lane import LedgerUnavailable
+from services.ledger.submission import Riders
 from services.ledger.writer import Writer
 from services.price_books import PriceBooks
+from services.principal import OPERATOR, Principal
 from services.texts import fault_of_key, new_salt
 
 ACCOUNTS_MAX: Final = 1_000
@@ -52,7 +58,11 @@ class Gifts:
         self._price_books = price_books
 
     async def give(
-        self, request: GiftRequest, accounts: Sequence[UUID | NotFound | InvalidInput]
+        self,
+        request: GiftRequest,
+        accounts: Sequence[UUID | NotFound | InvalidInput],
+        *,
+        by: Principal = OPERATOR,
     ) -> tuple[GiftOutcome, ...] | InvalidInput:
         """Gives to each account that is named; outcomes in the order of the names, refusals of names among them."""
         fault = fault_of_key(request.key) or fault_of_lot(request, _REFUSED)
@@ -69,7 +79,8 @@ class Gifts:
                 return account
             async with turns:
                 try:
-                    return of_grant(await self._writer.submit(_command(request, account, months)))
+                    command = _command(request, account, months)
+                    return of_grant(await self._writer.submit(command, Riders(change=_change(by, command))))
                 except (DatabaseUnavailable, LedgerUnavailable):
                     return Unanswered()
 
@@ -81,6 +92,11 @@ class Gifts:
             found = await connection.fetch(statement("list_accounts"), tenant_id, part.after, None, part.first + 1)
         rows = tuple((row["external_id"], row["account_id"]) for row in found[: part.first])
         return Page(rows, len(found) > part.first)
+
+
+def _change(by: Principal, command: GrantTokens) -> Change:
+    detail = {"amount": format_tokens(command.amount), "source": command.source.value}
+    return change_of(by, "grantTokensToMany", public_id(IdKind.ACCOUNT, command.account_id), detail)
 
 
 def _command(request: GiftRequest, account_id: UUID, months: int | None) -> GrantTokens:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import Final
 
+from rules.identity import IdKind, public_id
 from rules.ledger.commands import AssignTokens, GrantTokens, RevokeGrant
 from rules.ledger.kinds import GrantSource, Mutation
 from rules.ledger.outcomes import GrantEffect, GrantOutcome
 from rules.ledger.refusals import IdempotencyConflict, InsufficientTokens, NotFound
 from rules.ledger.requests import AssignRequest, GiftRequest, GrantRequest, RevokeGrantRequest
 from rules.pricing.refusals import InvalidInput
+from rules.pricing.tokens import format_tokens
+from services.change_log import change_of
 from services.fingerprints import once
 from services.ledger.submission import PurchaseSignal, Riders
 from services.ledger.writer import Writer
 from services.price_books import PriceBooks
+from services.principal import OPERATOR, Principal
 from services.referrals import Referrals
 from services.texts import (
     LABEL_LENGTH_MAX,
@@ -38,7 +42,7 @@ class Grants:
         self._price_books = price_books
         self._referrals = referrals
 
-    async def grant_tokens(self, request: GrantRequest) -> GrantOutcome:
+    async def grant_tokens(self, request: GrantRequest, *, by: Principal = OPERATOR) -> GrantOutcome:
         """Adds a lot of tokens. Without an instant or `never_expires`, the price book's policy says when it ends."""
         bad_key = fault_of_key(request.key)
         if bad_key is not None:
@@ -49,6 +53,7 @@ class Grants:
             fault_of_text("cardFingerprint", request.card_fingerprint, LABEL_LENGTH_MAX),
         )
         is_purchase = request.source is GrantSource.PURCHASE
+        detail = {"amount": format_tokens(request.amount), "source": request.source.value}
         outcome = of_grant(
             await self._writer.submit(
                 GrantTokens(
@@ -71,7 +76,8 @@ class Grants:
                 Riders(
                     purchase=PurchaseSignal(published.book.policies.referral_percent, request.card_fingerprint)
                     if is_purchase
-                    else None
+                    else None,
+                    change=change_of(by, "grantTokens", public_id(IdKind.ACCOUNT, request.account_id), detail),
                 ),
             )
         )
@@ -79,7 +85,7 @@ class Grants:
             await self._referrals.attend_soon(request.tenant_id, request.account_id)
         return outcome
 
-    async def assign_tokens(self, request: AssignRequest) -> GrantOutcome:
+    async def assign_tokens(self, request: AssignRequest, *, by: Principal = OPERATOR) -> GrantOutcome:
         """Moves tokens between the pool and a member or project; the first lot that was made or taken from."""
         bad_key = fault_of_key(request.key)
         if bad_key is not None:
@@ -91,6 +97,10 @@ class Grants:
             else None,
             fault_of_label("project", request.project),
         )
+        subject = public_id(IdKind.ACCOUNT, request.account_id)
+        if request.member_id is not None:
+            subject = public_id(IdKind.MEMBER, request.account_id, part=request.member_id)
+        detail = {"amount": format_tokens(request.amount), "project": request.project}
         return of_grant(
             await self._writer.submit(
                 AssignTokens(
@@ -101,16 +111,18 @@ class Grants:
                     member_id=request.member_id,
                     project=request.project if fault is None else None,
                     refusal=fault,
-                )
+                ),
+                Riders(change=change_of(by, "assignTokens", subject, detail)),
             )
         )
 
-    async def revoke_grant(self, request: RevokeGrantRequest) -> GrantOutcome:
+    async def revoke_grant(self, request: RevokeGrantRequest, *, by: Principal = OPERATOR) -> GrantOutcome:
         """Takes back what is unspent: the unheld part now, held parts as they come back."""
         bad_key = fault_of_key(request.key)
         if bad_key is not None:
             return bad_key
         fault = fault_of_text("note", request.note, NOTE_LENGTH_MAX)
+        grant = public_id(IdKind.GRANT, request.account_id, request.grant_id)
         outcome = of_grant(
             await self._writer.submit(
                 RevokeGrant(
@@ -122,7 +134,8 @@ class Grants:
                     text_salt=new_salt(),
                     refusal=fault,
                     daily_limit=await self._price_books.daily_limit(request.tenant_id),
-                )
+                ),
+                Riders(change=change_of(by, "revokeGrant", grant)),
             )
         )
         if isinstance(outcome, GrantEffect) and outcome.grant.source is GrantSource.PURCHASE:

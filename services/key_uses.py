@@ -1,4 +1,7 @@
-"""When keys were last used: noted in memory, written once a minute, never while a request waits."""
+"""When keys, and client tokens made with them, were last used.
+
+Noted in memory, written once a minute, never while a request waits.
+"""
 
 from __future__ import annotations
 
@@ -27,13 +30,14 @@ class KeyUses:
     def __init__(self, database: Database, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._monotonic = monotonic
-        self._used_at_seconds: dict[UUID, float] = {}
+        self._used_at_seconds: dict[tuple[UUID, bool], float] = {}
         self._task: asyncio.Task[None] | None = None
 
-    def note(self, key_id: UUID) -> None:
-        """The key was used now."""
-        if key_id in self._used_at_seconds or len(self._used_at_seconds) < KEYS_NOTED_MAX:
-            self._used_at_seconds[key_id] = self._monotonic()
+    def note(self, key_id: UUID, *, by_token: bool = False) -> None:
+        """The key was used now; `by_token`: a client token that was made with it."""
+        use = (key_id, by_token)
+        if use in self._used_at_seconds or len(self._used_at_seconds) < KEYS_NOTED_MAX:
+            self._used_at_seconds[use] = self._monotonic()
 
     async def write(self) -> None:
         """Writes what was noted since the last time. Raises `DatabaseUnavailable`; what was noted is then forgotten."""
@@ -43,7 +47,8 @@ class KeyUses:
         now_seconds = self._monotonic()
         ages_seconds = [now_seconds - used_at_seconds for used_at_seconds in noted.values()]
         async with self._database.administration() as connection:
-            await connection.execute(statement("record_key_uses"), list(noted), ages_seconds)
+            key_ids, by_token = [key_id for key_id, _ in noted], [by_token for _, by_token in noted]
+            await connection.execute(statement("record_key_uses"), key_ids, ages_seconds, by_token)
 
     def start(self) -> None:
         """Begins to write every minute."""

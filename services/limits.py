@@ -7,12 +7,17 @@ from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
+from rules.changes import Change
 from rules.ledger.commands import LimitSetting, SetLimits
 from rules.ledger.outcomes import LimitsEffect, LimitsOutcome
 from rules.ledger.refusals import NotFound
 from rules.pricing.refusals import InvalidInput
+from rules.pricing.tokens import format_tokens
+from services.change_log import Detail, change_of
+from services.ledger.submission import Riders
 from services.ledger.writer import Writer
 from services.price_books import PriceBooks
+from services.principal import OPERATOR, Principal
 from services.texts import fault_of_label, new_salt
 
 LIMITS_MAX: Final = 1_000
@@ -26,15 +31,33 @@ class Limits:
         self._writer = writer
         self._price_books = price_books
 
-    async def set(self, tenant_id: UUID, account_id: UUID, setting: LimitSetting) -> LimitsOutcome:
+    async def set(
+        self, tenant_id: UUID, account_id: UUID, setting: LimitSetting, *, by: Principal = OPERATOR
+    ) -> LimitsOutcome:
         """Sets one limit."""
-        outcome = await self.set_all(tenant_id, account_id, (setting,))
+        detail: Detail = {
+            "scope": setting.scope.value,
+            "period": setting.period.value,
+            "member": None if setting.member_id is None else str(setting.member_id),
+            "project": setting.project,
+            "limit": _shown(setting.limit),
+        }
+        outcome = await self._set(tenant_id, account_id, (setting,), change_of(by, "setLimit", None, detail))
         if isinstance(outcome, InvalidInput):
             return InvalidInput(outcome.field.removeprefix("limits[0]."), outcome.message)
         return outcome
 
-    async def set_all(self, tenant_id: UUID, account_id: UUID, settings: Sequence[LimitSetting]) -> LimitsOutcome:
+    async def set_all(
+        self, tenant_id: UUID, account_id: UUID, settings: Sequence[LimitSetting], *, by: Principal = OPERATOR
+    ) -> LimitsOutcome:
         """Sets every limit or none. What is wrong is named by its place, such as "limits[3].project"."""
+        return await self._set(
+            tenant_id, account_id, settings, change_of(by, "setLimits", None, {"limits": len(settings)})
+        )
+
+    async def _set(
+        self, tenant_id: UUID, account_id: UUID, settings: Sequence[LimitSetting], change: Change
+    ) -> LimitsOutcome:
         fault = _fault(settings)
         if fault is not None:
             # Texts that cannot be written must not travel; whose limits they are is looked up all the same.
@@ -47,13 +70,21 @@ class Limits:
                 text_salt=new_salt(),
                 refusal=fault,
                 daily_limit=await self._price_books.daily_limit(tenant_id),
-            )
+            ),
+            Riders(change=change),
         )
         match outcome:
             case LimitsEffect() | NotFound() | InvalidInput():
                 return outcome
             case _:
                 raise AssertionError(f"setting limits came to {type(outcome).__name__}")
+
+
+def _shown(limit: int | None) -> str:
+    if limit is None:
+        return "removed"
+    # What is no amount is refused, and refusals are not logged.
+    return "none" if limit < 0 else format_tokens(limit)
 
 
 def _fault(settings: Sequence[LimitSetting]) -> InvalidInput | None:

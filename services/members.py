@@ -5,15 +5,19 @@ from __future__ import annotations
 from typing import Final, assert_never
 from uuid import UUID
 
-from rules.identity import member_id_of
+from rules.changes import Change
+from rules.identity import IdKind, member_id_of, public_id
 from rules.ledger.commands import AddMember, ManageMembers, MemberChange, RemoveMember, UpdateMember
 from rules.ledger.outcomes import MembersEffect, MembersOutcome
 from rules.ledger.refusals import NotFound
 from rules.ledger.requests import ChangedMember, GoneMember, MembersRequest, NewMember
 from rules.pricing.refusals import InvalidInput
 from services.accounts import fault_of_external_id
+from services.change_log import change_of
+from services.ledger.submission import Riders
 from services.ledger.writer import Writer
 from services.names import fault_of_name
+from services.principal import OPERATOR, Principal
 
 CHANGES_MAX: Final = 1_000
 """Changes of members at once: they are one transaction, and others wait for it."""
@@ -28,8 +32,13 @@ class Members:
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
 
-    async def manage(self, request: MembersRequest) -> MembersOutcome:
-        """Makes every change or none. What is wrong is named by its place where the changes came as a list."""
+    async def manage(
+        self, request: MembersRequest, *, act: str = "manageMembers", by: Principal = OPERATOR
+    ) -> MembersOutcome:
+        """Makes every change or none. What is wrong is named by its place where the changes came as a list.
+
+        `act`: by which name the change log has it.
+        """
         changes: list[MemberChange] = []
         fault: InvalidInput | None = None
         if len(request.changes) > CHANGES_MAX:
@@ -46,13 +55,33 @@ class Members:
             # Whom a single change is about is looked up first, whatever else is wrong.
             changes = [] if request.listed else _only_about(request.changes[0])
         outcome = await self._writer.submit(
-            ManageMembers(request.tenant_id, request.account_id, tuple(changes), request.listed, fault)
+            ManageMembers(request.tenant_id, request.account_id, tuple(changes), request.listed, fault),
+            Riders(change=_logged(by, act, request)),
         )
         match outcome:
             case MembersEffect() | NotFound() | InvalidInput():
                 return outcome
             case _:
                 raise AssertionError(f"a change of members came to {type(outcome).__name__}")
+
+
+def _logged(by: Principal, act: str, request: MembersRequest) -> Change:
+    """The line of the log: about the one member, or how many; what people are called can be erased, and is left out."""
+    if request.listed:
+        return change_of(by, act, public_id(IdKind.ACCOUNT, request.account_id), {"changes": len(request.changes)})
+    (asked,) = request.changes
+    match asked:
+        case NewMember():
+            # What cannot be an external id is refused, and refusals are not logged.
+            sound = fault_of_external_id(asked.external_id) is None
+            member_id = member_id_of(request.account_id, asked.external_id) if sound else None
+        case ChangedMember() | GoneMember():
+            member_id = asked.member_id
+        case _:
+            assert_never(asked)
+    subject = None if member_id is None else public_id(IdKind.MEMBER, request.account_id, part=member_id)
+    role = None if isinstance(asked, GoneMember) else asked.role
+    return change_of(by, act, subject, {"role": None if role is None else role.value})
 
 
 def _fault_of(asked: NewMember | ChangedMember | GoneMember) -> InvalidInput | None:

@@ -16,6 +16,8 @@ from rules.ledger.refusals import NotFound
 from rules.pricing.refusals import InvalidInput
 from rules.pricing.tokens import MAX_MICROS, MAX_TOKENS
 from rules.projects import BUFFER_PERCENT_MAX, Project, budget_of
+from services.change_log import Detail, change_of, record_change
+from services.principal import OPERATOR, Principal
 from services.texts import fault_of_label, first_fault
 
 PROJECTS_MAX: Final = 10_000
@@ -40,7 +42,7 @@ class Projects:
         self._database = database
 
     async def save(
-        self, tenant_id: UUID, account_id: UUID, name: str, changes: ProjectChanges
+        self, tenant_id: UUID, account_id: UUID, name: str, changes: ProjectChanges, *, by: Principal = OPERATOR
     ) -> Project | NotFound | InvalidInput:
         """Makes the project, or changes what is given of it."""
         fault = fault_of_label("name", name) or _fault_of_changes(changes)
@@ -75,6 +77,8 @@ class Projects:
                 if changed is None:
                     raise AssertionError(f"project {name!r} is locked and is not there")
                 (project,) = await _with_spending(connection, account_id, [changed])
+                detail: Detail = {"project": name, "set": ", ".join(sorted(given))}
+                await record_change(connection, tenant_id, change_of(by, "saveProject", None, detail), account_id)
                 return project
         except _Refused as refused:
             return refused.fault

@@ -11,10 +11,11 @@ import asyncpg
 
 from models.database import Database
 from models.statements import statement
+from rules.identity import IdKind, public_id
 from rules.ledger.records import Page, Slice
 from rules.ledger.refusals import NotFound
 from rules.pricing.refusals import InvalidInput
-from rules.pricing.tokens import MAX_MICROS
+from rules.pricing.tokens import MAX_MICROS, format_tokens
 from rules.promotions.promo_codes import (
     CODE_LENGTH_MAX,
     CODE_LENGTH_MIN,
@@ -26,7 +27,9 @@ from rules.promotions.promo_codes import (
     canonical_code,
 )
 from services.accounts import fault_of_external_id
+from services.change_log import Detail, change_of, record_change
 from services.grants import PRIORITY_MAX
+from services.principal import OPERATOR, Principal
 from services.texts import NOTE_LENGTH_MAX, fault_of_text, first_fault
 
 REDEMPTIONS_MAX: Final = 2**31 - 1
@@ -51,7 +54,7 @@ class PromoCodes:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create(self, tenant_id: UUID, terms: PromoTerms) -> PromoCode | InvalidInput:
+    async def create(self, tenant_id: UUID, terms: PromoTerms, *, by: Principal = OPERATOR) -> PromoCode | InvalidInput:
         """Makes a code; its canonical form is unique within the tenant, for good."""
         fault = _fault_of_terms(terms)
         if fault is not None:
@@ -81,6 +84,7 @@ class PromoCodes:
                 created = promo_code_of(row)
                 if terms.active_to is not None and terms.active_to <= created.created_at:
                     raise _AlreadyOver
+                await _record(connection, tenant_id, "createPromoCode", created, by)
                 return created
         except asyncpg.UniqueViolationError:
             return InvalidInput("code", "is another promo code's already, whatever its case, spaces and hyphens")
@@ -88,7 +92,7 @@ class PromoCodes:
             return InvalidInput("activeTo", "must lie in the future, by the tenant's clock")
 
     async def update(
-        self, tenant_id: UUID, promo_code_id: UUID, changes: PromoCodeChanges
+        self, tenant_id: UUID, promo_code_id: UUID, changes: PromoCodeChanges, *, by: Principal = OPERATOR
     ) -> PromoCode | NotFound | InvalidInput:
         """Ends a code, or changes its caps; redemptions that were made stay."""
         async with self._database.tenant(tenant_id) as connection:
@@ -117,7 +121,9 @@ class PromoCodes:
             )
             if changed is None:
                 raise AssertionError(f"promo code {promo_code_id} is locked and is not there")
-            return promo_code_of(changed)
+            updated = promo_code_of(changed)
+            await _record(connection, tenant_id, "updatePromoCode", updated, by)
+            return updated
 
     async def list(self, tenant_id: UUID, part: Slice[str]) -> Page[PromoCode]:
         """By canonical form, which is also the key."""
@@ -129,6 +135,21 @@ class PromoCodes:
         """How many `list` lists in all."""
         async with self._database.reader(tenant_id) as connection:
             return int(await connection.fetchval(statement("count_promo_codes"), tenant_id))
+
+
+async def _record(
+    connection: asyncpg.Connection, tenant_id: UUID, act: str, promo_code: PromoCode, by: Principal
+) -> None:
+    """Notes the act. The code itself stays out: who reads the log could redeem it."""
+    terms = promo_code.terms
+    detail: Detail = {
+        "tokens": format_tokens(terms.amount),
+        "activeTo": terms.active_to.isoformat() if terms.active_to is not None else None,
+        "maxRedemptions": terms.max_redemptions,
+        "maxPerAccount": terms.max_per_account,
+    }
+    subject = public_id(IdKind.PROMO_CODE, promo_code.promo_code_id)
+    await record_change(connection, tenant_id, change_of(by, act, subject, detail))
 
 
 class _AlreadyOver(Exception):

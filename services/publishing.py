@@ -19,8 +19,10 @@ from rules.pricing.publication import InvalidPriceBook
 from rules.pricing.refusals import InvalidInput
 from rules.pricing.toml import read_price_book
 from rules.pricing.toml.changes import book_changes
+from services.change_log import Detail, change_of, record_change
 from services.loyalty import watch_loyalty
 from services.price_books import PriceBookMissing, PriceBooks, PriceBookUnreadable, PublishedBook
+from services.principal import OPERATOR, Principal
 
 PUBLISHING_LOCK: Final = 7_201
 """Any number that no other advisory lock of two numbers has."""
@@ -79,7 +81,13 @@ class Publishing:
         self._price_books = price_books
 
     async def publish(
-        self, tenant_id: UUID, source: str, *, effective_at: datetime | None = None, dry_run: bool = False
+        self,
+        tenant_id: UUID,
+        source: str,
+        *,
+        effective_at: datetime | None = None,
+        dry_run: bool = False,
+        by: Principal = OPERATOR,
     ) -> Publication | InvalidInput | InvalidPriceBook:
         """Makes a text the tenant's next version, in force at once or from a later instant.
 
@@ -99,6 +107,12 @@ class Publishing:
             before = None if terms.follows is None else await _read_source(connection, tenant_id, terms.follows)
             if not dry_run:
                 await _insert(connection, tenant_id, source, book, terms)
+                detail: Detail = {
+                    "slug": book.slug,
+                    "version": terms.version,
+                    "effectiveAt": terms.effective_at.isoformat(),
+                }
+                await record_change(connection, tenant_id, change_of(by, "publishPriceBook", None, detail))
         published = PublishedBook(terms.version, terms.now, terms.effective_at, book, len(source))
         if not dry_run:
             self._price_books.published(tenant_id, published)

@@ -1,4 +1,5 @@
-"""The form of keys: `fbx_secret_live_<43 random characters>_<6 of checksum>`, `fbx_root_…` for the server's own.
+"""The form of keys: `fbx_secret_live_<43 random characters>_<6 of checksum>`, `fbx_partner_live_…` for those that read,
+`fbx_root_…` for the server's own.
 
 The prefix lets secret scanners and people recognise a key; the checksum refuses typing errors and guesses without the
 database.
@@ -13,6 +14,7 @@ import string
 import zlib
 from typing import Final
 
+from models.api_key import ApiKeyKind
 from models.tenant import TenantMode
 
 SECRET_BYTES: Final = 32
@@ -25,7 +27,7 @@ _ALPHABET: Final = string.digits + string.ascii_letters
 _RANDOM_LENGTH: Final = 43
 _CHECKSUM_LENGTH: Final = 6
 _HINT_LENGTH: Final = 4
-_FORM: Final = re.compile(r"(fbx_(?:root|secret_(?:live|test))_)([0-9A-Za-z]{43})_([0-9A-Za-z]{6})")
+_FORM: Final = re.compile(r"(fbx_(?:root|(?:secret|partner)_(?:live|test))_)([0-9A-Za-z]{43})_([0-9A-Za-z]{6})")
 
 
 def new_root_key() -> str:
@@ -33,9 +35,9 @@ def new_root_key() -> str:
     return _new_key("fbx_root_")
 
 
-def new_secret_key(mode: TenantMode) -> str:
-    """A new key for a tenant's backend."""
-    return _new_key(f"fbx_secret_{mode.value.lower()}_")
+def new_secret_key(mode: TenantMode, kind: ApiKeyKind = ApiKeyKind.SECRET) -> str:
+    """A new key of a tenant, for its backend unless it is another kind."""
+    return _new_key(f"fbx_{kind.value.lower()}_{mode.value.lower()}_")
 
 
 def is_well_formed(key: str) -> bool:

@@ -7,18 +7,22 @@ from typing import Final
 
 from models.database import Database
 from models.unavailable import DatabaseUnavailable
+from rules.identity import IdKind, public_id
 from rules.ledger.commands import SendTokens
 from rules.ledger.kinds import Mutation
 from rules.ledger.outcomes import GrantEffect, GrantOutcome
 from rules.ledger.refusals import CLOSED, IdempotencyConflict, InputRefusal, InsufficientTokens, NotFound
 from rules.ledger.requests import TransferRequest
 from rules.pricing.refusals import InvalidInput
-from rules.pricing.tokens import MAX_MICROS, MAX_TOKENS
+from rules.pricing.tokens import MAX_MICROS, MAX_TOKENS, format_tokens
+from services.change_log import change_of
 from services.fingerprints import once
 from services.ledger.lane import LedgerUnavailable
 from services.ledger.reads import LedgerReads
+from services.ledger.submission import Riders
 from services.ledger.transfers import bring_transfer
 from services.ledger.writer import Writer
+from services.principal import OPERATOR, Principal
 from services.texts import NOTE_LENGTH_MAX, fault_of_key, fault_of_text, new_salt
 
 TO: Final = "toAccountId"
@@ -34,7 +38,7 @@ class Transfers:
         self._writer = writer
         self._reads = reads
 
-    async def transfer_tokens(self, request: TransferRequest) -> GrantOutcome:
+    async def transfer_tokens(self, request: TransferRequest, *, by: Principal = OPERATOR) -> GrantOutcome:
         """Takes tokens off the account and brings them to the other; the answer is of the account that sends.
 
         What could not be brought at once is brought by the sweeper: the tokens are off, and they arrive.
@@ -53,7 +57,15 @@ class Transfers:
                 note=request.note if fault is None else None,
                 text_salt=new_salt(),
                 refusal=fault,
-            )
+            ),
+            Riders(
+                change=change_of(
+                    by,
+                    "transferTokens",
+                    public_id(IdKind.ACCOUNT, request.account_id),
+                    {"amount": format_tokens(request.amount)},
+                )
+            ),
         )
         match outcome:
             case GrantEffect():

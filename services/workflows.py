@@ -18,8 +18,10 @@ from rules.pricing.rating import LineRequest, Priced, PricingRefusal, Purpose, p
 from rules.pricing.refusals import InvalidInput, InvalidParams, UnknownModel
 from rules.pricing.slugs import MAX_SLUG_CHARACTERS
 from rules.workflows import Workflow, decode_lines, encode_lines, workflow_slug
+from services.change_log import change_of, record_change
 from services.names import fault_of_name
 from services.price_books import PriceBooks
+from services.principal import OPERATOR, Principal
 from services.texts import NOTE_LENGTH_MAX, fault_of_text, first_fault
 
 WORKFLOWS_MAX: Final = 1_000
@@ -46,6 +48,7 @@ class Workflows:
         lines: Sequence[LineRequest],
         note: str | None = None,
         slug: str | None = None,
+        by: Principal = OPERATOR,
     ) -> SaveOutcome:
         """Makes the next version, or gives the newest where it has these very lines; an archived one comes back.
 
@@ -57,7 +60,7 @@ class Workflows:
         book = (await self._price_books.current(tenant_id)).book
         priced = price_lines(book, tuple(lines), purpose=Purpose.ESTIMATE)
         try:
-            return await self._save(tenant_id, account_id, key, name, lines, note, fault or _unpriced(priced))
+            return await self._save(tenant_id, account_id, key, name, lines, note, by, fault or _unpriced(priced))
         except _TooMany:
             return InvalidInput("name", f"the account has {WORKFLOWS_MAX} workflows already; save this as one of them")
 
@@ -69,6 +72,7 @@ class Workflows:
         name: str,
         lines: Sequence[LineRequest],
         note: str | None,
+        by: Principal,
         fault: UnknownModel | InvalidParams | InvalidInput | None,
     ) -> SaveOutcome:
         async with self._database.tenant(tenant_id) as connection:
@@ -92,9 +96,12 @@ class Workflows:
                 statement("insert_workflow_version"), account_id, key, version, tenant_id, text, note, row["now"]
             )
             await connection.execute(statement("update_workflow"), account_id, key, name, version, None)
+            await _record(connection, tenant_id, account_id, "saveWorkflow", key, version, by)
             return Workflow(account_id, key, name, version, decode_lines(text), note, row["now"])
 
-    async def archive(self, tenant_id: UUID, account_id: UUID, name: str) -> Workflow | NotFound:
+    async def archive(
+        self, tenant_id: UUID, account_id: UUID, name: str, *, by: Principal = OPERATOR
+    ) -> Workflow | NotFound:
         """Takes a workflow out of lists and use; its versions are kept, and saving it again brings it back."""
         slug = workflow_slug(name)
         async with self._database.tenant(tenant_id) as connection:
@@ -106,6 +113,7 @@ class Workflows:
                 statement("update_workflow"), account_id, slug, row["name"], row["newest"], archived_at
             )
             found = await connection.fetchrow(statement("read_workflow"), account_id, tenant_id, slug, None)
+            await _record(connection, tenant_id, account_id, "archiveWorkflow", slug, row["newest"], by)
         return NotFound("workflow") if found is None else _workflow(found)
 
     async def find(self, tenant_id: UUID, account_id: UUID, name: str, version: int | None) -> Workflow | None:
@@ -139,6 +147,13 @@ class Workflows:
             return work
         found = None if account_id is None else await self.find(tenant_id, account_id, work.name, work.version)
         return NotFound("workflow") if found is None or found.archived_at is not None else found.lines
+
+
+async def _record(
+    connection: asyncpg.Connection, tenant_id: UUID, account_id: UUID, act: str, slug: str, version: int, by: Principal
+) -> None:
+    change = change_of(by, act, None, {"workflow": slug, "version": version})
+    await record_change(connection, tenant_id, change, account_id)
 
 
 class _TooMany(Exception):

@@ -61,6 +61,9 @@ BEGIN
                 WHEN 'workflow' THEN 'SELECT, INSERT, UPDATE'
                 WHEN 'workflow_version' THEN 'SELECT, INSERT'
                 WHEN 'referral' THEN 'SELECT, UPDATE'
+                WHEN 'change_log' THEN 'SELECT, INSERT'
+                -- Only who tells credentials apart needs it.
+                WHEN 'signing_secret' THEN NULL
                 ELSE 'SELECT'
             END;
             -- Nothing is ever deleted but quotes that are long over and sums to be replaced, and what took effect under a key or from a message
@@ -70,11 +73,14 @@ BEGIN
                 WHEN secured.name::text = 'quote' THEN 'SELECT, DELETE, UPDATE (kept_until)'
                 -- Sums that can be worked out anew, and then are.
                 WHEN secured.name::text IN ('usage_day', 'work_day') THEN 'SELECT, INSERT, UPDATE, DELETE'
-                WHEN secured.is_append_only OR secured.name::text IN ('operation', 'inbox') THEN 'SELECT, INSERT'
+                WHEN secured.is_append_only OR secured.name::text IN ('operation', 'inbox', 'signing_secret')
+                    THEN 'SELECT, INSERT'
                 ELSE 'SELECT, INSERT, UPDATE'
             END;
             EXECUTE format('REVOKE ALL ON %s FROM PUBLIC, %I, %I', secured.name, server_role, writer_role);
-            EXECUTE format('GRANT %s ON %s TO %I', server_rights, secured.name, server_role);
+            IF server_rights IS NOT NULL THEN
+                EXECUTE format('GRANT %s ON %s TO %I', server_rights, secured.name, server_role);
+            END IF;
             EXECUTE format('GRANT %s ON %s TO %I', writer_rights, secured.name, writer_role);
         END IF;
     END LOOP;

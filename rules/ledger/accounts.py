@@ -81,7 +81,7 @@ def adjust_account(state: AccountState, command: AdjustAccount, now: datetime) -
         account.frozen = command.frozen
         append(state, EntryKind.ADJUSTMENT, now, note=f"frozen {str(command.frozen).lower()}")
     if command.credit_limit is not None and command.credit_limit != account.credit_limit:
-        note = f"creditLimit {_shown(account.credit_limit)} -> {_shown(command.credit_limit)}"
+        note = f"creditLimit {shown_credit_limit(account.credit_limit)} -> {shown_credit_limit(command.credit_limit)}"
         account.credit_limit = command.credit_limit
         append(state, EntryKind.ADJUSTMENT, now, note=note)
     if plan is not None:
@@ -97,5 +97,6 @@ def _welcome(state: AccountState, plan: PlanAssignment, now: datetime) -> None:
     give_once(state, GrantSource.PLAN, plan.source_ref, plan.tokens, plan.expires_after_months, now)
 
 
-def _shown(credit_limit: int) -> str:
+def shown_credit_limit(credit_limit: int) -> str:
+    """A credit limit in the words of the journal and the change log."""
     return "unlimited" if credit_limit == UNLIMITED else format_tokens(credit_limit)

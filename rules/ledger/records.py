@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 from uuid import UUID
 
 from rules.ledger.kinds import AlertKind, EntryKind
@@ -14,7 +14,7 @@ from rules.pricing.costs import CostStep
 from rules.pricing.formulas import PricingType
 
 Row = TypeVar("Row", covariant=True)
-Key = TypeVar("Key", int, str)
+Key = TypeVar("Key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,26 @@ class Page(Generic[Row]):
 
     rows: tuple[Row, ...]
     has_more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MembersSeen:
+    """Whose rows of an account are seen: everybody's, or the pool's and those of `member_id` where there is one."""
+
+    everyone: bool = True
+    member_id: UUID | None = None
+
+    def include(self, member_id: UUID | None) -> bool:
+        """Whether a row of this member is seen; None: it is the pool's."""
+        return self.everyone or member_id is None or member_id == self.member_id
+
+    @property
+    def only(self) -> list[UUID] | None:
+        """The members whose rows are seen beside the pool's, as statements take them; None: all."""
+        return None if self.everyone else [member for member in (self.member_id,) if member is not None]
+
+
+EVERYONE: Final = MembersSeen()
 
 
 @dataclass(frozen=True, slots=True)

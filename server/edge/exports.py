@@ -18,7 +18,7 @@ from resolvers.scope import ScopedAccount
 from rules.identity import IdKind, public_id
 from rules.ledger.journal import Entry
 from rules.ledger.kinds import EntryKind
-from rules.ledger.records import EntryFilter
+from rules.ledger.records import EVERYONE, EntryFilter
 from rules.ledger.refusals import NotFound
 from rules.ledger.usage_reports import UsageGroup, UsageRequest, UsageRow
 from rules.pricing.refusals import InvalidInput
@@ -190,7 +190,10 @@ def _instant(parameters: Mapping[str, str], name: str) -> datetime | None:
 
 def _member(account_id: UUID, parameters: Mapping[str, str]) -> UUID | None:
     name = "memberId"
-    return _parsed(lambda text: member_of(account_id, text), name, parameters[name]) if name in parameters else None
+    if name not in parameters:
+        return None
+    # Whoever gets here sees every member.
+    return _parsed(lambda text: member_of(EVERYONE, account_id, text), name, parameters[name])
 
 
 def _parsed(parse: Callable[[str], T], name: str, text: str) -> T:

@@ -164,8 +164,8 @@ class _Connection:
             raise Closed(4400, "The payload of connection_init must be an object")
         key, principal = await self._credential(parameters or {})
         self._context = Context(principal, self._services)
-        if key is not None:
-            self._watch = asyncio.create_task(self._watch_credential(key))
+        if key is not None and principal is not None:
+            self._watch = asyncio.create_task(self._watch_credential(key, principal))
         await self._send({"type": "connection_ack"})
 
     async def _credential(self, parameters: dict[str, Any]) -> tuple[str | None, Principal | None]:
@@ -183,11 +183,11 @@ class _Connection:
         except UNAVAILABLE:
             raise Closed(1013, "Try again later") from None
         if principal is None:
-            raise Closed(_CREDENTIAL_ENDED, "Forbidden: the key is unknown, revoked or expired")
+            raise Closed(_CREDENTIAL_ENDED, "Forbidden: the key or token is unknown, revoked or expired")
         return key, principal
 
-    async def _watch_credential(self, key: str) -> None:
-        """Ends the socket once the key is revoked or expired."""
+    async def _watch_credential(self, key: str, begun_as: Principal) -> None:
+        """Ends the socket once the key or client token is revoked or expired, or may no longer do what it could."""
         while True:
             await asyncio.sleep(CREDENTIAL_CHECK_SECONDS)
             try:
@@ -196,7 +196,11 @@ class _Connection:
                 # An outage says nothing about the key.
                 continue
             if principal is None:
-                self._close_soon(Closed(_CREDENTIAL_ENDED, "The key was revoked or has expired"))
+                self._close_soon(Closed(_CREDENTIAL_ENDED, "The key or token was revoked or has expired"))
+                return
+            if principal.role is not begun_as.role:
+                # What runs here was begun with the rights of then.
+                self._close_soon(Closed(_CREDENTIAL_ENDED, "The role has changed: connect again"))
                 return
 
     async def _take(self, message: dict[str, Any]) -> None:

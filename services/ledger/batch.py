@@ -229,7 +229,9 @@ def _decide(account: LoadedAccount | None, submission: Submission, referrals: Re
     referrals.note(command, riders, outcome)
     if riders.name is not None and isinstance(outcome, AccountEffect):
         account.name = riders.name
-    if riders.change is not None and not is_replay and not isinstance(outcome, Refusal | RepriceAt):
+    # Opening an account that is open does nothing, like a replay, and leaves no line in the log either.
+    did_nothing = is_replay or (isinstance(command, OpenAccount) and opened) or isinstance(outcome, Refusal | RepriceAt)
+    if riders.change is not None and not did_nothing:
         account.changes.append(rows.change_row(state.account, riders.change, account.now))
     if riders.profile is not None and state.account.opened and not opened:
         profile = riders.profile

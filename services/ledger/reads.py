@@ -23,7 +23,16 @@ from rules.ledger.journal import Entry
 from rules.ledger.kinds import GrantSource, HoldState, LimitPeriod
 from rules.ledger.limit_status import LimitStatus
 from rules.ledger.limits import running, statuses_of, today_of
-from rules.ledger.records import AlertFilter, CaptureView, EntryFilter, LineView, Page, Slice
+from rules.ledger.records import (
+    EVERYONE,
+    AlertFilter,
+    CaptureView,
+    EntryFilter,
+    LineView,
+    MembersSeen,
+    Page,
+    Slice,
+)
 from rules.ledger.spending import Scope, Spending, Window
 from rules.ledger.state import Account, AccountState, Grant, Hold
 from rules.ledger.team import Member
@@ -190,41 +199,65 @@ class LedgerReads:
             more_entries=len(entries) > EXPLAINED_ENTRIES_MAX,
         )
 
-    async def grants(self, tenant_id: UUID, account_id: UUID, part: Slice[int], *, active_only: bool) -> Page[Grant]:
+    async def grants(
+        self, tenant_id: UUID, account_id: UUID, part: Slice[int], *, active_only: bool, seen: MembersSeen = EVERYONE
+    ) -> Page[Grant]:
         """Newest first, keyed by grant id. Active: neither ended nor expired, with tokens left."""
         async with self._settled(tenant_id, account_id) as (connection, reading):
             if reading is None:
                 return Page((), has_more=False)
             found = await connection.fetch(
-                statement("list_grants"), account_id, _below(part), active_only, reading.now, part.first + 1
+                statement("list_grants"), account_id, _below(part), active_only, reading.now, part.first + 1, seen.only
             )
         return Page(tuple(rows.read_grant(tuple(row)) for row in found[: part.first]), len(found) > part.first)
 
-    async def count_grants(self, tenant_id: UUID, account_id: UUID, *, active_only: bool) -> int:
+    async def count_grants(
+        self, tenant_id: UUID, account_id: UUID, *, active_only: bool, seen: MembersSeen = EVERYONE
+    ) -> int:
         """How many `grants` lists in all."""
         async with self._settled(tenant_id, account_id) as (connection, reading):
             if reading is None:
                 return 0
-            return int(await connection.fetchval(statement("count_grants"), account_id, active_only, reading.now))
+            return int(
+                await connection.fetchval(statement("count_grants"), account_id, active_only, reading.now, seen.only)
+            )
 
     async def holds(
-        self, tenant_id: UUID, account_id: UUID, part: Slice[int], *, state: HoldState | None
+        self,
+        tenant_id: UUID,
+        account_id: UUID,
+        part: Slice[int],
+        *,
+        state: HoldState | None,
+        seen: MembersSeen = EVERYONE,
     ) -> Page[Hold]:
         """Newest first, keyed by hold id."""
         async with self._settled(tenant_id, account_id) as (connection, reading):
             if reading is None:
                 return Page((), has_more=False)
-            found = await connection.fetch(statement("list_holds"), account_id, _below(part), state, part.first + 1)
+            found = await connection.fetch(
+                statement("list_holds"), account_id, _below(part), state, part.first + 1, seen.only
+            )
         return Page(tuple(rows.read_hold(tuple(row)) for row in found[: part.first]), len(found) > part.first)
 
-    async def count_holds(self, tenant_id: UUID, account_id: UUID, *, state: HoldState | None) -> int:
+    async def count_holds(
+        self, tenant_id: UUID, account_id: UUID, *, state: HoldState | None, seen: MembersSeen = EVERYONE
+    ) -> int:
         """How many `holds` lists in all."""
         async with self._settled(tenant_id, account_id) as (connection, reading):
             if reading is None:
                 return 0
-            return int(await connection.fetchval(statement("count_holds"), account_id, state))
+            return int(await connection.fetchval(statement("count_holds"), account_id, state, seen.only))
 
-    async def entries(self, tenant_id: UUID, account_id: UUID, part: Slice[int], wanted: EntryFilter) -> Page[Entry]:
+    async def entries(
+        self,
+        tenant_id: UUID,
+        account_id: UUID,
+        part: Slice[int],
+        wanted: EntryFilter,
+        *,
+        seen: MembersSeen = EVERYONE,
+    ) -> Page[Entry]:
         """Newest first, keyed by version."""
         async with self._settled(tenant_id, account_id) as (connection, reading):
             if reading is None:
@@ -236,15 +269,18 @@ class LedgerReads:
                 *_filters(wanted),
                 part.first + 1,
                 wanted.member_id,
+                seen.only,
             )
         return Page(tuple(rows.read_entry(tuple(row)) for row in found[: part.first]), len(found) > part.first)
 
-    async def count_entries(self, tenant_id: UUID, account_id: UUID, wanted: EntryFilter) -> int:
+    async def count_entries(
+        self, tenant_id: UUID, account_id: UUID, wanted: EntryFilter, *, seen: MembersSeen = EVERYONE
+    ) -> int:
         """How many `entries` lists in all."""
         async with self._settled(tenant_id, account_id) as (connection, reading):
             if reading is None:
                 return 0
-            filters = (*_filters(wanted), wanted.member_id)
+            filters = (*_filters(wanted), wanted.member_id, seen.only)
             return int(await connection.fetchval(statement("count_entries"), account_id, *filters))
 
     async def alert_settings(self, tenant_id: UUID, account_id: UUID) -> Alerting | None:

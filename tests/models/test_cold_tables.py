@@ -55,7 +55,7 @@ async def some_accounts(database: Database, tenant: Tenant, *names: tuple[str, s
 
 async def found(database: Database, tenant: Tenant, search: str | None, first: int = 100) -> list[str]:
     async with database.reader(tenant.id) as connection:
-        rows = await connection.fetch(statement("list_accounts"), tenant.id, None, search, first)
+        rows = await connection.fetch(statement("list_accounts"), tenant.id, None, search, first, None)
     return [row["external_id"] for row in rows]
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
@@ -13,7 +14,13 @@ import pytest
 
 from models.database import Database
 from models.migrations import is_current, migrate
+from models.roles import Role, session_settings
 from models.tenant import Tenant, TenantMode
+from rules.ledger.requests import EstimateRequest
+from services.credentials import CreatedApiKey, Credentials
+from services.ledger.sweeper import ensure_journal_months
+from services.principal import OPERATOR
+from tests.services.shop import a_line, open_shop
 
 PASSWORD = "of-the-test-only"
 
@@ -48,6 +55,49 @@ async def two_tenants(database: Database) -> tuple[Tenant, Tenant]:
     return first, second
 
 
+TENANT_TABLES = """
+    SELECT c.oid::regclass::text AS name FROM pg_class c
+      JOIN pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped
+           AND a.attname = CASE c.relname WHEN 'tenant' THEN 'id' ELSE 'tenant_id' END
+     WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+"""
+
+
+PARTITIONS = "SELECT oid::regclass::text AS name FROM pg_class WHERE relispartition AND relkind = 'r'"
+
+
+async def fill(database: Database, tenant: Tenant) -> set[str]:
+    """A day's business of a tenant; the tables that then have rows."""
+    async with open_shop(database, tenant.id) as shop:
+        account = await shop.open(tokens=100)
+        credentials = Credentials(database, root_key="the root key")
+        created = await credentials.create_api_key(OPERATOR, name="backend", tenant_id=tenant.id)
+        assert isinstance(created, CreatedApiKey)
+        backend = await credentials.authenticate(created.key)
+        assert backend is not None
+        await credentials.client_tokens.create(backend, account)
+        await credentials.client_tokens.revoke(backend, account)
+        await shop.fares.quote(EstimateRequest(tenant.id, (a_line(),)))
+        await shop.fares.charge(shop.reserve_request(account, "charged", description="a text"))
+    return {
+        "tenant",
+        "api_key",
+        "account",
+        "price_book",
+        "quote",
+        "signing_secret",
+        "client_token_revocation",
+        "change_log",
+        "ledger_account",
+        "token_grant",
+        "hold",
+        "hold_allocation",
+        "captured_line",
+        "entry",
+        "operation",
+    }
+
+
 async def test_every_table_with_a_tenants_rows_is_secured(dsn: str) -> None:
     connection = await asyncpg.connect(dsn)
     try:
@@ -79,6 +129,110 @@ async def test_partitions_are_granted_to_nobody(dsn: str) -> None:
         await connection.close()
     assert partitions
     assert all(row["relacl"] is None for row in partitions)
+
+
+async def test_a_connection_without_a_tenant_sees_nothing_of_any_table(dsn: str, database: Database) -> None:
+    """Every table with a tenant's rows, as the catalogue lists them, after a day's business."""
+    tenant, _ = await two_tenants(database)
+    filled = await fill(database, tenant)
+    as_server = await asyncpg.connect(dsn, server_settings=session_settings(Role.SERVER, has_own_roles=True))
+    as_writer = await asyncpg.connect(dsn, server_settings=session_settings(Role.WRITER, has_own_roles=True))
+    seen: dict[str, int] = {}
+    try:
+        for table in await as_writer.fetch(TENANT_TABLES):
+            name = table["name"]
+            seen[name] = await as_writer.fetchval(f"SELECT count(*) FROM {name}")
+            if name == "signing_secret":
+                with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                    await as_server.fetchval(f"SELECT count(*) FROM {name}")
+            else:
+                assert await as_server.fetchval(f"SELECT count(*) FROM {name}") == 0, name
+    finally:
+        await as_server.close()
+        await as_writer.close()
+    # Nothing is seen of rows that are there, and not because there are none.
+    assert filled <= {name for name, rows in seen.items() if rows}
+
+
+@pytest.mark.parametrize("role", [Role.SERVER, Role.WRITER])
+async def test_no_partition_is_a_way_around_the_whole(dsn: str, database: Database, role: Role) -> None:
+    tenant, _ = await two_tenants(database)
+    await fill(database, tenant)
+    await ensure_journal_months(database)
+    connection = await asyncpg.connect(dsn, server_settings=session_settings(role, has_own_roles=True))
+    try:
+        partitions = await connection.fetch(PARTITIONS)
+        assert len(partitions) > 3
+        for partition in partitions:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.fetch(f"SELECT * FROM {partition['name']}")
+    finally:
+        await connection.close()
+
+
+async def failing_statement(connection: asyncpg.Connection) -> None:
+    await connection.execute("SELECT 1 / 0")
+
+
+async def failing_code(connection: asyncpg.Connection) -> None:
+    raise LookupError
+
+
+async def forgotten_setting(connection: asyncpg.Connection) -> None:
+    """Code that sets a tenant for the whole session, and fails."""
+    await connection.execute("SELECT set_config('farebox.tenants', $1, false)", str(uuid4()))
+    raise LookupError
+
+
+@pytest.mark.parametrize("fail", [failing_statement, failing_code, forgotten_setting])
+@pytest.mark.parametrize("way", ["tenant", "reader"])
+async def test_a_pooled_connection_keeps_nothing_of_a_tenant_whose_request_failed(
+    dsn: str, way: str, fail: Callable[[asyncpg.Connection], Awaitable[None]]
+) -> None:
+    async with await Database.open(dsn, pool_size=1) as database:
+        tenant, _ = await two_tenants(database)
+        async with getattr(database, way)(tenant.id) as connection:
+            pid = connection.get_server_pid()
+
+        async def request() -> None:
+            async with getattr(database, way)(tenant.id) as connection:
+                assert connection.get_server_pid() == pid
+                await fail(connection)
+
+        with pytest.raises((asyncpg.DivisionByZeroError, LookupError)):
+            await request()
+        await expect_nothing_kept(database, pid)
+
+
+@pytest.mark.parametrize("way", ["tenant", "reader"])
+async def test_a_pooled_connection_keeps_nothing_of_a_tenant_whose_request_was_cancelled(dsn: str, way: str) -> None:
+    async with await Database.open(dsn, pool_size=1) as database:
+        tenant, _ = await two_tenants(database)
+        entered = asyncio.Event()
+
+        async def request() -> None:
+            async with getattr(database, way)(tenant.id) as connection:
+                entered.set()
+                await connection.execute("SELECT pg_sleep(30)")
+
+        for _ in range(3):
+            task = asyncio.create_task(request())
+            await entered.wait()
+            await asyncio.sleep(0.02)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            entered.clear()
+            await expect_nothing_kept(database, None)
+
+
+async def expect_nothing_kept(database: Database, pid: int | None) -> None:
+    """The pool's one connection, as the next borrower gets it; the same one as before where `pid` is given."""
+    async with database._server.connection() as connection:
+        assert pid is None or connection.get_server_pid() == pid
+        assert await connection.fetchval("SELECT current_setting('farebox.tenants', true)") in (None, "")
+        assert await connection.fetch("SELECT * FROM tenant") == []
+        assert not connection.is_in_transaction()
 
 
 async def test_an_owner_that_was_given_the_roles_takes_them(

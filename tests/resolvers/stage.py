@@ -27,7 +27,7 @@ from rules.pricing.formulas import Flat
 from rules.pricing.policies import Policies
 from rules.pricing.price_book import Dimension, DimensionType, Price, PriceBook, PriceBounds
 from rules.pricing.tokens import MICROS
-from services.principal import SCOPES, Principal
+from services.principal import CLIENT_SCOPES, SCOPES, Principal, Scope
 
 TENANT = UUID(int=1)
 OTHER_TENANT = UUID(int=2)
@@ -44,6 +44,14 @@ ROOT_KEY = "the root key"
 
 SECRET = Principal(CredentialKind.SECRET, SCOPES[CredentialKind.SECRET], TENANT, "studio", "Studio", TenantMode.TEST)
 ROOT = Principal(CredentialKind.ROOT, SCOPES[CredentialKind.ROOT])
+
+
+def a_client_token(*more: Scope, role: MemberRole = MemberRole.MEMBER) -> Principal:
+    """A caller with a token of the account, which may also do `more`."""
+    scopes = (*CLIENT_SCOPES[role], *more)
+    return Principal(
+        CredentialKind.CLIENT, scopes, TENANT, "studio", "Studio", TenantMode.TEST, account_id=ACCOUNT, role=role
+    )
 
 
 @dataclass(frozen=True)
@@ -258,6 +266,8 @@ class Stage:
         self.tenants = Asked({})
         self.clocks = Asked({})
         self.api_keys = Asked({})
+        self.client_tokens = Asked({})
+        self.change_log = Asked({})
         self.live = Feed()
         self.credentials = Keys()
         self.checks = {"database": "ok", "migrations": "ok", "bus": "ok"}

@@ -8,7 +8,7 @@ from models.account import AccountKind
 from rules.identity import IdKind, public_id, referral_code_of
 from rules.ledger.journal import Entry
 from rules.ledger.kinds import EntryKind, GrantSource, HoldState
-from rules.ledger.records import EntryFilter, Page, Slice
+from rules.ledger.records import EVERYONE, EntryFilter, Page, Slice
 from rules.ledger.refusals import NotFound
 from rules.ledger.state import Grant
 from rules.pricing.refusals import InvalidInput
@@ -22,6 +22,7 @@ from tests.resolvers.stage import (
     HOLD_ID,
     NOON,
     OTHER_TENANT,
+    SECRET,
     TENANT,
     AnAccount,
     Stage,
@@ -174,10 +175,10 @@ async def test_the_lists_of_an_account_ask_for_their_part(ask: Ask, stage: Stage
     ]
     wanted = EntryFilter(4, frozenset({EntryKind.CAPTURE}), "film", "flux", NOON, NOON.replace(month=4))
     asked = {name: (arguments[2:], keywords) for name, arguments, keywords in stage.reads.calls}
-    assert asked["grants"] == ((Slice(1),), {"active_only": False})
-    assert asked["holds"] == ((Slice(2, 9),), {"state": HoldState.OPEN})
-    assert asked["entries"] == ((Slice(3), wanted), {})
-    assert asked["count_entries"] == ((wanted,), {})
+    assert asked["grants"] == ((Slice(1),), {"active_only": False, "seen": EVERYONE})
+    assert asked["holds"] == ((Slice(2, 9),), {"state": HoldState.OPEN, "seen": EVERYONE})
+    assert asked["entries"] == ((Slice(3), wanted), {"seen": EVERYONE})
+    assert asked["count_entries"] == ((wanted,), {"seen": EVERYONE})
 
 
 async def test_nothing_is_counted_that_nobody_asked_for(ask: Ask, stage: Stage) -> None:
@@ -205,8 +206,8 @@ async def test_accounts_come_by_the_page_by_their_external_ids(ask: Ask, stage: 
         }
     }
     assert stage.accounts.calls == [
-        ("list", (TENANT, Slice(1, "aaron")), {"search": "al"}),
-        ("count", (TENANT,), {"search": "al"}),
+        ("list", (TENANT, Slice(1, "aaron")), {"search": "al", "only": None}),
+        ("count", (TENANT,), {"search": "al", "only": None}),
     ]
 
 
@@ -228,7 +229,7 @@ async def test_creating_an_account_passes_on_what_is_given_and_fills_in_the_rest
     )
     await ask(document, input={"externalId": "c", "name": "C", "kind": None, "timeZone": None, "planId": "pro"})
 
-    absent = {"plan_id": None, "referred_by": None}
+    absent = {"plan_id": None, "referred_by": None, "by": SECRET}
     assert [keywords for _, _, keywords in stage.accounts.calls] == [
         absent | {"external_id": "alice", "name": "Alice", "kind": AccountKind.PERSONAL, "time_zone": "UTC"},
         absent
@@ -261,7 +262,14 @@ async def test_an_update_changes_only_what_is_given(
     result = await ask(UPDATE, input={"accountId": ACCOUNT_ID} | changes)
 
     assert result.errors is None
-    unchanged = {"name": None, "time_zone": None, "frozen": None, "credit_limit": None, "plan_id": UNCHANGED}
+    unchanged = {
+        "name": None,
+        "time_zone": None,
+        "frozen": None,
+        "credit_limit": None,
+        "plan_id": UNCHANGED,
+        "by": SECRET,
+    }
     assert stage.accounts.calls == [("update", (TENANT, ACCOUNT), unchanged | passed_on)]
 
 

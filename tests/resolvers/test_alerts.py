@@ -15,7 +15,7 @@ from rules.ledger.spending import Scope
 from rules.pricing.refusals import InvalidInput
 from rules.pricing.tokens import MICROS
 from tests.resolvers.conftest import Ask
-from tests.resolvers.stage import ACCOUNT, ACCOUNT_ID, NOON, TENANT, AnAccount, Stage
+from tests.resolvers.stage import ACCOUNT, ACCOUNT_ID, NOON, SECRET, TENANT, AnAccount, Stage
 
 SET = """mutation($input: SetAlertsInput!) { setAlerts(input: $input) { __typename
     ... on AccountSuccess { account { id } } ... on InvalidInput { field } } }"""
@@ -168,12 +168,12 @@ async def test_what_is_given_is_set_and_what_is_absent_is_left_alone(stage: Stag
         (
             "set_alerts",
             (TENANT, ACCOUNT),
-            {"balance_percents": [5, 50], "balance_tokens": [2_500_000], "day_limit_percents": None},
+            {"balance_percents": [5, 50], "balance_tokens": [2_500_000], "day_limit_percents": None, "by": SECRET},
         ),
         (
             "set_alerts",
             (TENANT, ACCOUNT),
-            {"balance_percents": None, "balance_tokens": None, "day_limit_percents": []},
+            {"balance_percents": None, "balance_tokens": None, "day_limit_percents": [], "by": SECRET},
         ),
     ]
 

@@ -16,7 +16,7 @@ from rules.pricing.refusals import InvalidInput
 from rules.pricing.tokens import MICROS
 from services.gifts import Unanswered
 from tests.resolvers.conftest import Ask
-from tests.resolvers.stage import ACCOUNT, ACCOUNT_ID, GRANT_ID, HOLD_ID, NOON, TENANT, Stage, a_balance
+from tests.resolvers.stage import ACCOUNT, ACCOUNT_ID, GRANT_ID, HOLD_ID, NOON, SECRET, TENANT, Stage, a_balance
 
 GRANT = """mutation($input: GrantTokensInput!) { grantTokens(input: $input) { __typename
     ... on GrantSuccess { grant { id amount } balance { version } replayed } ... on Problem { code } } }"""
@@ -132,7 +132,7 @@ async def test_many_are_given_to_and_failures_are_told_by_their_place(ask: Ask, 
                 GiftRequest(TENANT, "k", 5 * MICROS),
                 [ACCOUNT, NotFound("account"), NotFound("account"), ACCOUNT],
             ),
-            {},
+            {"by": SECRET},
         )
     ]
     assert result.data == {

@@ -18,7 +18,7 @@ from rules.ledger.team import Member
 from rules.pricing.refusals import InvalidInput
 from rules.pricing.tokens import MICROS
 from tests.resolvers.conftest import Ask
-from tests.resolvers.stage import ACCOUNT, ACCOUNT_ID, HOLD_ID, NOON, TENANT, Stage, a_balance, a_limit
+from tests.resolvers.stage import ACCOUNT, ACCOUNT_ID, HOLD_ID, NOON, SECRET, TENANT, Stage, a_balance, a_limit
 
 MEMBER = UUID(int=7)
 MEMBER_ID = public_id(IdKind.MEMBER, ACCOUNT, part=MEMBER)
@@ -81,7 +81,7 @@ async def test_a_limit_is_set_as_the_input_says(
 
     result = await ask(SET, input={"accountId": ACCOUNT_ID, "period": "DAY", **given})
 
-    assert stage.limits.calls == [("set", (TENANT, ACCOUNT, setting), {})]
+    assert stage.limits.calls == [("set", (TENANT, ACCOUNT, setting), {"by": SECRET})]
     assert result.data == {"setLimit": {"__typename": "LimitSuccess", "limit": SHOWN}}
 
 
@@ -95,7 +95,7 @@ async def test_many_are_set_at_once(ask: Ask, stage: Stage) -> None:
         LimitSetting(LimitScope.ACCOUNT, LimitPeriod.DAY, limit=5 * MICROS),
         LimitSetting(LimitScope.ACCOUNT, LimitPeriod.TOTAL),
     ]
-    assert stage.limits.calls == [("set_all", (TENANT, ACCOUNT, settings), {})]
+    assert stage.limits.calls == [("set_all", (TENANT, ACCOUNT, settings), {"by": SECRET})]
     shown = [{"scope": "ACCOUNT", "period": "DAY"}, {"scope": "ACCOUNT", "period": "TOTAL"}]
     assert result.data == {"setLimits": {"__typename": "SetLimitsSuccess", "limits": shown}}
 

@@ -9,7 +9,7 @@ from rules.pricing.tokens import MICROS
 from rules.projects import Project
 from services.projects import ProjectChanges
 from tests.resolvers.conftest import Ask
-from tests.resolvers.stage import ACCOUNT, ACCOUNT_ID, NOON, TENANT, Stage
+from tests.resolvers.stage import ACCOUNT, ACCOUNT_ID, NOON, SECRET, TENANT, Stage
 
 FIELDS = "name estimate bufferPercent budget actual archivedAt"
 FILM = Project(ACCOUNT, "film", 100 * MICROS, 20, None, 35 * MICROS, NOON)
@@ -29,7 +29,7 @@ async def test_it_is_saved_as_given_and_absent_is_not_null(ask: Ask, stage: Stag
     stage.projects.answers["save"] = FILM
     result = await ask(SAVE, input={"accountId": ACCOUNT_ID, "name": "film", "estimate": "100", "budget": None})
     changes = ProjectChanges(given=frozenset({"estimate", "budget"}), estimate=100 * MICROS)
-    assert stage.projects.calls == [("save", (TENANT, ACCOUNT, "film", changes), {})]
+    assert stage.projects.calls == [("save", (TENANT, ACCOUNT, "film", changes), {"by": SECRET})]
     assert result.data == {"saveProject": {"__typename": "ProjectSuccess", "project": SHOWN}}
 
 

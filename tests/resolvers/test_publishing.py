@@ -15,7 +15,7 @@ from rules.pricing.toml import Fault
 from services.price_books import PublishedBook
 from services.publishing import Publication, PublishedText, VersionRecord
 from tests.resolvers.conftest import Ask
-from tests.resolvers.stage import NOON, TENANT, Stage, a_book
+from tests.resolvers.stage import NOON, SECRET, TENANT, Stage, a_book
 
 PUBLISH = """mutation($input: PublishPriceBookInput!) { publishPriceBook(input: $input) { __typename
     ... on PublishPriceBookSuccess {
@@ -48,7 +48,7 @@ async def test_a_publication_is_shown_with_everything_that_it_changes(ask: Ask, 
     result = await ask(PUBLISH, input={"source": "text", "effectiveAt": "2026-04-01T02:00:00+02:00", "dryRun": True})
 
     assert stage.publishing.calls == [
-        ("publish", (TENANT, "text"), {"effective_at": PUBLISHED.effective_at, "dry_run": True})
+        ("publish", (TENANT, "text"), {"effective_at": PUBLISHED.effective_at, "dry_run": True, "by": SECRET})
     ]
     assert result.errors is None
     assert result.data is not None
@@ -84,7 +84,9 @@ async def test_by_default_it_is_published_at_once(ask: Ask, stage: Stage, more: 
 
     await ask(PUBLISH, input={"source": "text"} | more)
 
-    assert stage.publishing.calls == [("publish", (TENANT, "text"), {"effective_at": None, "dry_run": False})]
+    assert stage.publishing.calls == [
+        ("publish", (TENANT, "text"), {"effective_at": None, "dry_run": False, "by": SECRET})
+    ]
 
 
 async def test_a_book_with_faults_is_refused_with_all_of_them(ask: Ask, stage: Stage) -> None:

@@ -20,6 +20,7 @@ from tests.resolvers.stage import (
     ACCOUNT_ID,
     GRANT_ID,
     NOON,
+    SECRET,
     TENANT,
     AnAccount,
     Stage,
@@ -50,7 +51,7 @@ async def test_an_account_is_closed(ask: Ask, stage: Stage) -> None:
             "account": {"id": ACCOUNT_ID, "closedAt": "2026-03-01T12:00:00Z"},
         }
     }
-    assert stage.accounts.calls == [("close", (TENANT, ACCOUNT), {"note": "moved"})]
+    assert stage.accounts.calls == [("close", (TENANT, ACCOUNT), {"note": "moved", "by": SECRET})]
 
 
 async def test_a_debt_is_settled(ask: Ask, stage: Stage) -> None:

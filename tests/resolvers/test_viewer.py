@@ -8,9 +8,20 @@ from rules.identity import IdKind, public_id
 from rules.ledger.kinds import GrantSource
 from rules.ledger.state import Grant
 from tests.resolvers.conftest import Ask
-from tests.resolvers.stage import ACCOUNT, ACCOUNT_ID, GRANT_ID, HOLD_ID, NOON, ROOT, TENANT, Stage, a_hold
+from tests.resolvers.stage import (
+    ACCOUNT,
+    ACCOUNT_ID,
+    GRANT_ID,
+    HOLD_ID,
+    NOON,
+    ROOT,
+    TENANT,
+    Stage,
+    a_client_token,
+    a_hold,
+)
 
-VIEWER = "{ viewer { kind scopes tenantId tenantName mode accountId expiresAt } }"
+VIEWER = "{ viewer { kind scopes tenantId tenantName mode accountId memberId role expiresAt } }"
 NODE = "query($id: ID!) { node(id: $id) { __typename id } }"
 
 
@@ -21,16 +32,27 @@ async def test_a_viewer_is_who_asks(ask: Ask) -> None:
     assert secret.data == {
         "viewer": {
             "kind": "SECRET",
-            "scopes": ["read", "quote", "spend", "manage", "keys"],
+            "scopes": ["read", "quote", "spend", "buy", "administer", "manage", "keys"],
             "tenantId": public_id(IdKind.TENANT, TENANT),
             "tenantName": "Studio",
             "mode": "TEST",
             "accountId": None,
+            "memberId": None,
+            "role": None,
             "expiresAt": None,
         }
     }
     assert root.data is not None
     assert (root.data["viewer"]["kind"], root.data["viewer"]["tenantId"]) == ("ROOT", None)
+
+
+async def test_a_client_is_told_its_account_and_role(ask: Ask) -> None:
+    client = await ask(VIEWER, a_client_token())
+
+    assert client.data is not None
+    viewer = client.data["viewer"]
+    assert (viewer["kind"], viewer["accountId"], viewer["role"]) == ("CLIENT", ACCOUNT_ID, "MEMBER")
+    assert viewer["scopes"] == ["read", "quote", "buy"]
 
 
 async def test_a_node_is_found_by_its_id_whatever_it_is(ask: Ask, stage: Stage) -> None:

@@ -14,7 +14,7 @@ from rules.pricing.rating import LineRequest
 from rules.pricing.refusals import InvalidInput, UnknownModel
 from rules.workflows import Workflow
 from tests.resolvers.conftest import Ask
-from tests.resolvers.stage import ACCOUNT, ACCOUNT_ID, NOON, TENANT, Stage, a_balance, a_hold
+from tests.resolvers.stage import ACCOUNT, ACCOUNT_ID, NOON, SECRET, TENANT, Stage, a_balance, a_hold
 
 LINES = (LineRequest("flux", {"width": 512}, 2, "n1"),)
 WORKFLOW = Workflow(ACCOUNT, "poster", "Poster", 3, LINES, "hello", NOON)
@@ -40,7 +40,7 @@ async def test_it_is_saved_as_the_input_says(ask: Ask, stage: Stage) -> None:
     result = await ask(SAVE, input=given)
 
     assert stage.workflows.calls == [
-        ("save", (TENANT, ACCOUNT), {"name": "Poster", "lines": LINES, "note": "hello", "slug": None})
+        ("save", (TENANT, ACCOUNT), {"name": "Poster", "lines": LINES, "note": "hello", "slug": None, "by": SECRET})
     ]
     assert result.data == {"saveWorkflow": {"__typename": "WorkflowSuccess", "workflow": SHOWN}}
 
@@ -73,7 +73,7 @@ async def test_whose_it_is_must_be_said(ask: Ask, stage: Stage, document: str) -
 async def test_it_is_archived_by_its_name(ask: Ask, stage: Stage) -> None:
     stage.workflows.answers["archive"] = WORKFLOW
     result = await ask(ARCHIVE, input={"accountId": ACCOUNT_ID, "name": "Poster"})
-    assert stage.workflows.calls == [("archive", (TENANT, ACCOUNT, "Poster"), {})]
+    assert stage.workflows.calls == [("archive", (TENANT, ACCOUNT, "Poster"), {"by": SECRET})]
     assert result.data == {"archiveWorkflow": {"__typename": "WorkflowSuccess"}}
 
 

@@ -20,7 +20,7 @@ from rules.identity import (
 
 steady = settings(deadline=None, derandomize=True, database=None)
 TENANT, OTHER_TENANT = UUID(int=1), UUID(int=2)
-ROWS = [IdKind.GRANT, IdKind.HOLD, IdKind.ENTRY, IdKind.QUOTE, IdKind.ALERT]
+ROWS = [IdKind.GRANT, IdKind.HOLD, IdKind.ENTRY, IdKind.QUOTE, IdKind.ALERT, IdKind.CHANGE]
 PARTS = [IdKind.MEMBER, IdKind.BALANCE]
 WHOLES = [kind for kind in IdKind if kind not in ROWS and kind is not IdKind.MEMBER]
 BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"

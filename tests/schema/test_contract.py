@@ -22,15 +22,17 @@ OUTPUTS = {
     "Query": (
         "viewer:Viewer prices:PriceConnection price:Price estimate:EstimateResult packages:[Package!] "
         "plans:[Plan!] affordable:AffordableResult priceBooks:PriceBookVersionConnection "
-        "priceBook:PublishedPriceBook margin:MarginResult account:Account accounts:AccountConnection hold:Hold "
-        "explainCharge:ChargeExplanation alertEvents:AlertEventConnection node:Node usage:UsageReport "
+        "priceBook:PublishedPriceBook margin:MarginResult usage:UsageReport apiKeys:ApiKeyConnection "
+        "tenants:TenantConnection changes:ChangeConnection account:Account accounts:AccountConnection hold:Hold "
+        "explainCharge:ChargeExplanation alertEvents:AlertEventConnection node:Node "
         "promoCodes:PromoCodeConnection workflow:Workflow workflows:WorkflowConnection project:Project "
         "projects:ProjectConnection"
     ),
     "Mutation": (
         "estimate:EstimateResult reserve:ReserveResult commit:CommitResult release:ReleaseResult "
         "extend:ReserveResult charge:CommitResult refund:CommitResult createTenant:CreateTenantResult "
-        "createApiKey:CreateApiKeyResult revokeApiKey:RevokeApiKeyResult createAccount:AccountResult "
+        "createApiKey:CreateApiKeyResult revokeApiKey:RevokeApiKeyResult rotateApiKey:RotateApiKeyResult "
+        "createClientToken:CreateClientTokenResult revokeClientTokens:AccountResult createAccount:AccountResult "
         "updateAccount:AccountResult grantTokens:GrantResult revokeGrant:GrantResult "
         "publishPriceBook:PublishPriceBookResult advanceClock:AdvanceClockResult setLimit:LimitResult "
         "setLimits:SetLimitsResult setAlerts:AccountResult createPromoCode:PromoCodeResult "
@@ -191,7 +193,7 @@ OUTPUTS = {
     "EntryEdge": "cursor:String! node:Entry!",
     "Viewer": (
         "kind:CredentialKind! scopes:[String!]! tenantId:ID tenantName:String mode:TenantMode accountId:ID "
-        "expiresAt:DateTime"
+        "memberId:ID role:MemberRole expiresAt:DateTime"
     ),
     "Affordable": "value:String unbounded:Boolean! cost:Tokens limitedBy:String",
     "ChargeExplanation": (
@@ -214,6 +216,18 @@ OUTPUTS = {
     "CreateTenantSuccess": "tenantId:ID! secretKey:String!",
     "CreateApiKeySuccess": "id:ID! key:String!",
     "RevokeApiKeySuccess": "id:ID! revokedAt:DateTime!",
+    "RotateApiKeySuccess": "id:ID! key:String! oldKeyEndsAt:DateTime!",
+    "CreateClientTokenSuccess": "token:String! expiresAt:DateTime!",
+    "ApiKey": (
+        "id:ID! kind:ApiKeyKind! name:String! hint:String! accountId:ID createdAt:DateTime! lastUsedAt:DateTime "
+        "tokensLastUsedAt:DateTime expiresAt:DateTime revokedAt:DateTime"
+    ),
+    "Tenant": "id:ID! slug:String! name:String! mode:TenantMode! createdAt:DateTime!",
+    "Change": (
+        "id:ID! at:DateTime! actor:CredentialKind! keyId:ID memberId:ID act:String! accountId:ID subject:String "
+        "detail:[ChangeDetail!]!"
+    ),
+    "ChangeDetail": "name:String! value:String!",
     "AdvanceClockSuccess": "now:DateTime!",
 }
 
@@ -233,6 +247,9 @@ ARGUMENTS = {
     "Query.hold": "id:ID!",
     "Query.explainCharge": "holdId:ID!",
     "Query.node": "id:ID!",
+    "Query.apiKeys": "first:Int=50 after:String tenantId:ID",
+    "Query.tenants": "first:Int=50 after:String",
+    "Query.changes": "first:Int=50 after:String accountId:ID",
     "Mutation.estimate": "input:EstimateInput!",
     "Mutation.reserve": "input:ReserveInput!",
     "Mutation.commit": "input:CommitInput!",
@@ -243,6 +260,9 @@ ARGUMENTS = {
     "Mutation.createTenant": "input:CreateTenantInput!",
     "Mutation.createApiKey": "input:CreateApiKeyInput!",
     "Mutation.revokeApiKey": "input:RevokeApiKeyInput!",
+    "Mutation.rotateApiKey": "input:RotateApiKeyInput!",
+    "Mutation.createClientToken": "input:CreateClientTokenInput!",
+    "Mutation.revokeClientTokens": "input:RevokeClientTokensInput!",
     "Mutation.createAccount": "input:CreateAccountInput!",
     "Mutation.updateAccount": "input:UpdateAccountInput!",
     "Mutation.grantTokens": "input:GrantTokensInput!",
@@ -303,8 +323,12 @@ INPUTS = {
     ),
     "MarginInput": "days:Int=30 packageId:String",
     "CreateTenantInput": "slug:String! name:String! mode:TenantMode! priceBook:String!",
-    "CreateApiKeyInput": "name:String! kind:ApiKeyKind! tenantId:ID expiresAt:DateTime",
+    "CreateApiKeyInput": "name:String! kind:ApiKeyKind! tenantId:ID accountId:ID expiresAt:DateTime",
     "RevokeApiKeyInput": "id:ID!",
+    "RotateApiKeyInput": "id:ID! overlapSeconds:Int! expiresAt:DateTime",
+    "CreateClientTokenInput": "accountId:ID accountExternalId:String memberId:ID memberExternalId:String "
+    + "role:MemberRole=MEMBER ttlSeconds:Int=3600",
+    "RevokeClientTokensInput": "accountId:ID! memberId:ID",
     "CreateAccountInput": (
         "externalId:String! name:String! kind:AccountKind=PERSONAL timeZone:TimeZone=UTC referredBy:String"
     ),
@@ -359,6 +383,8 @@ UNIONS = {
     "CreateTenantResult": "CreateTenantSuccess InvalidInput",
     "CreateApiKeyResult": "CreateApiKeySuccess NotFound InvalidInput",
     "RevokeApiKeyResult": "RevokeApiKeySuccess NotFound",
+    "RotateApiKeyResult": "RotateApiKeySuccess NotFound InvalidInput",
+    "CreateClientTokenResult": "CreateClientTokenSuccess NotFound InvalidInput",
     "AdvanceClockResult": "AdvanceClockSuccess InvalidInput",
     "PublishPriceBookResult": "PublishPriceBookSuccess InvalidPriceBook InvalidInput",
 }
@@ -384,9 +410,10 @@ WORDS = {
     "UsageGroup": "DAY WEEK MONTH MODEL CATEGORY MEMBER PROJECT REF",
     "ChargeBasis": "PRICE SET_ASIDE AMOUNT ROUNDING",
     "TenantMode": "LIVE TEST",
-    "CredentialKind": "ROOT SECRET",
-    "ApiKeyKind": "SECRET",
     "PromoAudience": "EVERYONE NEW_ACCOUNTS ACCOUNTS",
+    "CredentialKind": "ROOT SECRET PARTNER CLIENT",
+    "ApiKeyKind": "SECRET PARTNER",
+    "MemberRole": "ADMIN MEMBER VIEWER",
 }
 
 

@@ -27,6 +27,13 @@ def test_only_development_shows_the_schema_and_the_demos_prices() -> None:
     assert Edge(introspection=False, graphiql=False) == PRODUCTION
 
 
+def test_pages_elsewhere_are_allowed_by_the_settings_alone() -> None:
+    origins = frozenset({"https://app.example.com"})
+
+    assert PRODUCTION.allowed_origins == frozenset()
+    assert edge_of(Settings(allowed_origins=origins)).allowed_origins == origins
+
+
 def test_an_application_without_a_database_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DATABASE_URL", raising=False)
 

@@ -30,6 +30,7 @@ class TestReading:
             "DATABASE_URL": "postgresql://owner:secret@db.example:6432/fares?sslmode=require",
             "FAREBOX_ROOT_KEY": A_ROOT_KEY,
             "FAREBOX_ENV": "production",
+            "FAREBOX_ALLOWED_ORIGINS": "https://app.example.com, http://localhost:5173",
             "WEB_CONCURRENCY": "4",
         }
         assert read_settings(environment) == Settings(
@@ -40,6 +41,7 @@ class TestReading:
             root_key=A_ROOT_KEY,
             environment=Environment.PRODUCTION,
             processes=4,
+            allowed_origins=frozenset({"https://app.example.com", "http://localhost:5173"}),
         )
 
     def test_an_empty_variable_is_an_absent_one(self) -> None:
@@ -58,6 +60,10 @@ class TestRefusing:
         [
             ("PORT", "http"),
             ("PORT", "-1"),
+            ("FAREBOX_ALLOWED_ORIGINS", "*"),
+            ("FAREBOX_ALLOWED_ORIGINS", "app.example.com"),
+            ("FAREBOX_ALLOWED_ORIGINS", "https://app.example.com/"),
+            ("FAREBOX_ALLOWED_ORIGINS", "https://app.example.com,"),
             ("PORT", "65536"),
             ("PORT", "8000.0"),
             ("PORT", "8_000"),

@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from models.api_key import ApiKeyKind
 from models.tenant import TenantMode
 from services.secret_key import hash_of, hint_of, is_well_formed, new_root_key, new_secret_key
 
@@ -14,6 +15,9 @@ from services.secret_key import hash_of, hint_of, is_well_formed, new_root_key, 
 def test_a_key_says_what_it_is() -> None:
     assert re.fullmatch(r"fbx_secret_live_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}", new_secret_key(TenantMode.LIVE))
     assert re.fullmatch(r"fbx_secret_test_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}", new_secret_key(TenantMode.TEST))
+    partner = new_secret_key(TenantMode.LIVE, ApiKeyKind.PARTNER)
+    assert re.fullmatch(r"fbx_partner_live_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}", partner)
+    assert is_well_formed(partner)
     assert re.fullmatch(r"fbx_root_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}", new_root_key())
 
 

@@ -10,7 +10,7 @@ from models.statements import statement
 class Migration(migrations.Migration):
     """The fourth step."""
 
-    dependencies = [("models", "m0002_quotes")]  # noqa: RUF012 - the base class declares it so
+    dependencies = [("models", "m0003_credentials")]  # noqa: RUF012 - the base class declares it so
 
     operations: list[Operation] = [  # noqa: RUF012 - the base class declares it so
         RunSQL(ledger_sql("m0004")),

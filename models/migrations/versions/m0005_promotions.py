@@ -9,7 +9,7 @@ from models.statements import statement
 class Migration(migrations.Migration):
     """The fifth step."""
 
-    dependencies = [("models", "m0002_quotes")]  # noqa: RUF012 - the base class declares it so
+    dependencies = [("models", "m0004_teams")]  # noqa: RUF012 - the base class declares it so
 
     operations: list[Operation] = [  # noqa: RUF012 - the base class declares it so
         RunSQL([statement("make_promo_codes"), statement("make_referrals"), statement("make_loyalty")]),

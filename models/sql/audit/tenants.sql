@@ -49,6 +49,12 @@ SELECT format('account %s %s %s', r.account_id, r.in_table, r.row_id) AS "where"
         UNION ALL
         SELECT account_id, tenant_id, 'workflow_version', slug || '/' || version FROM workflow_version
         UNION ALL
+        SELECT account_id, tenant_id, 'api_key', id::text FROM api_key WHERE account_id IS NOT NULL
+        UNION ALL
+        SELECT account_id, tenant_id, 'client_token_revocation', coalesce(member_id, account_id)::text FROM client_token_revocation
+        UNION ALL
+        SELECT account_id, tenant_id, 'change_log', id::text FROM change_log WHERE account_id IS NOT NULL
+        UNION ALL
         SELECT owner_id, tenant_id, 'quote', quote_id::text FROM quote WHERE owner_id <> tenant_id) r
   LEFT JOIN ledger_account a ON a.account_id = r.account_id
  WHERE a.tenant_id IS DISTINCT FROM r.tenant_id

@@ -33,6 +33,7 @@ CHECK_CONSTRAINTS = {
     "tenant_mode_known",
     "tenant_live_clock_is_real",
     "api_key_kind_known",
+    "api_key_of_an_account_reads",
     "api_key_hash_is_sha256",
     "account_kind_known",
     "price_book_version_positive",
@@ -40,7 +41,13 @@ CHECK_CONSTRAINTS = {
     "quote_total_not_negative",
     "quote_ends_after_it_begins",
 }
-REFERENCES = {"api_key_tenant_id_fkey", "account_tenant_id_fkey", "price_book_tenant_id_fkey", "quote_tenant_id_fkey"}
+REFERENCES = {
+    "api_key_tenant_id_fkey",
+    "api_key_account",
+    "account_tenant_id_fkey",
+    "price_book_tenant_id_fkey",
+    "quote_tenant_id_fkey",
+}
 
 TYPES = {
     "UUIDField": "uuid",
@@ -94,6 +101,7 @@ class TestMigrate:
             assert [tuple(row) for row in applied] == [
                 ("models", "m0001_foundation", 1),
                 ("models", "m0002_quotes", 1),
+                ("models", "m0003_credentials", 1),
                 ("models", "m0004_teams", 1),
                 ("models", "m0005_promotions", 1),
             ]

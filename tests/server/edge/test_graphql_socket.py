@@ -18,13 +18,14 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
 from models.unavailable import DatabaseBusy
+from rules.ledger.kinds import MemberRole
 from rules.ledger.outcomes import HoldEffect
 from server.app import UVICORN_LIMITS, build_app
 from server.edge import graphql_socket
 from server.edge.configuration import FRAME_BYTES_MAX, Edge
 from server.edge.graphql_socket import OPERATION_ID_LENGTH_MAX, OPERATIONS_MAX, PROTOCOL
 from server.edge.http_requests import JSON_DEPTH_MAX
-from tests.resolvers.stage import ACCOUNT_ID, SECRET, SECRET_KEY, Stage, a_balance, a_hold
+from tests.resolvers.stage import ACCOUNT_ID, SECRET, SECRET_KEY, Stage, a_balance, a_client_token, a_hold
 
 PATIENCE_SECONDS = 10.0
 ALLOWED = "https://app.example.com"
@@ -424,6 +425,17 @@ async def test_pages_of_this_server_and_of_allowed_origins_get_one(served: Serve
     for origin in (own, ALLOWED):
         async with served.open(additional_headers={"Origin": origin}) as client:
             await initialise(client)
+
+
+async def test_a_member_with_another_role_connects_anew(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graphql_socket, "CREDENTIAL_CHECK_SECONDS", 0.05)
+    served.stage.credentials.known[SECRET_KEY] = a_client_token(role=MemberRole.ADMIN)
+    async with served.open() as client:
+        await initialise(client)
+        served.stage.credentials.known[SECRET_KEY] = a_client_token(role=MemberRole.VIEWER)
+
+        assert "role has changed" in await close_reason(client)
+        assert client.close_code == 4403
 
 
 async def test_a_revoked_key_ends_its_sockets(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
