@@ -209,7 +209,15 @@ def _claw_back_captured(state: AccountState, taken: list[tuple[Grant | None, int
     """What was captured from a grant that had been clawed back while it was held is owed from now on."""
     for grant, share in taken:
         if grant is not None and grant.ended is GrantEnd.CLAWED_BACK:
-            append(state, EntryKind.CLAWBACK, now, clawed=share, grant_id=grant.grant_id)
+            append(
+                state,
+                EntryKind.CLAWBACK,
+                now,
+                clawed=share,
+                grant_id=grant.grant_id,
+                member_id=grant.member_id,
+                project=grant.project,
+            )
 
 
 def hold_entry(state: AccountState, hold: Hold, amount: int, now: datetime) -> None:

@@ -132,7 +132,16 @@ def pay_clawed_back(state: AccountState, incoming: Iterable[tuple[Grant, int]], 
             continue
         state.add_remaining(grant, -payment)
         grant.settled += payment
-        append(state, EntryKind.SETTLEMENT, now, total=-payment, clawed=-payment, grant_id=grant.grant_id)
+        append(
+            state,
+            EntryKind.SETTLEMENT,
+            now,
+            total=-payment,
+            clawed=-payment,
+            grant_id=grant.grant_id,
+            member_id=grant.member_id,
+            project=grant.project,
+        )
 
 
 def revoke_rest(state: AccountState, grant: Grant, now: datetime) -> None:

@@ -32,15 +32,27 @@ def came_back(state: AccountState, grant: Grant, amount: int, at: datetime) -> G
     state.add_remaining(grant, -amount)
     if grant.ended is GrantEnd.REVOKED:
         grant.revoked += amount
-        append(state, EntryKind.REVOCATION, at, total=-amount, grant_id=grant.grant_id)
+        _loses(state, EntryKind.REVOCATION, grant, amount, at)
         return None
     if grant.ended is GrantEnd.CLAWED_BACK:
         grant.revoked += amount
-        append(state, EntryKind.CLAWBACK, at, total=-amount, grant_id=grant.grant_id)
+        _loses(state, EntryKind.CLAWBACK, grant, amount, at)
         return None
     grant.expired += amount
-    append(state, EntryKind.EXPIRY, at, total=-amount, grant_id=grant.grant_id)
+    _loses(state, EntryKind.EXPIRY, grant, amount, at)
     return _live_on(state, grant, amount, at) if not grant.grace and state.account.grace_days > 0 else None
+
+
+def _loses(state: AccountState, kind: EntryKind, grant: Grant, amount: int, at: datetime) -> None:
+    append(
+        state,
+        kind,
+        at,
+        total=-amount,
+        grant_id=grant.grant_id,
+        member_id=grant.member_id,
+        project=grant.project,
+    )
 
 
 def _live_on(state: AccountState, expired: Grant, amount: int, at: datetime) -> Grant:

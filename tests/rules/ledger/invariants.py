@@ -73,6 +73,9 @@ class Watch:
         self.drawn += entry.owed_change - entry.clawed_change
         formula = max(0, self.total - self.held - self.owed + max(0, entry.credit_limit))
         assert entry.available_after == formula, f"available after says {entry.available_after}, the sums {formula}"
+        if entry.grant_id is not None and entry.hold_id is None:
+            grant = shelf.grants[entry.grant_id]
+            assert (entry.member_id, entry.project) == (grant.member_id, grant.project), f"not its owner's: {entry}"
         self._check_hash(shelf, entry)
         if entry.hold_id is not None:
             self.held_by[entry.hold_id] += entry.held_change
@@ -295,10 +298,17 @@ def _check_due(shelf: Shelf, now: datetime) -> None:
         for grant in shelf.grants.values()
         if grant.expires_at is not None and grant.ended is None and grant.unheld > 0
     ]
+    # What holds have of a grant may be back by its end.
+    upcoming = instants + [
+        grant.expires_at
+        for grant in shelf.grants.values()
+        if grant.expires_at is not None and grant.ended is None and grant.held > 0 and grant.expires_at > now
+    ]
+    if upcoming:
+        assert shelf.account.due_at is not None
+        assert shelf.account.due_at <= min(upcoming), "the account would wake up too late"
     if instants:
         assert min(instants) > now, "something is overdue"
-        assert shelf.account.due_at is not None
-        assert shelf.account.due_at <= min(instants), "the account would wake up too late"
 
 
 def _check_alerts(shelf: Shelf) -> None:

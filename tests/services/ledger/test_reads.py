@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from models.database import Database
-from rules.ledger.commands import Settle
-from rules.ledger.kinds import EntryKind, HoldState, LimitPeriod
+from rules.ledger.commands import SendTokens, Settle
+from rules.ledger.kinds import EntryKind, HoldState, LimitPeriod, Mutation
 from rules.ledger.outcomes import AccountEffect, GrantEffect
 from rules.ledger.records import EntryFilter, Slice
 from rules.ledger.windows import window_of
@@ -17,7 +17,7 @@ from rules.pricing.money import Paid
 from services.ledger.reads import LedgerReads
 from services.price_books import PriceBooks
 from tests.conftest import TenantBuilder
-from tests.services.ledger.cashier import Cashier, granted, held, move_clock
+from tests.services.ledger.cashier import Cashier, a_key, granted, held, move_clock
 
 MANY: Slice[int] = Slice(1_000)
 ALL = EntryFilter()
@@ -250,3 +250,8 @@ async def test_what_was_paid_is_told_of_the_tokens_that_are_left(
     assert ends.expires_at is not None
     await move_clock(database, cashier.tenant_id, 32 * 86_400)
     assert await reads.paid(cashier.tenant_id, account) == (Paid("eur", 70, 100), Paid("usd", 900, 1000))
+
+    heir = await cashier.open("heir")
+    sending = SendTokens(cashier.tenant_id, account, a_key(Mutation.TRANSFER_TOKENS), 500, heir)
+    granted(await cashier.writer.submit(sending))
+    assert await reads.paid(cashier.tenant_id, account) == (Paid("eur", 70, 100), Paid("usd", 495, 550))
