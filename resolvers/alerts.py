@@ -58,7 +58,9 @@ class AlertQueries:
         tenant_id, named = account.tenant_id, account.account_id
         if await info.context.services.accounts.get(tenant_id, named) is None:
             return None
-        wanted = AlertFilter(None if kinds is None else frozenset(kinds), active_only is True)
+        wanted = AlertFilter(
+            None if kinds is None else frozenset(kinds), active_only is True, info.context.members_seen
+        )
         return await shown_alert_events(info.context.reads, tenant_id, named, slice_of_numbers(first, after), wanted)
 
 

@@ -252,7 +252,9 @@ class Account(Node):
         kinds: only events of these kinds
         active_only: only what is still so: a threshold still crossed, free tokens still to be lost, a day not over
         """
-        wanted = AlertFilter(None if kinds is None else frozenset(kinds), active_only is True)
+        wanted = AlertFilter(
+            None if kinds is None else frozenset(kinds), active_only is True, info.context.members_seen
+        )
         part = slice_of_numbers(first, after)
         return await shown_alert_events(info.context.reads, self.tenant_id, self.account_id, part, wanted)
 

@@ -15,7 +15,7 @@ from rules.ledger.alerting import Alerting
 from rules.ledger.records import AlertFilter, Slice
 from schema.connections import Connection, connection
 from schema.described import output
-from schema.nodes import Node, shown_id, shown_id_or_none
+from schema.nodes import Node, shown_id, shown_id_or_none, shown_member_id
 from schema.reads import LedgerReads
 from schema.scalars import Tokens, Version
 from schema.words import AlertKind, LimitScope
@@ -46,7 +46,7 @@ class AlertEvent(Node):
     version: Version
     """The account's latest entry then."""
     available: Tokens
-    """What was available after it, over the whole account."""
+    """What was available after it, of what is assigned to nobody."""
     threshold_percent: int | None
     """LOW_BALANCE and DAY_LIMIT: the threshold as a percentage; 0: nothing left."""
     threshold_tokens: Tokens | None
@@ -55,6 +55,8 @@ class AlertEvent(Node):
     """LOW_BALANCE: when the threshold was armed again; null while it is still crossed."""
     scope: LimitScope | None
     """DAY_LIMIT: whose limit."""
+    member_id: strawberry.ID | None
+    """DAY_LIMIT: which member's."""
     project: str | None
     """DAY_LIMIT: which project's."""
     consumed: Tokens | None
@@ -91,6 +93,7 @@ def shown_alert_event(account_id: UUID, event: AlertEventRow) -> AlertEvent:
         threshold_tokens=_tokens(event.threshold_tokens),
         rearmed_at=event.rearmed_at,
         scope=event.scope.kind if event.scope is not None else None,
+        member_id=shown_member_id(account_id, event.scope.member_id) if event.scope is not None else None,
         project=event.scope.project if event.scope is not None else None,
         consumed=_tokens(event.consumed),
         limit=_tokens(event.limit),

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
+from typing import Annotated
 from uuid import UUID
 
 import strawberry
 
 from rules.identity import IdKind
+from rules.ledger.burn_down import Spender
 from rules.ledger.team import Member as MemberRow
 from schema.described import output
+from schema.limits import LimitStatus, shown_limit
 from schema.nodes import Node, shown_id
-from schema.words import MemberRole
+from schema.reads import Info
+from schema.scalars import Tokens
+from schema.words import LimitScope, MemberRole
 
 
 @output
@@ -33,6 +38,27 @@ class Member(Node):
     tenant_id: strawberry.Private[UUID]
     account_id: strawberry.Private[UUID]
     member_id: strawberry.Private[UUID]
+
+    @strawberry.field
+    async def limits(self, info: Info) -> list[LimitStatus]:
+        """What it has consumed in the running day, week and month and in total, beside the limits that hold for it."""
+        found = await info.context.reads.limits(self.tenant_id, self.account_id, Spender(self.member_id))
+        return [shown_limit(status) for status in found if status.scope is LimitScope.MEMBER]
+
+    @strawberry.field
+    async def usage(
+        self,
+        info: Info,
+        since: Annotated[date | None, strawberry.argument(name="from")] = None,
+        until: Annotated[date | None, strawberry.argument(name="to")] = None,
+    ) -> Tokens:
+        """Tokens that it was charged, refunds taken off.
+
+        since: from this day on, in the account's time zone; absent: from its first
+        until: through this day; absent: until now
+        """
+        spent = await info.context.usage.usage_of_member(self.tenant_id, self.account_id, self.member_id, since, until)
+        return Tokens(spent)
 
 
 def shown_member(tenant_id: UUID, account_id: UUID, row: MemberRow) -> Member:

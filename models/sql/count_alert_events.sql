@@ -1,6 +1,7 @@
 -- How many events of an account pass the filters of list_alert_events.
 SELECT count(*) FROM alert_event e
  WHERE e.account_id = $1
+   AND ($5::text[] IS NULL OR e.scope IS DISTINCT FROM 'MEMBER' OR e.subject = ANY ($5))
    AND ($2::text[] IS NULL OR e.kind = ANY ($2))
    AND (NOT $3::boolean
         OR CASE e.kind

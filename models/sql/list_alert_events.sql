@@ -1,9 +1,10 @@
 -- A page of an account's events, newest first, below event $2, of kinds $3 unless null; with $4 only those that tell of what is
--- still so at $5.
+-- still so at $5. $6: of members, only events of these, unless it is null.
 SELECT e.event_id, e.kind, e.at, e.version, e.available, e.threshold_percent, e.threshold_tokens, e.scope, e.subject,
        e.consumed, e.limit_tokens, e.grant_id, e.amount, e.expires_at, e.rearmed_at
   FROM alert_event e
  WHERE e.account_id = $1 AND e.event_id < $2
+   AND ($6::text[] IS NULL OR e.scope IS DISTINCT FROM 'MEMBER' OR e.subject = ANY ($6))
    AND ($3::text[] IS NULL OR e.kind = ANY ($3))
    AND (NOT $4::boolean
         OR CASE e.kind
@@ -13,4 +14,4 @@ SELECT e.event_id, e.kind, e.at, e.version, e.available, e.threshold_percent, e.
                              WHERE g.account_id = e.account_id AND g.grant_id = e.grant_id AND g.ended IS NULL
                                AND g.remaining > g.held AND g.expires_at > $5)
            END)
- ORDER BY e.event_id DESC LIMIT $6
+ ORDER BY e.event_id DESC LIMIT $7

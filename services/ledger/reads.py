@@ -394,7 +394,9 @@ async def _named_alerts(
 
 
 def _of(wanted: AlertFilter, now: datetime) -> tuple[object, ...]:
-    return sorted(wanted.kinds) if wanted.kinds is not None else None, wanted.active_only, now
+    only = wanted.seen.only
+    members = [str(member) for member in only] if only is not None else None
+    return sorted(wanted.kinds) if wanted.kinds is not None else None, wanted.active_only, now, members
 
 
 def _below(part: Slice[int]) -> int:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
 
 from rules.identity import IdKind, member_id_of, public_id, scope_id_of
 from rules.ledger.burn_down import Spender
-from rules.ledger.kinds import GrantSource, MemberRole
+from rules.ledger.kinds import GrantSource, LimitScope, MemberRole
 from rules.ledger.outcomes import GrantEffect, HoldEffect, MembersEffect
 from rules.ledger.records import EntryFilter, Page, Slice
 from rules.ledger.refusals import InsufficientTokens, NotFound
@@ -27,6 +28,7 @@ from tests.resolvers.stage import (
     Stage,
     a_balance,
     a_hold,
+    a_limit,
     a_member,
 )
 
@@ -312,3 +314,20 @@ async def test_the_journal_is_filtered_by_member(ask: Ask, stage: Stage) -> None
 
     assert result.errors is None
     assert stage.reads.calls[-1][1][-1] == EntryFilter(member_id=MEMBER)
+
+
+async def test_a_member_tells_its_own_limits_and_what_it_spent(ask: Ask, stage: Stage) -> None:
+    stage.reads.answers["member"] = a_member()
+    stage.reads.answers["limits"] = (a_limit(), a_limit(scope=LimitScope.MEMBER, member_id=MEMBER))
+    stage.usage.answers["usage_of_member"] = 3 * MICROS
+
+    result = await ask(
+        f'{{ node(id: "{MEMBER_ID}") {{ ... on Member {{ limits {{ scope memberId }} '
+        'usage(from: "2026-05-01", to: "2026-05-31") } } }'
+    )
+
+    assert result.data["node"] == {"limits": [{"scope": "MEMBER", "memberId": MEMBER_ID}], "usage": "3"}
+    assert ("limits", (TENANT, ACCOUNT, Spender(MEMBER)), {}) in stage.reads.calls
+    assert stage.usage.calls == [
+        ("usage_of_member", (TENANT, ACCOUNT, MEMBER, date(2026, 5, 1), date(2026, 5, 31)), {})
+    ]

@@ -145,8 +145,8 @@ OUTPUTS = {
     "AlertSettings": "lowBalancePercents:[Int!]! lowBalanceTokens:[Tokens!]! dailyLimitPercents:[Int!]!",
     "AlertEvent": (
         "id:ID! accountId:ID! kind:AlertKind! at:DateTime! version:Version! available:Tokens! thresholdPercent:Int "
-        "thresholdTokens:Tokens rearmedAt:DateTime scope:LimitScope project:String consumed:Tokens limit:Tokens "
-        "grantId:ID amount:Tokens expiresAt:DateTime"
+        "thresholdTokens:Tokens rearmedAt:DateTime scope:LimitScope memberId:ID project:String consumed:Tokens "
+        "limit:Tokens grantId:ID amount:Tokens expiresAt:DateTime"
     ),
     "AlertEventConnection": "edges:[AlertEventEdge!]! nodes:[AlertEvent!]! pageInfo:PageInfo! totalCount:Int!",
     "AlertEventEdge": "cursor:String! node:AlertEvent!",

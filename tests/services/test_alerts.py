@@ -11,16 +11,18 @@ import pytest
 
 from models.database import Database
 from rules.ledger.alerting import AlertEvent, Alerting
-from rules.ledger.kinds import AlertKind, BalanceLevel, GrantSource
-from rules.ledger.outcomes import GrantEffect
-from rules.ledger.records import AlertFilter, Slice
+from rules.ledger.commands import LimitSetting
+from rules.ledger.kinds import AlertKind, BalanceLevel, GrantSource, LimitPeriod, LimitScope
+from rules.ledger.outcomes import GrantEffect, LimitsEffect
+from rules.ledger.records import AlertFilter, MembersSeen, Slice
 from rules.ledger.refusals import NotFound
+from rules.ledger.spending import Scope
 from rules.pricing.refusals import InvalidInput
 from rules.pricing.tokens import MAX_MICROS, MICROS
 from services.accounts import AccountRecord
 from services.ledger.audit import audit
 from tests.conftest import TenantBuilder
-from tests.services.ledger.cashier import held
+from tests.services.ledger.cashier import a_member, held
 from tests.services.shop import Shop, a_source, open_shop
 
 ALL = AlertFilter()
@@ -250,7 +252,7 @@ async def test_a_notice_is_given_when_somebody_looks_although_no_entry_is_writte
     assert before is not None
     assert after is not None
     # Only the day is another one.
-    assert replace(after, today=before.today, as_of=before.as_of) == before
+    assert after._replace(today=before.today, as_of=before.as_of) == before
 
 
 async def test_the_warnings_that_are_still_crossed_are_found_with_their_events(shop: Shop) -> None:
@@ -281,3 +283,19 @@ async def test_each_crossing_is_told_once_however_many_spend_at_once(database: D
     assert percents(await events(shop, account)) == [20, 10, 0]
     assert [event.event_id for event in await events(shop, account)] == [1, 2, 3]
     assert await audit(database) == ()
+
+
+async def test_a_member_is_told_of_its_own_days_alone(shop: Shop, database: Database) -> None:
+    account, ada, bob = await with_tokens(shop), UUID(int=1), UUID(int=2)
+    await a_member(database, shop.tenant_id, account, ada)
+    setting = LimitSetting(LimitScope.MEMBER, LimitPeriod.DAY, ada, limit=10 * MICROS)
+    assert isinstance(await shop.limits.set(shop.tenant_id, account, setting), LimitsEffect)
+    held(await shop.fares.charge(replace(shop.reserve_request(account, "work", work=8 * MICROS), member_id=ada)))
+
+    (event,) = await events(shop, account)
+
+    assert (event.kind, event.scope) == (AlertKind.DAY_LIMIT, Scope(LimitScope.MEMBER, ada))
+    assert (event.threshold_percent, event.consumed, event.limit) == (80, 8 * MICROS, 10 * MICROS)
+    assert await events(shop, account, AlertFilter(seen=MembersSeen(everyone=False, member_id=ada))) == [event]
+    assert await events(shop, account, AlertFilter(seen=MembersSeen(everyone=False, member_id=bob))) == []
+    assert await events(shop, account, AlertFilter(seen=MembersSeen(everyone=False))) == []
