@@ -7,7 +7,7 @@ from operator import attrgetter
 import strawberry
 
 from resolvers.context import Info
-from resolvers.scope import principal_with, tenant_with
+from resolvers.scope import principal_of, principal_with, tenant_with
 from rules.identity import IdKind
 from rules.pricing.refusals import InvalidInput
 from schema.connections import FIRST_DEFAULT, Connection, connection, slice_of_names
@@ -71,7 +71,7 @@ class TenantMutations:
         input: how far
         """
         tenant_id = tenant_with(info, Scope.MANAGE)
-        now = await info.context.services.clocks.advance(tenant_id, input.seconds)
+        now = await info.context.services.clocks.advance(tenant_id, input.seconds, by=principal_of(info))
         if isinstance(now, InvalidInput):
             return problem_of(now)
         return AdvanceClockSuccess(now=now)

@@ -9,11 +9,13 @@ from uuid import UUID
 from models.database import Database
 from models.statements import statement
 from rules.pricing.refusals import InvalidInput
+from services.change_log import change_of, record_change
 from services.ledger.due_accounts import settle_due_accounts
 from services.ledger.sweeper import ensure_journal_months
 from services.ledger.writer import Writer
 from services.loyalty import LoyaltyReviews
 from services.price_books import PriceBooks
+from services.principal import OPERATOR, Principal
 
 ADVANCE_SECONDS_MAX: Final = 366 * 86_400
 """One call moves the clock by a year at most: the journal needs a partition for every month on the way."""
@@ -31,7 +33,7 @@ class TenantClock:
         self._price_books = price_books
         self._loyalty = loyalty
 
-    async def advance(self, tenant_id: UUID, seconds: int) -> datetime | InvalidInput:
+    async def advance(self, tenant_id: UUID, seconds: int, *, by: Principal = OPERATOR) -> datetime | InvalidInput:
         """Moves the clock; all that is due on the way has been settled, in order, when this gives the tenant's now."""
         if not 1 <= seconds <= ADVANCE_SECONDS_MAX:
             return InvalidInput("seconds", f"must be between 1 and {ADVANCE_SECONDS_MAX}, not {seconds}")
@@ -45,6 +47,7 @@ class TenantClock:
                 return InvalidInput(
                     "seconds", f"only TEST tenants have a clock to move, up to {AHEAD_SECONDS_MAX} seconds ahead"
                 )
+            await record_change(connection, tenant_id, change_of(by, "advanceClock", None, {"seconds": seconds}))
         # The entries of what falls due on the way are dated at their own instants.
         await ensure_journal_months(self._database)
         self._price_books.clock_moved(tenant_id)

@@ -226,7 +226,7 @@ TABLE: Final[dict[str, Row]] = {
     "Mutation.revokeGrant": Row(
         SECRET, "mutation { revokeGrant(input: {idempotencyKey: $fresh, grantId: $grant}) { __typename } }", logged=True
     ),
-    "Mutation.advanceClock": Row(SECRET, "mutation { advanceClock(input: {seconds: 1}) { __typename } }"),
+    "Mutation.advanceClock": Row(SECRET, "mutation { advanceClock(input: {seconds: 1}) { __typename } }", logged=True),
     "Subscription.balance": Row(READERS, "subscription { balance(accountId: $account) { accountId version } }"),
 }
 """By "<root type>.<field>"."""
