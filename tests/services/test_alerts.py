@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -250,7 +249,7 @@ async def test_a_notice_is_given_when_somebody_looks_although_no_entry_is_writte
     assert before is not None
     assert after is not None
     # Only the day is another one.
-    assert replace(after, today=before.today, as_of=before.as_of) == before
+    assert after._replace(today=before.today, as_of=before.as_of) == before
 
 
 async def test_the_warnings_that_are_still_crossed_are_found_with_their_events(shop: Shop) -> None:

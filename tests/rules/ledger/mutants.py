@@ -355,4 +355,28 @@ MUTANTS: Final = (
         "account.mark = available_in_pool(state)",
         "account.mark = account.available",
     ),
+    Mutant(
+        "what was sent took its money along",
+        "state.py",
+        "return self.granted - self.moved - self.transferred",
+        "return self.granted - self.moved",
+    ),
+    Mutant(
+        "tokens that are taken back expire in time",
+        "assignments.py",
+        "falls_due(state, grant.expires_at)",
+        "pass",
+    ),
+    Mutant(
+        "nobody joins a closed account",
+        "members.py",
+        "if state.account.closed_at is not None:",
+        "if state.account.closed_at == now:",
+    ),
+    Mutant(
+        "what comes back names whose it was",
+        "returns.py",
+        "member_id=grant.member_id",
+        "member_id=None",
+    ),
 )
