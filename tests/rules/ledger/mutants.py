@@ -362,12 +362,6 @@ MUTANTS: Final = (
         "return self.granted - self.moved",
     ),
     Mutant(
-        "tokens that are taken back expire in time",
-        "assignments.py",
-        "falls_due(state, grant.expires_at)",
-        "pass",
-    ),
-    Mutant(
         "nobody joins a closed account",
         "members.py",
         "if state.account.closed_at is not None:",
