@@ -11,7 +11,7 @@ from datetime import datetime
 from rules.ledger.burn_down import Spender, available_to, spendable_grants
 from rules.ledger.commands import AssignTokens
 from rules.ledger.entries import append, next_version
-from rules.ledger.grants import add_grant, falls_due, tell_again
+from rules.ledger.grants import add_grant, tell_again
 from rules.ledger.kinds import EntryKind, GrantSource
 from rules.ledger.refusals import CLOSED, InsufficientTokens, NotFound, Refusal
 from rules.ledger.state import AccountState, Grant
@@ -97,9 +97,8 @@ def hand_back(state: AccountState, part: Grant, amount: int, at: datetime) -> Gr
     grant.moved -= amount
     grant.paid_minor_units += paid
     state.burn_order = None
-    if grant.expires_at is not None:
-        falls_due(state, grant.expires_at)
-        tell_again(state, grant, at)
+    # The account wakes at its end already, because the part ends then too.
+    tell_again(state, grant, at)
     _assignment_entry(state, part, f"taken back {format_tokens(amount)}", at)
     return grant
 

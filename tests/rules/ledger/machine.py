@@ -377,7 +377,8 @@ class LedgerMachine(RuleBasedStateMachine):
         parts = [grant for grant in self.model.grants if grant["owner"] and grant["free"]]
         owner = parts[-1 - back % len(parts)]["owner"]
         amount = sum(grant["free"] for grant in parts if grant["owner"] == owner) // part + more
-        self.say("assign", owner=owner, amount=-max(1, amount))
+        if amount > 0:
+            self.say("assign", owner=owner, amount=-amount)
 
     # What is said again
 

@@ -445,4 +445,22 @@ MUTANTS: Final = (
         "hold.outcome or hold.state",
         "hold.state",
     ),
+    Mutant(
+        "what was sent took its money along",
+        "state.py",
+        "return self.granted - self.moved - self.transferred",
+        "return self.granted - self.moved",
+    ),
+    Mutant(
+        "nobody joins a closed account",
+        "members.py",
+        "if state.account.closed_at is not None:",
+        "if state.account.closed_at == now:",
+    ),
+    Mutant(
+        "what comes back names whose it was",
+        "returns.py",
+        "member_id=grant.member_id",
+        "member_id=None",
+    ),
 )

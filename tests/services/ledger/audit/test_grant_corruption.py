@@ -66,8 +66,10 @@ async def test_tokens_that_moved_nowhere(vandal: Vandal, lived_in: LivedIn) -> N
     whole = await vandal.finds(
         "SELECT parent_id FROM token_grant WHERE account_id = $1 AND grant_id = $2", lived_in.team, part
     )
-    await vandal.changes(SETS.format("granted = granted + 1, transferred = transferred + 1"), lived_in.team, part)
-    await vandal.is_caught("grant_moves", the_grant(lived_in.team, whole))
+    await vandal.changes(SETS.format("granted = granted + 1, expired = expired + 1"), lived_in.team, part)
+    await vandal.are_caught(
+        ("grant_losses", the_grant(lived_in.team, part)), ("grant_moves", the_grant(lived_in.team, whole))
+    )
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ async def test_a_grant_that_says_it_sent_less(vandal: Vandal, lived_in: LivedIn)
     )
     await vandal.drops_checks("token_grant")
     await vandal.changes(
-        "UPDATE token_grant SET transferred = transferred - 1, moved = moved + 1"
+        "UPDATE token_grant SET transferred = transferred - 1, expired = expired + 1"
         " WHERE account_id = $1 AND grant_id = $2",
         lived_in.giver,
         grant,

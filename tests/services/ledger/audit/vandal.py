@@ -117,9 +117,13 @@ class Vandal:
 
     async def is_caught(self, check: str, where: str) -> None:
         """The audit names this check and this row, and nothing else."""
+        await self.are_caught((check, where))
+
+    async def are_caught(self, *expected: tuple[str, str]) -> None:
+        """The audit names these checks and rows, in this order, and nothing else."""
         findings = await audit(self._database)
-        assert [(finding.check, finding.where) for finding in findings] == [(check, where)], findings
-        assert findings[0].message
+        assert [(finding.check, finding.where) for finding in findings] == list(expected), findings
+        assert all(finding.message for finding in findings)
 
 
 def _hash_of(row: asyncpg.Record, before: bytes, available: int) -> bytes:
