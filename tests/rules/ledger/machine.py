@@ -746,6 +746,7 @@ class LedgerMachine(RuleBasedStateMachine):
             "threshold": threshold if event.kind is AlertKind.LOW_BALANCE else None,
             "rearmed": micros_of(event.rearmed_at) if event.rearmed_at is not None else None,
             "grant": grant,
+            "day": (str(event.scope.kind), event.consumed, event.limit) if event.kind is AlertKind.DAY_LIMIT else None,
         }
 
 

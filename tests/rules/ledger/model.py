@@ -12,7 +12,7 @@ from fractions import Fraction
 from functools import partial
 from typing import Any, TypeVar
 
-from tests.rules.ledger.limit_model import LimitModel
+from tests.rules.ledger.limit_model import LimitModel, Owner, owners_of
 
 T = TypeVar("T")
 SECOND = 1_000_000
@@ -37,6 +37,7 @@ class Model:
         self.grants: list[Row] = []
         self.holds: list[Row] = []
         self.limits = LimitModel(self.holds)
+        self.warned: dict[Owner, int] = {}
         self.drawn = 0
         self.clawed = 0
         self.limit = 0
@@ -180,7 +181,7 @@ class Model:
 
     def step(self, effect: Callable[[], T], at: int | None = None) -> T:
         """Does something as a whole, and tells of what it led to."""
-        before, wrote = self.spendable(), len(self.journal)
+        before, wrote, consumed = self.spendable(), len(self.journal), self.consumed_today()
         answer = effect()
         if len(self.journal) == wrote:
             return answer
@@ -195,12 +196,27 @@ class Model:
             if after > before and (rises_far or (tokens_came_in and not self.is_under(threshold, after))):
                 for event in still:
                     event["rearmed"] = at
+        for owner, today in self.consumed_today().items():
+            if today > consumed.get(owner, 0):
+                self.tell_of_the_day(owner, today, at)
         for grant in self.grants:
             if grant["free"] > 0 and grant["notice"] < at:
                 self.give_notice(grant, at)
         return answer
 
-    def tell(self, kind: str, at: int, threshold: object = None, grant: Row | None = None) -> None:
+    def consumed_today(self) -> dict[Owner, int]:
+        """Of everybody whom any work was for."""
+        owners = dict.fromkeys(owner for hold in self.holds for owner in owners_of(hold["whom"]))
+        return {owner: self.limits.consumed(owner, "DAY") for owner in owners}
+
+    def tell_of_the_day(self, owner: Owner, consumed: int, at: int) -> None:
+        """Once in a window, when 80 % of the limit are consumed."""
+        limit, window = self.limits.holding(owner, "DAY"), self.limits.windows["DAY"][0]
+        if limit is not None and 100 * consumed >= 80 * limit and self.warned.get(owner) != window:
+            self.warned[owner] = window
+            self.tell("DAY_LIMIT", at, day=(owner[0], consumed, limit))
+
+    def tell(self, kind: str, at: int, threshold: object = None, grant: Row | None = None, day: object = None) -> None:
         more = (grant["index"], grant["free"], grant["expires"]) if grant is not None else None
         self.events.append(
             {
@@ -211,6 +227,7 @@ class Model:
                 "threshold": threshold,
                 "rearmed": None,
                 "grant": more,
+                "day": day,
             }
         )
 
