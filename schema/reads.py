@@ -195,7 +195,9 @@ class LedgerReads(Protocol):
     async def alert_settings(self, tenant_id: UUID, account_id: UUID) -> Alerting | None:
         """The thresholds of the account, as they are by default where it has set none."""
 
-    async def alert_event(self, tenant_id: UUID, account_id: UUID, event_id: int) -> AlertEvent | None:
+    async def alert_event(
+        self, tenant_id: UUID, account_id: UUID, event_id: int, *, seen: MembersSeen = EVERYONE
+    ) -> AlertEvent | None:
         """One event."""
 
     async def alert_events(
