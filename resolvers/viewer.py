@@ -105,7 +105,9 @@ async def _row(
             return await find_hold(info, row)
         case IdKind.GRANT:
             grant = await reads.grant(row.tenant_id, row.account_id, row.local)
-            return None if grant is None or not seen.include(grant.member_id) else shown_grant(row.account_id, grant)
+            if grant is None or not seen.include(grant.member_id):
+                return None
+            return shown_grant(row.tenant_id, row.account_id, grant)
         case IdKind.ENTRY:
             entry = await reads.entry(row.tenant_id, row.account_id, row.local)
             return None if entry is None or not seen.include(entry.member_id) else shown_entry(entry)

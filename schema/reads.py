@@ -215,6 +215,9 @@ class PriceBooks(Protocol):
     async def current(self, tenant_id: UUID) -> PublishedBook:
         """The version in force now."""
 
+    async def currency(self, tenant_id: UUID) -> str | None:
+        """The currency of the version in force, as an ISO 4217 code in lower case; None where none is in force."""
+
     async def at_version(self, tenant_id: UUID, version: int) -> PublishedBook | None:
         """One version, in force or not; None when the tenant has none of that number."""
 
