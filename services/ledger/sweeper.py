@@ -71,15 +71,18 @@ class Sweeper:
         months_at = monotonic() + MONTHS_SECONDS
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            await _guarded(self._sweep)
-            for chore in self._chores:
+            for chore in (self._settle, self._bring, self._delete, *self._chores):
                 await _guarded(chore)
             if monotonic() >= months_at and await _guarded(self._ensure_months):
                 months_at = monotonic() + MONTHS_SECONDS
 
-    async def _sweep(self) -> None:
+    async def _settle(self) -> None:
         await settle_due_accounts(self._database, self._writer)
+
+    async def _bring(self) -> None:
         await bring_transfers(self._database, self._writer)
+
+    async def _delete(self) -> None:
         await delete_old_quotes(self._database)
 
     async def _ensure_months(self) -> None:
