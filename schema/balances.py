@@ -108,10 +108,8 @@ class Grant(Node):
 
     @strawberry.field
     async def paid(self, info: Info) -> Money | None:
-        """What was paid for it; bonuses 0. What was assigned or sent of it took its share along.
-
-        Null: nothing was paid, and no price book in force says in which currency.
-        """
+        """What was paid for it; bonuses 0. What was assigned or sent of it took its share along. Null: nothing was
+        paid, and no price book in force says in which currency."""
         currency = self.paid_currency or await info.context.price_books.currency(self.tenant_id)
         return None if currency is None else shown_money(rules.Money(self.paid_minor_units, currency))
 
