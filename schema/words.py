@@ -250,7 +250,7 @@ word(
     AlertKind,
     {
         AlertKind.LOW_BALANCE: "What is available fell below a threshold, or nothing is left.",
-        AlertKind.DAY_LIMIT: "A day's consumption reached a percentage of its limit.",
+        AlertKind.DAY_LIMIT: "A day's consumption reached a percentage of its limit; anew where the limit changes.",
         AlertKind.GRANT_EXPIRING: "Tokens are about to expire.",
     },
 )

@@ -156,7 +156,7 @@ async def open_services(dsn: str, *, root_key: str) -> AsyncIterator[Services]:
             redemptions=redemptions,
             limits=Limits(writer, price_books),
             accounts=accounts,
-            alerts=Alerts(writer, accounts),
+            alerts=Alerts(writer, accounts, price_books),
             members=Members(writer),
             transfers=Transfers(database, writer, reads),
             reads=reads,

@@ -16,6 +16,7 @@ from services.accounts import AccountRecord, Accounts
 from services.change_log import change_of
 from services.ledger.submission import Riders
 from services.ledger.writer import Writer
+from services.price_books import PriceBooks
 from services.principal import OPERATOR, Principal
 from services.texts import first_fault
 
@@ -26,9 +27,10 @@ THRESHOLDS_MAX: Final = 10
 class Alerts:
     """setAlerts. Raises `LedgerUnavailable` when nobody could judge."""
 
-    def __init__(self, writer: Writer, accounts: Accounts) -> None:
+    def __init__(self, writer: Writer, accounts: Accounts, price_books: PriceBooks) -> None:
         self._writer = writer
         self._accounts = accounts
+        self._price_books = price_books
 
     async def set_alerts(
         self,
@@ -63,6 +65,7 @@ class Alerts:
                 _listed(balance_percents),
                 _listed(balance_tokens),
                 _listed(day_limit_percents),
+                daily_limit=await self._price_books.daily_limit(tenant_id),
             ),
             Riders(change=change_of(by, "setAlerts", public_id(IdKind.ACCOUNT, account_id), detail)),
         )

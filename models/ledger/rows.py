@@ -425,11 +425,12 @@ def read_spending(row: Sequence[Any]) -> Spending:
     """A scope's counts from the type `spending`."""
     return Spending(
         Window(row[0], row[1], row[2], row[3]),
-        Window(row[5], row[6], row[7], row[8]),
-        Window(row[9], row[10], row[11], row[12]),
-        Window(row[13], None, None, row[14]),
+        Window(row[6], row[7], row[8], row[9]),
+        Window(row[10], row[11], row[12], row[13]),
+        Window(row[14], None, None, row[15]),
         row[4],
-        row[15],
+        row[5],
+        row[16],
     )
 
 
@@ -442,6 +443,7 @@ def spending_row(spending: Spending) -> Row:
         day.ends_at,
         day.consumed,
         spending.day_warned,
+        spending.day_warned_limit,
         week.limit,
         week.starts_at,
         week.ends_at,

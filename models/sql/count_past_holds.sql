@@ -32,7 +32,7 @@ WITH spanning AS MATERIALIZED (
      GROUP BY h.account_id, s.scope, s.subject
 ), spent AS MATERIALIZED (
     SELECT c.account_id, d.tenant_id, c.scope, c.subject,
-           ROW(NULL, d.starts_at, d.ends_at, coalesce(c.day, 0), 0, NULL, w.starts_at, w.ends_at, coalesce(c.week, 0),
+           ROW(NULL, d.starts_at, d.ends_at, coalesce(c.day, 0), 0, NULL, NULL, w.starts_at, w.ends_at, coalesce(c.week, 0),
                NULL, m.starts_at, m.ends_at, coalesce(c.month, 0), NULL, c.total, ''::bytea)::spending AS spending
       FROM counted c
       JOIN calendar d ON d.account_id = c.account_id AND d.period = 'day'

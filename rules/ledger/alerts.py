@@ -16,9 +16,9 @@ from rules.ledger.commands import SetAlerts
 from rules.ledger.entries import append
 from rules.ledger.journal import Entry
 from rules.ledger.kinds import AlertKind, EntryKind, GrantSource, LimitPeriod
-from rules.ledger.limits import effective_limit, spending_of
+from rules.ledger.limits import effective_limit, running_day, spending_of
 from rules.ledger.refusals import CLOSED
-from rules.ledger.spending import Scope, Spending
+from rules.ledger.spending import ACCOUNT_SCOPE, Scope, Spending
 from rules.ledger.state import Account, AccountState, Grant
 from rules.pricing.refusals import InvalidInput
 from rules.pricing.tokens import format_tokens
@@ -62,7 +62,8 @@ def conclude_step(state: AccountState, before: int, version: int, daily_limit: i
 def set_alerts(state: AccountState, command: SetAlerts, now: datetime) -> InvalidInput | None:
     """Changes thresholds, with one ADJUSTMENT entry where they really change.
 
-    A new threshold that the balance is below already is crossed now. One that is given up is no longer crossed.
+    A new threshold that the balance is below already is crossed now. One that is given up is no longer crossed. So with
+    the account's own day, and a percentage of its limit that is reached already, beyond those that were told of.
     """
     account = state.account
     if account.closed_at is not None:
@@ -82,7 +83,7 @@ def set_alerts(state: AccountState, command: SetAlerts, now: datetime) -> Invali
     ]
     if not changes:
         return None
-    before = {threshold.key for threshold in known.thresholds}
+    before, known_days = {threshold.key for threshold in known.thresholds}, known.day_limit_percents
     account.alerting = known
     known.balance_percents, known.balance_tokens, known.day_limit_percents = percents, amounts, day_percents
     append(state, EntryKind.ADJUSTMENT, now, note=", ".join(changes))
@@ -93,6 +94,8 @@ def set_alerts(state: AccountState, command: SetAlerts, now: datetime) -> Invali
     for threshold in _by_rank(known, account.mark):
         if threshold.key not in before and threshold.is_under(available, account.mark):
             _record_crossing(state, threshold)
+    if day_percents != known_days:
+        judge_day_anew(state, ACCOUNT_SCOPE, command.daily_limit)
     return None
 
 
@@ -129,19 +132,43 @@ def _tell_day_limits(state: AccountState, daily_limit: int | None) -> None:
     state.grown.clear()
 
 
+def judge_day_anew(state: AccountState, scope: Scope, daily_limit: int | None) -> None:
+    """Tells of what a change of a scope's limit, or of the percentages, has come to; the caller marks the scope.
+
+    Only scopes whose setting was changed itself are judged at once. Where a default was changed, the one for members or
+    the price book's, that would be any number of rows: each is judged when it next consumes anything.
+    """
+    spending, limit = spending_of(state, scope), effective_limit(state, scope, LimitPeriod.DAY, daily_limit)
+    if limit is not None:
+        _tell_of_day(state, scope, spending, limit, spending.day.consumed)
+    elif spending.day_warned:
+        spending.day_warned = 0
+
+
 def tell_day_limit(state: AccountState, scope: Scope, spending: Spending, limit: int | None, before: int) -> None:
-    """Tells of each percentage of the day's limit that its consumption has reached, once per window.
+    """Tells of each percentage of the day's limit that its consumption has reached, once per window and limit.
 
     `limit` is the one in force there (None or below 0: none), `before` what was consumed in the same window before the
-    step. Whoever begins a new window sets `day_warned` to 0 and marks the scope as changed.
+    step. Whoever begins a new window sets `day_warned` to 0 and marks the scope as changed. Of a day that is over, to
+    which a hold that began in it has added, nothing is told: its limit binds nobody any more.
     """
-    consumed = spending.day.consumed
-    if limit is None or limit < 0 or consumed <= before:
+    if limit is not None and limit >= 0 and spending.day.consumed > before:
+        _tell_of_day(state, scope, spending, limit, before)
+
+
+def _tell_of_day(state: AccountState, scope: Scope, spending: Spending, limit: int, before: int) -> None:
+    today, consumed = running_day(state, spending, state.account.last_at), spending.day.consumed
+    if today is None:
         return
     percents = (state.account.alerting or Alerting()).day_limit_percents
+    if spending.day_warned and (spending.day_warned_limit != limit or spending.day_warned not in percents):
+        # Of what was told, only what `before` comes to under the limit and the percentages of now is not told again.
+        reached = (percent for percent in percents if _reaches(before, percent, limit))
+        spending.day_warned = max((percent for percent in reached if percent <= spending.day_warned), default=0)
+        spending.day_warned_limit = limit
     for percent in sorted(percents):
-        if percent > spending.day_warned and consumed * 100 >= percent * limit:
-            spending.day_warned = percent
+        if percent > spending.day_warned and _reaches(consumed, percent, limit):
+            spending.day_warned, spending.day_warned_limit = percent, limit
             _record(
                 state,
                 AlertKind.DAY_LIMIT,
@@ -150,8 +177,13 @@ def tell_day_limit(state: AccountState, scope: Scope, spending: Spending, limit:
                 scope=scope,
                 consumed=consumed,
                 limit=limit,
-                expires_at=spending.day.ends_at,
+                expires_at=today.ends_at,
             )
+
+
+def _reaches(consumed: int, percent: int, limit: int) -> bool:
+    """Whether so much is this percentage of a limit; nothing is none of it, also where the limit is 0."""
+    return consumed > 0 and consumed * 100 >= percent * limit
 
 
 def _is_low(account: Account, available: int) -> bool:

@@ -5,22 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from rules.ledger.alerts import judge_day_anew
 from rules.ledger.balance import balance_of
 from rules.ledger.commands import LimitSetting, SetLimits
 from rules.ledger.entries import append
-from rules.ledger.kinds import EntryKind, LimitScope
+from rules.ledger.kinds import EntryKind, LimitPeriod, LimitScope
 from rules.ledger.limit_status import named
 from rules.ledger.limits import status_of
 from rules.ledger.outcomes import LimitsEffect
 from rules.ledger.refusals import CLOSED, NotFound
-from rules.ledger.spending import NO_LIMIT, Scope, Spending
+from rules.ledger.spending import MEMBER_DEFAULT, NO_LIMIT, Scope, Spending
 from rules.ledger.state import AccountState
 from rules.pricing.refusals import InvalidInput
 from rules.pricing.tokens import MAX_MICROS, MAX_TOKENS, format_tokens
 
 
 def set_limits(state: AccountState, command: SetLimits, now: datetime) -> LimitsEffect | NotFound | InvalidInput:
-    """Changes limits; one ADJUSTMENT entry for each that really changes, with the setting in its note."""
+    """Changes limits; one ADJUSTMENT entry for each that really changes, with the setting in its note.
+
+    Whose day's limit changes is told at once of the percentages that are reached thereby.
+    """
     settings = command.settings
     strangers = [index for index, setting in enumerate(settings) if not _is_known(state, setting)]
     if strangers and not command.listed:
@@ -33,6 +37,7 @@ def set_limits(state: AccountState, command: SetLimits, now: datetime) -> Limits
     if state.account.closed_at is not None:
         return InvalidInput("accountId", CLOSED)
     # From here on it succeeds.
+    changed_days: list[Scope] = []
     for setting in settings:
         scope = scope_of(setting)
         limited = _spending(state, scope).window(setting.period)
@@ -40,6 +45,8 @@ def set_limits(state: AccountState, command: SetLimits, now: datetime) -> Limits
             continue
         note = f"limit {named(scope)} {setting.period} {_shown(limited.limit)} -> {_shown(setting.limit)}"
         limited.limit = setting.limit
+        if setting.period is LimitPeriod.DAY and scope != MEMBER_DEFAULT:
+            changed_days.append(scope)
         if scope.kind is not LimitScope.ACCOUNT:
             state.changed_scopes.add(scope)
         append(
@@ -51,6 +58,8 @@ def set_limits(state: AccountState, command: SetLimits, now: datetime) -> Limits
             note=note,
             text_salt=command.text_salt,
         )
+    for scope in changed_days:
+        judge_day_anew(state, scope, command.daily_limit)
     return LimitsEffect(
         tuple(status_of(state, scope_of(setting), setting.period, now, command.daily_limit) for setting in settings),
         balance_of(state, now, command.daily_limit),

@@ -46,6 +46,15 @@ def consumed_since(counted: Window, starts_at: datetime) -> int:
     return counted.consumed if counted.starts_at is not None and counted.starts_at >= starts_at else 0
 
 
+def running_day(state: AccountState, spending: Spending, now: datetime) -> Stretch | None:
+    """The day that contains `now`, if that is the one in which this scope's latest consumption is counted."""
+    account = state.account
+    if account.spending is None or spending.day.starts_at is None:
+        return None
+    today = running(LimitPeriod.DAY, account.spending.day, account.time_zone, now)
+    return today if spending.day.starts_at >= today.starts_at else None
+
+
 # Counting
 
 

@@ -40,6 +40,8 @@ class Spending:
     total: Window = field(default_factory=Window)
     day_warned: int = 0
     """The greatest percentage of the day's limit that was told of in the running day; 0: none."""
+    day_warned_limit: int | None = None
+    """The limit that it was a percentage of; where another one holds by now, what was told is judged anew."""
     runs: bytes = b""
     """The instants of the latest runs, oldest first, each as eight bytes of microseconds since 1970."""
 

@@ -183,7 +183,7 @@ async def open_shop(database: Database, tenant_id: UUID) -> AsyncIterator[Shop]:
             Publishing(database, price_books),
             reads,
             accounts,
-            Alerts(writer, accounts),
+            Alerts(writer, accounts, price_books),
             Fares(writer, price_books, reads, Quotes(database, price_books), workflows),
             Charges(reads, price_books),
             Grants(writer, price_books, referrals),

@@ -299,3 +299,29 @@ async def test_a_member_is_told_of_its_own_days_alone(shop: Shop, database: Data
     assert await events(shop, account, AlertFilter(seen=MembersSeen(everyone=False, member_id=ada))) == [event]
     assert await events(shop, account, AlertFilter(seen=MembersSeen(everyone=False, member_id=bob))) == []
     assert await events(shop, account, AlertFilter(seen=MembersSeen(everyone=False))) == []
+
+
+async def test_a_days_limit_that_is_raised_is_told_of_again(shop: Shop, database: Database) -> None:
+    """What was told is kept between commands, with the limit that it was told of."""
+    account = await with_tokens(shop)
+    for limit, spent in ((5, 4), (10, 5)):
+        setting = LimitSetting(LimitScope.ACCOUNT, LimitPeriod.DAY, limit=limit * MICROS)
+        assert isinstance(await shop.limits.set(shop.tenant_id, account, setting), LimitsEffect)
+        await spend(shop, account, spent, key=f"to {limit}")
+
+    told = [(event.consumed, event.limit) for event in await events(shop, account)]
+
+    assert told == [(4 * MICROS, 5 * MICROS), (9 * MICROS, 10 * MICROS)]
+    assert await audit(database) == ()
+
+
+async def test_new_percentages_are_judged_by_the_price_books_limit_as_well(shop: Shop) -> None:
+    await shop.publish(a_source(trial=0, policies="daily_limit = 10"))
+    account = await with_tokens(shop)
+    await spend(shop, account, 6)
+    assert await events(shop, account) == []
+
+    await shop.alerts.set_alerts(shop.tenant_id, account, day_limit_percents=[50])
+
+    (event,) = await events(shop, account)
+    assert (event.threshold_percent, event.limit) == (50, 10 * MICROS)

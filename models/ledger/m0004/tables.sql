@@ -7,6 +7,7 @@ CREATE TYPE spending AS (
     day_ends_at    timestamptz,
     day_consumed   bigint,
     day_warned     integer,
+    day_warned_limit bigint,
     week_limit     bigint,
     week_starts_at timestamptz,
     week_ends_at   timestamptz,

@@ -44,7 +44,12 @@ recent = st.integers(0, 5)
 any_hold = st.tuples(st.sampled_from(["fit", "fit", "fit", "any"]), recent)
 """Whether a hold is chosen that the command fits, or any one; and how far back it lies."""
 overruns = st.sampled_from(list(OverrunPolicy))
-owners = st.sampled_from([LIMITED_ACCOUNT, LIMITED_ACCOUNT, ("PROJECT", "film"), ("PROJECT", "game"), ("MEMBER", None)])
+owners = st.sampled_from(
+    [
+        *[LIMITED_ACCOUNT, LIMITED_ACCOUNT, ("PROJECT", "film"), ("PROJECT", "game")],
+        *[("MEMBER", None), ("MEMBER", None), ("MEMBER", "anna")],
+    ]
+)
 periods = st.sampled_from(["DAY", "DAY", "WEEK", "MONTH", "TOTAL"])
 limits = st.sampled_from([None, None, None, NO_LIMIT, 0, 15 * MICROS, 60 * MICROS])
 NO_SUCH_ID = 10**9
@@ -206,17 +211,25 @@ class LedgerMachine(RuleBasedStateMachine):
     @precondition(lambda machine: machine.keys % 3 == 0)
     @rule(owner=owners, period=periods, limit=limits)
     def set_limit(self, owner: Owner, period: str, limit: int | None) -> None:
-        self.model.settle()
-        self.model.set_limit(owner, period, limit)
-        self.bench.set_limits(a_setting(owner, period, limit))
+        self.limit(owner, period, limit)
 
     @precondition(lambda machine: machine.keys % 2 == 0)
     @rule(owner=owners, period=periods, room=amounts)
     def set_limit_near_what_was_consumed(self, owner: Owner, period: str, room: int) -> None:
         self.model.settle()
-        limit = self.model.limits.consumed(owner, period) + room
-        self.model.set_limit(owner, period, limit)
-        self.bench.set_limits(a_setting(owner, period, limit))
+        self.limit(owner, period, self.model.limits.consumed(owner, period) + room)
+
+    @precondition(lambda machine: machine.keys % 4 == 1)
+    @rule(owner=owners, percent=st.sampled_from([50, 79, 80, 90, 130]))
+    def set_day_limit_of_which_so_much_is_consumed(self, owner: Owner, percent: int) -> None:
+        self.model.settle()
+        self.limit(owner, "DAY", self.model.limits.consumed(owner, "DAY") * 100 // percent)
+
+    def limit(self, owner: Owner, period: str, limit: int | None) -> None:
+        self.both(
+            lambda: self.model.set_limit(owner, period, limit),
+            lambda: self.bench.set_limits(a_setting(owner, period, limit)),
+        )
 
     @precondition(lambda machine: machine.keys % 4 == 0)
     @rule(whom=whoms, more=st.sampled_from([0, 0, 1]))
@@ -269,11 +282,15 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(
         percents=st.none() | st.sets(st.sampled_from([0, 5, 10, 20, 50, 95, 100]), max_size=3),
         amounts=st.none() | st.sets(st.sampled_from([1, 5_000_000, 10_000_000, 40_000_000]), max_size=2),
+        days=st.none() | st.sets(st.sampled_from([20, 50, 80, 100]), max_size=3),
     )
-    def set_alerts(self, percents: set[int] | None, amounts: set[int] | None) -> None:
+    def set_alerts(self, percents: set[int] | None, amounts: set[int] | None, days: set[int] | None) -> None:
         model = self.model
-        wanted = model.percents if percents is None else percents, model.amounts if amounts is None else amounts
-        said = {"percents": percents, "amounts": amounts}
+        said = {"percents": percents, "amounts": amounts, "day_percents": days}
+        wanted = [
+            known if given is None else given
+            for given, known in zip(said.values(), (model.percents, model.amounts, model.day_percents), strict=True)
+        ]
         self.both(
             lambda: model.set_alerts(*wanted),
             lambda: self.bench.set_alerts(
@@ -332,9 +349,9 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(spends_all=st.booleans())
     def close(self, spends_all: bool) -> None:
         """Where all was spent before, nothing is left to take back but what is refunded afterwards."""
-        amount = self.model.available_to(None)
+        amount = self.model.available_to(POOL)
         if spends_all and amount > 0:
-            self.say("charge", amount=amount, lines=[(amount, False)], project=None)
+            self.say("charge", amount=amount, lines=[(amount, False)], whom=POOL)
         self.model.settle()
         self.model.close()
         self.bench.close()
@@ -667,6 +684,12 @@ class LedgerMachine(RuleBasedStateMachine):
                     limits.windows[status.period][1] if status.period != "TOTAL" else None,
                 ), status
 
+    def day_told(self, event: AlertEvent) -> tuple[object, ...]:
+        assert event.scope is not None
+        assert event.expires_at is not None
+        ends = micros_of(event.expires_at)
+        return str(event.scope.kind), event.threshold_percent, event.consumed, event.limit, ends
+
     @invariant()
     def they_agree(self) -> None:
         model, shelf = self.model, self.bench.shelf
@@ -746,13 +769,15 @@ class LedgerMachine(RuleBasedStateMachine):
             "threshold": threshold if event.kind is AlertKind.LOW_BALANCE else None,
             "rearmed": micros_of(event.rearmed_at) if event.rearmed_at is not None else None,
             "grant": grant,
-            "day": (str(event.scope.kind), event.consumed, event.limit) if event.kind is AlertKind.DAY_LIMIT else None,
+            "day": self.day_told(event) if event.scope is not None else None,
         }
 
 
 def a_setting(owner: Owner, period: str, limit: int | None) -> LimitSetting:
-    scope = LimitScope(owner[0])
-    return LimitSetting(scope, LimitPeriod(period), None, owner[1] if scope is LimitScope.PROJECT else None, limit)
+    scope, name = LimitScope(owner[0]), owner[1]
+    if scope is LimitScope.PROJECT:
+        return LimitSetting(scope, LimitPeriod(period), None, name, limit)
+    return LimitSetting(scope, LimitPeriod(period), member_named(name), None, limit)
 
 
 def micros_of(instant: object) -> int:

@@ -12,7 +12,7 @@ from fractions import Fraction
 from functools import partial
 from typing import Any, TypeVar
 
-from tests.rules.ledger.limit_model import LimitModel, Owner, owners_of
+from tests.rules.ledger.limit_model import ACCOUNT, LimitModel, Owner, owners_of
 
 T = TypeVar("T")
 SECOND = 1_000_000
@@ -37,7 +37,9 @@ class Model:
         self.grants: list[Row] = []
         self.holds: list[Row] = []
         self.limits = LimitModel(self.holds)
-        self.warned: dict[Owner, int] = {}
+        self.warned: dict[Owner, tuple[int, int, int]] = {}
+        """For whose day how much was told of last: in which window, how many percent, of which limit."""
+        self.day_percents = {80}
         self.drawn = 0
         self.clawed = 0
         self.limit = 0
@@ -198,7 +200,7 @@ class Model:
                     event["rearmed"] = at
         for owner, today in self.consumed_today().items():
             if today > consumed.get(owner, 0):
-                self.tell_of_the_day(owner, today, at)
+                self.tell_of_the_day(owner, consumed.get(owner, 0), at)
         for grant in self.grants:
             if grant["free"] > 0 and grant["notice"] < at:
                 self.give_notice(grant, at)
@@ -209,12 +211,28 @@ class Model:
         owners = dict.fromkeys(owner for hold in self.holds for owner in owners_of(hold["whom"]))
         return {owner: self.limits.consumed(owner, "DAY") for owner in owners}
 
-    def tell_of_the_day(self, owner: Owner, consumed: int, at: int) -> None:
-        """Once in a window, when 80 % of the limit are consumed."""
-        limit, window = self.limits.holding(owner, "DAY"), self.limits.windows["DAY"][0]
-        if limit is not None and 100 * consumed >= 80 * limit and self.warned.get(owner) != window:
-            self.warned[owner] = window
-            self.tell("DAY_LIMIT", at, day=(owner[0], consumed, limit))
+    def tell_of_the_day(self, owner: Owner, before: int, at: int) -> None:
+        """What today's consumption reaches of today's limit, and was not told already in this window, of this limit.
+
+        Under another limit than then, or without the percentage that was told, what is reached anew is told anew.
+        """
+        limit, (window, ends) = self.limits.holding(owner, "DAY"), self.limits.windows["DAY"]
+        if limit is None:
+            return
+        consumed = self.limits.consumed(owner, "DAY")
+        told_in, told, told_of = self.warned.get(owner, (window, 0, limit))
+        if told_in != window:
+            told = 0
+        if told_of != limit or told not in self.day_percents:
+            told = max((percent for percent in self.reached(before, limit) if percent <= told), default=0)
+        for percent in self.reached(consumed, limit):
+            if percent > told:
+                told = percent
+                self.tell("DAY_LIMIT", at, day=(owner[0], percent, consumed, limit, ends))
+        self.warned[owner] = window, told, limit
+
+    def reached(self, consumed: int, limit: int) -> list[int]:
+        return [p for p in sorted(self.day_percents) if consumed > 0 and Fraction(p * limit, 100) <= consumed]
 
     def tell(self, kind: str, at: int, threshold: object = None, grant: Row | None = None, day: object = None) -> None:
         more = (grant["index"], grant["free"], grant["expires"]) if grant is not None else None
@@ -235,13 +253,13 @@ class Model:
         grant["notice"] = NEVER
         self.tell("GRANT_EXPIRING", at, grant=grant)
 
-    def set_alerts(self, percents: set[int], amounts: set[int]) -> None:
+    def set_alerts(self, percents: set[int], amounts: set[int], days: set[int]) -> None:
         if self.closed:
             raise No("InvalidInput")
-        if (percents, amounts) == (self.percents, self.amounts):
+        if (percents, amounts, days) == (self.percents, self.amounts, self.day_percents):
             return
-        known = self.thresholds()
-        self.percents, self.amounts = percents, amounts
+        known, known_days = self.thresholds(), self.day_percents
+        self.percents, self.amounts, self.day_percents = percents, amounts, days
         self.write("ADJUSTMENT")
         for event in self.events:
             if event["kind"] == "LOW_BALANCE" and event["rearmed"] is None:
@@ -249,6 +267,8 @@ class Model:
         for threshold in self.thresholds():
             if threshold not in known and self.is_under(threshold, self.spendable()):
                 self.tell("LOW_BALANCE", self.now, threshold=threshold)
+        if days != known_days:
+            self.judge_the_day(ACCOUNT)
 
     # Commands
 
@@ -522,8 +542,18 @@ class Model:
             self.write("ADJUSTMENT")
 
     def set_limit(self, owner: tuple[str, str | None], period: str, limit: int | None) -> None:
+        if owner[0] == "MEMBER":
+            self.is_known(owner[1])
         if self.limits.set(owner, period, limit):
             self.write("ADJUSTMENT")
+            if period == "DAY" and owner != ("MEMBER", None):
+                self.judge_the_day(owner)
+
+    def judge_the_day(self, owner: Owner) -> None:
+        """Its limit or the percentages are others; what is lifted is forgotten."""
+        if self.limits.holding(owner, "DAY") is None:
+            self.warned.pop(owner, None)
+        self.tell_of_the_day(owner, self.limits.consumed(owner, "DAY"), self.now)
 
     def change_zone(self, zone: str) -> None:
         if self.limits.change_zone(zone, self.now):
@@ -657,7 +687,9 @@ class Model:
         more = 0
         if beyond:
             allowed = cost if self.limit == -1 else self.available_to(hold["whom"])
-            more = min(cost - from_hold, allowed, self.limits.left(hold["whom"], hold["created"]))
+            # What this line took from the hold is consumed as before, although it stands on neither side now.
+            within = max(0, self.limits.left(hold["whom"], hold["created"]) - from_hold)
+            more = min(cost - from_hold, allowed, within)
             for grant, share in self.take(more, hold["whom"]):
                 hold["parts"].append({"grant": grant, "held": 0, "captured": share, "refunded": 0, "elsewhere": 0})
                 if grant is None:
