@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from functools import cache
-from zoneinfo import available_timezones
+from importlib.resources import files
+from typing import Final
+
+_NOWHERE: Final = "Factory"
+"""What a machine has before anybody has set its zone: listed among the names, but no place's time."""
 
 
 def is_time_zone(name: str) -> bool:
@@ -13,4 +17,6 @@ def is_time_zone(name: str) -> bool:
 
 @cache
 def _names() -> frozenset[str]:
-    return frozenset(available_timezones())
+    """As tzdata lists them: the machine's own folder also has files that neither Postgres nor other machines know."""
+    names = (files("tzdata") / "zones").read_text(encoding="utf-8").split()
+    return frozenset(names) - {_NOWHERE}

@@ -42,7 +42,9 @@ class Limits:
             "project": setting.project,
             "limit": _shown(setting.limit),
         }
-        outcome = await self._set(tenant_id, account_id, (setting,), change_of(by, "setLimit", None, detail))
+        outcome = await self._set(
+            tenant_id, account_id, (setting,), change_of(by, "setLimit", None, detail), listed=False
+        )
         if isinstance(outcome, InvalidInput):
             return InvalidInput(outcome.field.removeprefix("limits[0]."), outcome.message)
         return outcome
@@ -50,13 +52,15 @@ class Limits:
     async def set_all(
         self, tenant_id: UUID, account_id: UUID, settings: Sequence[LimitSetting], *, by: Principal = OPERATOR
     ) -> LimitsOutcome:
-        """Sets every limit or none. What is wrong is named by its place, such as "limits[3].project"."""
-        return await self._set(
-            tenant_id, account_id, settings, change_of(by, "setLimits", None, {"limits": len(settings)})
-        )
+        """Sets every limit or none. What is wrong is named by its place, such as "limits[3].project".
+
+        So is a member who is not there.
+        """
+        detail: Detail = {"limits": len(settings)}
+        return await self._set(tenant_id, account_id, settings, change_of(by, "setLimits", None, detail), listed=True)
 
     async def _set(
-        self, tenant_id: UUID, account_id: UUID, settings: Sequence[LimitSetting], change: Change
+        self, tenant_id: UUID, account_id: UUID, settings: Sequence[LimitSetting], change: Change, *, listed: bool
     ) -> LimitsOutcome:
         fault = _fault(settings)
         if fault is not None:
@@ -69,6 +73,7 @@ class Limits:
                 tuple(settings),
                 text_salt=new_salt(),
                 refusal=fault,
+                listed=listed,
                 daily_limit=await self._price_books.daily_limit(tenant_id),
             ),
             Riders(change=change),

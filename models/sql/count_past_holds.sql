@@ -1,13 +1,18 @@
 -- Counts what was spent before anybody counted: gives every account that has holds, and their members and projects, the
--- windows that run now. Run once, by the step that brings windows.
+-- windows that run now. Run once, by the step that brings windows. A time zone that this Postgres does not know counts as
+-- UTC.
 WITH spanning AS MATERIALIZED (
     SELECT set_config('farebox.spanning', 'on', true)
+), known_zone AS MATERIALIZED (
+    SELECT k.name FROM pg_timezone_names k
 ), calendar AS MATERIALIZED (
     SELECT a.account_id, a.tenant_id, w.period,
-           date_trunc(w.period, at.now, a.time_zone) AS starts_at,
-           (date_trunc(w.period, at.now AT TIME ZONE a.time_zone) + ('1 ' || w.period)::interval)
-               AT TIME ZONE a.time_zone AS ends_at
+           date_trunc(w.period, at.now, z.name) AS starts_at,
+           (date_trunc(w.period, at.now AT TIME ZONE z.name) + ('1 ' || w.period)::interval)
+               AT TIME ZONE z.name AS ends_at
       FROM spanning, ledger_account a
+      LEFT JOIN known_zone k ON k.name = a.time_zone
+     CROSS JOIN LATERAL (SELECT coalesce(k.name, 'UTC') AS name) z
       JOIN tenant t ON t.id = a.tenant_id
      CROSS JOIN LATERAL (
                SELECT greatest(clock_timestamp() + t.clock_offset_micros * interval '1 microsecond', a.last_at) AS now) at

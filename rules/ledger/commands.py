@@ -267,11 +267,15 @@ class LimitSetting:
 
 @dataclass(frozen=True, slots=True)
 class SetLimits(Command):
-    """Sets limits, all of them or none. Saying the same again changes nothing."""
+    """Sets limits, all of them or none. Saying the same again changes nothing.
+
+    `listed`: a member who is not there is named by its place among others, instead of being what was not found.
+    """
 
     settings: tuple[LimitSetting, ...]
     text_salt: bytes = b""
     refusal: InvalidInput | None = None
+    listed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,11 +22,14 @@ from rules.pricing.tokens import MAX_MICROS, MAX_TOKENS, format_tokens
 def set_limits(state: AccountState, command: SetLimits, now: datetime) -> LimitsEffect | NotFound | InvalidInput:
     """Changes limits; one ADJUSTMENT entry for each that really changes, with the setting in its note."""
     settings = command.settings
-    if not all(_is_known(state, setting) for setting in settings):
+    strangers = [index for index, setting in enumerate(settings) if not _is_known(state, setting)]
+    if strangers and not command.listed:
         return NotFound("member")
     fault = command.refusal or _fault(settings)
     if fault is not None:
         return fault
+    if strangers:
+        return InvalidInput(f"limits[{strangers[0]}].memberId", "there is no such member")
     if state.account.closed_at is not None:
         return InvalidInput("accountId", CLOSED)
     # From here on it succeeds.

@@ -33,13 +33,16 @@ Chore = Callable[[], Awaitable[object]]
 logger = logging.getLogger(__name__)
 
 
-async def ensure_journal_months(database: Database) -> None:
-    """Makes the journal's missing months: of a long standstill, and three ahead of the furthest test clock."""
+async def ensure_journal_months(database: Database, *, ahead_seconds: int = 0) -> None:
+    """Makes the journal's missing months: of a long standstill, and three ahead of the furthest test clock.
+
+    `ahead_seconds` is how far any of them is about to move on.
+    """
     made = 1
     while made:
         # A transaction for each, because writers wait for its end.
         async with database.administration() as connection:
-            made = await connection.fetchval(statement("ensure_journal_months"))
+            made = await connection.fetchval(statement("ensure_journal_months"), ahead_seconds)
 
 
 class Sweeper:

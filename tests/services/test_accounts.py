@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
+from zoneinfo import available_timezones
 
 import pytest
 
@@ -14,6 +15,7 @@ from rules.ledger.records import Slice
 from rules.ledger.refusals import InsufficientTokens, NotFound
 from rules.pricing.refusals import InvalidInput
 from rules.pricing.tokens import MAX_MICROS, MICROS
+from rules.time_zones import is_time_zone
 from services.accounts import AccountRecord
 from tests.conftest import TenantBuilder
 from tests.services.ledger.cashier import held, of_kind, rows_of, value_of
@@ -99,6 +101,15 @@ async def test_every_zone_of_the_world_is_taken(shop: Shop) -> None:
         created = await create(shop, external_id=zone, time_zone=zone)
         assert isinstance(created, AccountRecord)
         assert created.time_zone == zone
+
+
+async def test_postgres_knows_every_zone_that_is_taken(database: Database) -> None:
+    known = {row["name"] for row in await rows_of(database, "SELECT name FROM pg_timezone_names")}
+    on_this_machine = known | available_timezones() | {"localtime", "posixrules", "Factory", "posix/UTC", "right/UTC"}
+
+    taken = {name for name in on_this_machine if is_time_zone(name)}
+
+    assert taken == known - {"Factory"}
 
 
 async def test_a_credit_line_lets_an_account_go_below_zero_as_far_as_it_reaches(database: Database, shop: Shop) -> None:

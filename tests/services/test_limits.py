@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -106,8 +107,18 @@ class TestSetting:
         wrong = LimitSetting(PROJECT, DAY, project="\x00", limit=1)
         nobody = LimitSetting(MEMBER, DAY, ADA)
         assert await shop.limits.set_all(shop.tenant_id, ADA, (wrong,)) == NotFound("account")
-        assert await shop.limits.set_all(shop.tenant_id, account, (wrong, nobody)) == NotFound("member")
+        stranger = replace(nobody, project="\x00")
+        assert await shop.limits.set(shop.tenant_id, account, stranger) == NotFound("member")
         assert (await shop.reads.limits(shop.tenant_id, ADA)) == ()
+
+    async def test_a_member_who_is_not_there_is_named_by_its_place_where_there_are_many(self, shop: Shop) -> None:
+        account = await shop.open()
+        right, nobody = LimitSetting(PROJECT, DAY, project="film", limit=1), LimitSetting(MEMBER, DAY, ADA)
+        assert await shop.limits.set_all(shop.tenant_id, account, (right, nobody)) == InvalidInput(
+            "limits[1].memberId", "there is no such member"
+        )
+        assert await shop.limits.set(shop.tenant_id, account, nobody) == NotFound("member")
+        assert len(await shop.reads.limits(shop.tenant_id, account)) == 4
 
     async def test_what_is_wrong_is_named_by_its_place_where_there_are_many(self, shop: Shop) -> None:
         account = await shop.open()

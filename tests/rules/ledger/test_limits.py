@@ -10,14 +10,15 @@ import pytest
 
 from rules.ledger.alerting import Alerting
 from rules.ledger.burn_down import Spender
-from rules.ledger.commands import LimitSetting
+from rules.ledger.commands import LimitSetting, SetLimits
 from rules.ledger.kinds import LimitLevel, LimitPeriod, LimitScope, OverrunPolicy
 from rules.ledger.limits import statuses_of, today_of
 from rules.ledger.refusals import InsufficientTokens, LimitReached, NotFound
 from rules.ledger.spending import ACCOUNT_SCOPE, MEMBER_DEFAULT, NO_LIMIT, Scope
 from rules.pricing.refusals import InvalidInput
 from rules.pricing.tokens import MAX_MICROS
-from tests.rules.ledger.notation import DAY_SECONDS, START, Refused, a_line, fact, in_tokens, refusal, tokens
+from tests.rules.ledger.notation import ACCOUNT as ACCOUNT_ID
+from tests.rules.ledger.notation import DAY_SECONDS, START, TENANT, Refused, a_line, fact, in_tokens, refusal, tokens
 from tests.rules.ledger.workbench import Workbench, an_account
 
 DAY, WEEK, MONTH, TOTAL = LimitPeriod.DAY, LimitPeriod.WEEK, LimitPeriod.MONTH, LimitPeriod.TOTAL
@@ -385,6 +386,16 @@ class TestSetting:
         bench = an_account(tokens=10)
         assert bench.set_limits(LimitSetting(ACCOUNT, DAY, limit=MAX_MICROS))[0].limit == MAX_MICROS
         assert bench.set_limit(0).level is LimitLevel.REACHED
+
+    def test_a_member_that_is_not_there_is_named_by_its_place_among_others(self) -> None:
+        bench = an_account(tokens=10)
+        gone = bench.add_member("bob").member_id
+        bench.remove_member("bob")
+        for member in (UUID(int=7), gone):
+            settings = (LimitSetting(ACCOUNT, DAY, limit=5), LimitSetting(MEMBER, DAY, member, limit=5))
+            with refusal(InvalidInput("limits[1].memberId", "there is no such member")):
+                bench.submit(SetLimits(TENANT, ACCOUNT_ID, settings, listed=True))
+        assert bench.account.spending is None
 
     def test_a_member_that_is_not_there_is_not_found_before_anything_else(self) -> None:
         bench = an_account(tokens=10)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from datetime import time, timedelta
 from pathlib import Path
 
 import asyncpg
@@ -51,6 +52,23 @@ async def test_a_process_of_its_own_sees_the_same(dsn: str, vandal: Vandal, live
 
     assert [finding.check for finding in findings] == ["account_total"]
     assert begun == list(CHECKS)
+
+
+async def test_where_postgres_does_not_know_the_time_zone_windows_are_those_of_utc(
+    database: Database, vandal: Vandal, lived_in: LivedIn
+) -> None:
+    await vandal.does("UPDATE ledger_account SET spending = NULL, time_zone = 'localtime'")
+    await vandal.does("DELETE FROM ledger_scope")
+
+    await vandal.does(statement("count_past_holds"))
+
+    (day,) = await rows_of(
+        database,
+        "SELECT (spending).day_starts_at AS starts_at, (spending).day_ends_at AS ends_at FROM ledger_account"
+        " WHERE account_id = $1",
+        lived_in.studio,
+    )
+    assert (day["starts_at"].time(), day["ends_at"] - day["starts_at"]) == (time(), timedelta(days=1))
 
 
 async def test_a_ledger_from_before_anybody_counted_is_counted_once(
