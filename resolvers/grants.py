@@ -156,7 +156,8 @@ class GrantMutations:
 
         They come from unassigned grants in burn order, and arrive as one grant for each; there they first pay what was
         clawed back. The answer shows the account that sends: its balance, and the grant that was taken from first.
-        If the other account is closed while they are on their way, they come back.
+        If the other account is closed while they are on their way, they come back. Should a payment be disputed later,
+        what was sent of its tokens is owed by the account that bought them.
 
         input: from where, to where, and how many
         """

@@ -59,8 +59,8 @@ class Balance:
     assigned: Tokens
     """Of the total, tokens that are assigned to the member or project that it is seen for."""
     owed: Tokens
-    """Tokens drawn on the credit line, plus what was clawed back after it was spent. A paid invoice, or a settlement by
-    the operator, lowers it; incoming tokens pay what was clawed back, and never the credit line."""
+    """Tokens drawn on the credit line, plus what was clawed back after it was spent or sent. A paid invoice, or a
+    settlement by the operator, lowers it; incoming tokens pay what was clawed back, and never the credit line."""
     unlimited: bool
     """Whether no balance bounds what the account spends."""
     level: BalanceLevel

@@ -66,7 +66,7 @@ class Account:
 
     @property
     def owed(self) -> int:
-        """Drawn on the credit line, plus clawed back after it was spent."""
+        """Drawn on the credit line, plus clawed back after it was spent or sent."""
         return self.credit_drawn + self.clawed_back
 
     @property

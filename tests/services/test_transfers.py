@@ -14,7 +14,7 @@ import pytest
 from models.database import Database
 from models.unavailable import DatabaseUnreachable
 from rules.identity import account_id_of
-from rules.ledger.commands import AnyCommand, SendTokens
+from rules.ledger.commands import AnyCommand, ClawBack, SendTokens
 from rules.ledger.grants import CLOSED
 from rules.ledger.kinds import GrantSource, Mutation
 from rules.ledger.outcomes import GrantEffect
@@ -237,6 +237,23 @@ class TestWhatACrashLeaves:
         assert (expired.expires_at, expired.remaining, expired.expired) == (expires_at, 0, 10 * MICROS)
         assert alive.remaining == 5 * MICROS
         assert await audit(database) == ()
+
+
+async def test_what_was_sent_of_a_disputed_purchase_is_owed_by_who_bought_it(
+    database: Database, shop: Shop, pair: tuple[UUID, UUID]
+) -> None:
+    giver, taker = pair
+    bought = granted(
+        await shop.grants.grant_tokens(shop.grant_request(giver, "p", 200, source=GrantSource.PURCHASE, priority=1))
+    ).grant.grant_id
+    await send(shop, giver, taker, 180)
+    granted(await shop.writer.submit(ClawBack(shop.tenant_id, giver, a_key(Mutation.CLAW_BACK), bought)))
+    balance = await shop.reads.balance(shop.tenant_id, giver)
+    assert balance is not None
+    assert (balance.total, balance.owed, balance.available) == (150 * MICROS, 180 * MICROS, 0)
+    assert await total(shop, taker) == 230
+    assert isinstance(await send(shop, giver, taker, 1, key="more"), InsufficientTokens)
+    assert await audit(database) == ()
 
 
 class TestWhatCannotBeBroughtYet:
