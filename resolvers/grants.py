@@ -67,7 +67,8 @@ class GrantMutations:
             never_expires=input.expires_at is not None and input.expires_at.value is None,
             note=input.note,
         )
-        return grant_result(await info.context.services.grants.grant_tokens(request, by=principal_of(info)))
+        outcome = await info.context.services.grants.grant_tokens(request, by=principal_of(info))
+        return grant_result(account.tenant_id, outcome)
 
     @strawberry.mutation
     async def grant_tokens_to_many(self, info: Info, input: GrantTokensToManyInput) -> GrantTokensToManyResult | None:
@@ -131,7 +132,8 @@ class GrantMutations:
             member_id=member_id,
             project=input.project,
         )
-        return grant_result(await info.context.services.grants.assign_tokens(request, by=principal_of(info)))
+        outcome = await info.context.services.grants.assign_tokens(request, by=principal_of(info))
+        return grant_result(tenant_id, outcome)
 
     @strawberry.mutation
     async def revoke_grant(self, info: Info, input: RevokeGrantInput) -> GrantResult | None:
@@ -145,7 +147,8 @@ class GrantMutations:
         request = RevokeGrantRequest(
             row.tenant_id, row.account_id, key=input.idempotency_key, grant_id=row.local, note=input.note
         )
-        return grant_result(await info.context.services.grants.revoke_grant(request, by=principal_of(info)))
+        outcome = await info.context.services.grants.revoke_grant(request, by=principal_of(info))
+        return grant_result(row.tenant_id, outcome)
 
     @strawberry.mutation
     async def transfer_tokens(self, info: Info, input: TransferTokensInput) -> GrantResult | None:
@@ -153,7 +156,8 @@ class GrantMutations:
 
         They come from unassigned grants in burn order, and arrive as one grant for each; there they first pay what was
         clawed back. The answer shows the account that sends: its balance, and the grant that was taken from first.
-        If the other account is closed while they are on their way, they come back.
+        If the other account is closed while they are on their way, they come back. Should a payment be disputed later,
+        what was sent of its tokens is owed by the account that bought them.
 
         input: from where, to where, and how many
         """
@@ -171,7 +175,8 @@ class GrantMutations:
             amount=input.amount,
             note=input.note,
         )
-        return grant_result(await info.context.services.transfers.transfer_tokens(request, by=principal_of(info)))
+        outcome = await info.context.services.transfers.transfer_tokens(request, by=principal_of(info))
+        return grant_result(source.tenant_id, outcome)
 
 
 def _party(
@@ -194,11 +199,11 @@ def _of_many(outcomes: Sequence[GiftOutcome], end_cursor: str | None) -> GrantTo
     )
 
 
-def grant_result(outcome: GrantOutcome | PromoNotActive | RateLimited) -> GrantResult:
+def grant_result(tenant_id: UUID, outcome: GrantOutcome | PromoNotActive | RateLimited) -> GrantResult:
     """What came of a verb about a grant, as it is shown."""
     if isinstance(outcome, GrantEffect):
         return GrantSuccess(
-            grant=shown_grant(outcome.balance.account_id, outcome.grant),
+            grant=shown_grant(tenant_id, outcome.balance.account_id, outcome.grant),
             balance=shown_balance(outcome.balance),
             replayed=outcome.replayed,
         )

@@ -113,11 +113,10 @@ class PromotionMutations:
         account = account_in_scope(info, Scope.BUY, input.account_id, input.account_external_id)
         if not isinstance(account, ScopedAccount):
             return problem_of(account)
-        return grant_result(
-            await info.context.services.redemptions.redeem(
-                account.tenant_id, account.account_id, input.idempotency_key, input.code
-            )
+        outcome = await info.context.services.redemptions.redeem(
+            account.tenant_id, account.account_id, input.idempotency_key, input.code
         )
+        return grant_result(account.tenant_id, outcome)
 
 
 def _result(outcome: PromoCodeRow | NotFound | InvalidInput) -> PromoCodeResult:

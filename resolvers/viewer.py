@@ -105,15 +105,15 @@ async def _row(
             return await find_hold(info, row)
         case IdKind.GRANT:
             grant = await reads.grant(row.tenant_id, row.account_id, row.local)
-            return None if grant is None or not seen.include(grant.member_id) else shown_grant(row.account_id, grant)
+            if grant is None or not seen.include(grant.member_id):
+                return None
+            return shown_grant(row.tenant_id, row.account_id, grant)
         case IdKind.ENTRY:
             entry = await reads.entry(row.tenant_id, row.account_id, row.local)
             return None if entry is None or not seen.include(entry.member_id) else shown_entry(entry)
         case IdKind.ALERT:
-            event = await reads.alert_event(row.tenant_id, row.account_id, row.local)
-            if event is None or not seen.include(event.scope.member_id if event.scope is not None else None):
-                return None
-            return shown_alert_event(row.account_id, event)
+            event = await reads.alert_event(row.tenant_id, row.account_id, row.local, seen=seen)
+            return None if event is None else shown_alert_event(row.account_id, event)
         case _:
             assert_never(kind)
 

@@ -151,7 +151,7 @@ class Account(Node):
         )
         return connection(
             page,
-            partial(shown_grant, self.account_id),
+            partial(shown_grant, self.tenant_id, self.account_id),
             attrgetter("grant_id"),
             partial(reads.count_grants, self.tenant_id, self.account_id, active_only=active, seen=seen),
             follows=after is not None,

@@ -10,9 +10,12 @@ import strawberry
 from rules.identity import IdKind, scope_id_of
 from rules.ledger.balance import BalanceSnapshot
 from rules.ledger.state import Grant as GrantRow
+from rules.pricing import money as rules
 from schema.described import output
 from schema.limits import LimitStatus, shown_limit
+from schema.money import Money, shown_money
 from schema.nodes import Node, shown_id, shown_id_or_none, shown_member_id
+from schema.reads import Info
 from schema.scalars import Tokens, Version
 from schema.words import BalanceLevel, GrantSource
 
@@ -56,8 +59,8 @@ class Balance:
     assigned: Tokens
     """Of the total, tokens that are assigned to the member or project that it is seen for."""
     owed: Tokens
-    """Tokens drawn on the credit line, plus what was clawed back after it was spent. A paid invoice, or a settlement by
-    the operator, lowers it; incoming tokens pay what was clawed back, and never the credit line."""
+    """Tokens drawn on the credit line, plus what was clawed back after it was spent or sent. A paid invoice, or a
+    settlement by the operator, lowers it; incoming tokens pay what was clawed back, and never the credit line."""
     unlimited: bool
     """Whether no balance bounds what the account spends."""
     level: BalanceLevel
@@ -99,6 +102,16 @@ class Grant(Node):
     """When it came in."""
     note: str | None
     """What whoever gave it wrote."""
+    tenant_id: strawberry.Private[UUID]
+    paid_minor_units: strawberry.Private[int]
+    paid_currency: strawberry.Private[str | None]
+
+    @strawberry.field
+    async def paid(self, info: Info) -> Money | None:
+        """What was paid for it; bonuses 0. What was assigned or sent of it took its share along. Null: nothing was
+        paid, and no price book in force says in which currency."""
+        currency = self.paid_currency or await info.context.price_books.currency(self.tenant_id)
+        return None if currency is None else shown_money(rules.Money(self.paid_minor_units, currency))
 
 
 def shown_balance(snapshot: BalanceSnapshot) -> Balance:
@@ -126,7 +139,7 @@ def shown_balance(snapshot: BalanceSnapshot) -> Balance:
     )
 
 
-def shown_grant(account_id: UUID, grant: GrantRow) -> Grant:
+def shown_grant(tenant_id: UUID, account_id: UUID, grant: GrantRow) -> Grant:
     """A grant's row as it is shown."""
     return Grant(
         id=shown_id(IdKind.GRANT, account_id, grant.grant_id),
@@ -141,4 +154,7 @@ def shown_grant(account_id: UUID, grant: GrantRow) -> Grant:
         parent_id=shown_id_or_none(IdKind.GRANT, account_id, grant.parent_id),
         created_at=grant.created_at,
         note=grant.note,
+        tenant_id=tenant_id,
+        paid_minor_units=grant.paid_minor_units,
+        paid_currency=grant.paid_currency,
     )

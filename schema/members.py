@@ -16,6 +16,7 @@ from schema.limits import LimitStatus, shown_limit
 from schema.nodes import Node, shown_id
 from schema.reads import Info
 from schema.scalars import Tokens
+from schema.scopes import bad_input
 from schema.words import LimitScope, MemberRole
 
 
@@ -57,6 +58,8 @@ class Member(Node):
         since: from this day on, in the account's time zone; absent: from its first
         until: through this day; absent: until now
         """
+        if since is not None and until is not None and until < since:
+            raise bad_input("`to` must not lie before `from`.")
         spent = await info.context.usage.usage_of_member(self.tenant_id, self.account_id, self.member_id, since, until)
         return Tokens(spent)
 

@@ -195,7 +195,9 @@ class LedgerReads(Protocol):
     async def alert_settings(self, tenant_id: UUID, account_id: UUID) -> Alerting | None:
         """The thresholds of the account, as they are by default where it has set none."""
 
-    async def alert_event(self, tenant_id: UUID, account_id: UUID, event_id: int) -> AlertEvent | None:
+    async def alert_event(
+        self, tenant_id: UUID, account_id: UUID, event_id: int, *, seen: MembersSeen = EVERYONE
+    ) -> AlertEvent | None:
         """One event."""
 
     async def alert_events(
@@ -212,6 +214,9 @@ class PriceBooks(Protocol):
 
     async def current(self, tenant_id: UUID) -> PublishedBook:
         """The version in force now."""
+
+    async def currency(self, tenant_id: UUID) -> str | None:
+        """The currency of the version in force, as an ISO 4217 code in lower case; None where none is in force."""
 
     async def at_version(self, tenant_id: UUID, version: int) -> PublishedBook | None:
         """One version, in force or not; None when the tenant has none of that number."""

@@ -79,7 +79,7 @@ def problem_of(
             seconds = "1 second" if retry_after_seconds == 1 else f"{retry_after_seconds} seconds"
             return problems.RateLimited(
                 code=ProblemCode.RATE_LIMITED,
-                message=f"Too many runs began in the last minute. Try again in {seconds}.",
+                message=f"Too many runs, or codes that were tried, in too short a time. Try again in {seconds}.",
                 retry_after_seconds=retry_after_seconds,
             )
         case refusals.AccountFrozen(closed):

@@ -24,7 +24,7 @@ def member_of(seen: MembersSeen, account_id: UUID, member_id: str) -> UUID:
         or named.part is None
         or not seen.include(named.part)
     ):
-        raise _bad_input("`memberId` must be the id of a member of the account.")
+        raise bad_input("`memberId` must be the id of a member of the account.")
     return named.part
 
 
@@ -38,12 +38,12 @@ async def spender_seen(
 ) -> Spender:
     """For whom a balance is asked. Raises a coded GraphQLError for a member or project that cannot be."""
     if project is not None and not _is_project(project):
-        raise _bad_input(f"`project` takes 1 to {PROJECT_LENGTH_MAX} characters.")
+        raise bad_input(f"`project` takes 1 to {PROJECT_LENGTH_MAX} characters.")
     if member_id is None:
         return Spender(None, project)
     member = member_of(seen, account_id, member_id)
     if await reads.member(tenant_id, account_id, member) is None:
-        raise _bad_input("`memberId` must be the id of a member of the account.")
+        raise bad_input("`memberId` must be the id of a member of the account.")
     return Spender(member, project)
 
 
@@ -52,5 +52,6 @@ def _is_project(text: str) -> bool:
     return bool(text.strip()) and len(text) <= PROJECT_LENGTH_MAX and not has_bad_characters
 
 
-def _bad_input(message: str) -> GraphQLError:
+def bad_input(message: str) -> GraphQLError:
+    """An argument that cannot be meant, as a coded error."""
     return GraphQLError(message, extensions={"code": "BAD_USER_INPUT"})

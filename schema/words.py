@@ -221,7 +221,7 @@ word(
         EntryKind.REFUND: "Captured tokens went back where they came from.",
         EntryKind.EXPIRY: "The unheld part of a grant ended: total falls.",
         EntryKind.REVOCATION: "The unheld part of a grant was taken back: total falls.",
-        EntryKind.CLAWBACK: "A grant was taken back whole: what was spent of it is owed.",
+        EntryKind.CLAWBACK: "A grant was taken back whole: what was spent or sent of it is owed.",
         EntryKind.SETTLEMENT: "What was owed was paid: owed falls.",
         EntryKind.TRANSFER: "Tokens went to, or came from, another account of the tenant.",
         EntryKind.ASSIGNMENT: "Tokens moved between the pool and a member or project; no amount changes.",

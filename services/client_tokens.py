@@ -1,7 +1,8 @@
 """Client tokens: short-lived credentials for a browser, of one account. Only what ends them early is kept, not they.
 
-A token ends at its time, with the key that it was made with, and when tokens of its account or member are revoked. By
-the database's clock alone: a server's own may be wrong, and a tenant's test clock is none of a credential's concern.
+A token ends at its time, with the key that it was made with, when tokens of its account or member are revoked, and when
+its member is removed: for good, though the member be taken in again. By the database's clock alone: a server's own may
+be wrong, and a tenant's test clock is none of a credential's concern.
 """
 
 from __future__ import annotations
@@ -108,7 +109,12 @@ class ClientTokens:
         # Before anything that it says is looked up: a forged token must not cost more than its key's row.
         if not token.is_signed_with(issuer.secret) or claims.tenant_id != issuer.tenant_id:
             return None
-        holder = await self._holders.get(_HolderName(claims.tenant_id, claims.account_id, claims.member_id))
+        name = _HolderName(claims.tenant_id, claims.account_id, claims.member_id)
+        holder = await self._holders.get(name)
+        if holder is not None and holder.now < claims.issued_at:
+            # What is remembered is older than the token, which may be of a member that has come back since.
+            self._holders.forget(name)
+            holder = await self._holders.get(name)
         if holder is None or (holder.revoked_at is not None and claims.issued_at <= holder.revoked_at):
             return None
         role = claims.role
@@ -149,6 +155,9 @@ class ClientTokens:
         """
         tenant_id, key_id = _of_tenant(principal)
         async with self._database.administration() as connection:
+            if member_id is not None:
+                # No removal of the member may come between its token's time and this transaction's end.
+                await connection.execute(statement("lock_member"), account_id, member_id)
             holder = await connection.fetchrow(statement("find_token_holder"), tenant_id, account_id, member_id)
             if holder is None:
                 return NotFound("account")

@@ -89,7 +89,9 @@ class Gifts:
     async def everyone(self, tenant_id: UUID, part: Slice[str]) -> Page[tuple[str, UUID]]:
         """External ids and ids of the tenant's accounts, by external id, which is also the key."""
         async with self._database.reader(tenant_id) as connection:
-            found = await connection.fetch(statement("list_accounts"), tenant_id, part.after, None, part.first + 1)
+            found = await connection.fetch(
+                statement("list_accounts"), tenant_id, part.after, None, part.first + 1, None
+            )
         rows = tuple((row["external_id"], row["account_id"]) for row in found[: part.first])
         return Page(rows, len(found) > part.first)
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import asyncpg
 
@@ -32,6 +31,9 @@ OVERLAP_SECONDS: Final = 120
 _FINGERPRINT: Final = bytes(32)
 """A reward's key is its own; nobody asks for another thing under it."""
 
+_FAILURES: Final = (DatabaseUnavailable, LedgerUnavailable, asyncpg.PostgresError)
+"""What may keep one account or tenant from its review, and no other."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -42,7 +44,7 @@ async def watch_loyalty(connection: asyncpg.Connection, tenant_id: UUID, policie
 
 
 class LoyaltyReviews:
-    """Reviews spending. Raises `DatabaseUnavailable` and `LedgerUnavailable`; a later review finds the same."""
+    """Reviews spending. What fails for one account or tenant is left to a later review, which finds the same."""
 
     def __init__(self, database: Database, writer: Writer, price_books: PriceBooks) -> None:
         self._database = database
@@ -57,8 +59,8 @@ class LoyaltyReviews:
         """Reviews whoever has spent of one tenant, at once; gives how many rewards that made."""
         return await self._review_watched(0, tenant_id)
 
-    async def review(self, tenant_id: UUID, account_id: UUID, since: datetime) -> int:
-        """Gives what the account has earned in the periods from this instant's on, and was not given before."""
+    async def review(self, tenant_id: UUID, account_id: UUID, since: date) -> int:
+        """Gives what the account has earned in the periods from this day's on, and was not given before."""
         policies = (await self._price_books.current(tenant_id)).book.policies
         rules = policies.loyalty
         if not rules:
@@ -67,14 +69,13 @@ class LoyaltyReviews:
             account = await connection.fetchrow(statement("read_loyalty_account"), account_id, tenant_id)
             if account is None:
                 return 0
-            zone = ZoneInfo(account["time_zone"])
-            opened_on, first = account["created_at"].astimezone(zone).date(), since.astimezone(zone).date()
+            opened_on: date = account["opened_on"]
             days = await connection.fetch(
-                statement("sum_spending_by_day"), account_id, zone.key, first_day(rules, opened_on, first)
+                statement("sum_spending_by_day"), account_id, first_day(rules, opened_on, since)
             )
         spent_by_day = {row["day"]: row["spent"] for row in days}
         given = 0
-        for reward in rewards(rules, opened_on, first, spent_by_day):
+        for reward in rewards(rules, opened_on, since, spent_by_day):
             if _ref(reward) not in account["refs"]:
                 given += await self._give(tenant_id, account_id, reward, policies)
         return given
@@ -86,21 +87,28 @@ class LoyaltyReviews:
         for watch in watches:
             try:
                 given += await self._review_spenders(watch)
-            except (DatabaseUnavailable, LedgerUnavailable) as error:
+            except _FAILURES as error:
                 # The watch stays where it is, and another tenant's rewards do not wait for it.
                 logger.warning("the loyalty review of tenant %s waits: %s", watch["tenant_id"], error)
         return given
 
     async def _review_spenders(self, watch: asyncpg.Record) -> int:
         tenant_id: UUID = watch["tenant_id"]
-        given = 0
+        given, failed = 0, False
         if (await self._price_books.current(tenant_id)).book.policies.loyalty:
             async with self._database.reader(tenant_id) as connection:
                 spenders = await connection.fetch(
                     statement("list_spenders"), tenant_id, watch["reviewed_until"], OVERLAP_SECONDS
                 )
             for spender in spenders:
-                given += await self.review(tenant_id, spender["account_id"], spender["since"])
+                try:
+                    given += await self.review(tenant_id, spender["account_id"], spender["since"])
+                except _FAILURES as error:
+                    failed = True
+                    logger.warning("the loyalty review of account %s waits: %s", spender["account_id"], error)
+        if failed:
+            # The watch stays where it is: the next review finds the same spenders, and gives nothing twice.
+            return given
         async with self._database.tenant(tenant_id) as connection:
             await connection.execute(statement("move_loyalty_watch"), tenant_id, watch["now"])
         return given

@@ -84,6 +84,13 @@ class PriceBooks:
         except PriceBookMissing:
             return None
 
+    async def currency(self, tenant_id: UUID) -> str | None:
+        """The currency of the version in force; None where none is."""
+        try:
+            return (await self.current(tenant_id)).book.currency
+        except PriceBookMissing:
+            return None
+
     async def at_version(self, tenant_id: UUID, version: int) -> PublishedBook | None:
         """One version, in force or not; None when the tenant has none of that number."""
         return await self._books.get((tenant_id, version))

@@ -12,7 +12,7 @@ import asyncpg
 from models.database import Database
 from models.statements import statement
 from rules.ledger.records import Page, Slice
-from rules.ledger.refusals import NotFound
+from rules.ledger.refusals import CLOSED, NotFound
 from rules.pricing.refusals import InvalidInput
 from rules.pricing.tokens import MAX_MICROS, MAX_TOKENS
 from rules.projects import BUFFER_PERCENT_MAX, Project, budget_of
@@ -55,6 +55,8 @@ class Projects:
                 row = await connection.fetchrow(statement("lock_project"), account_id, tenant_id, name)
                 if row is None:
                     return NotFound("account")
+                if row["closed_at"] is not None:
+                    raise _Refused("accountId", CLOSED)
                 if made.endswith(" 1") and row["projects"] > PROJECTS_MAX:
                     raise _Refused("name", f"the account has {PROJECTS_MAX} projects already")
                 given = changes.given

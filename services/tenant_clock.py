@@ -37,19 +37,22 @@ class TenantClock:
         """Moves the clock; all that is due on the way has been settled, in order, when this gives the tenant's now."""
         if not 1 <= seconds <= ADVANCE_SECONDS_MAX:
             return InvalidInput("seconds", f"must be between 1 and {ADVANCE_SECONDS_MAX}, not {seconds}")
+        moves = (tenant_id, seconds * 1_000_000, AHEAD_SECONDS_MAX * 1_000_000)
+        refused = InvalidInput(
+            "seconds", f"only TEST tenants have a clock to move, up to {AHEAD_SECONDS_MAX} seconds ahead"
+        )
+        async with self._database.administration() as connection:
+            if not await connection.fetchval(statement("may_advance_clock"), *moves):
+                return refused
+        # Before anybody can see the new time: the entries of what falls due on the way are dated at their own instants.
+        await ensure_journal_months(self._database, ahead_seconds=seconds)
         # What was earned until now comes before what falls due on the way.
         await self._loyalty.review_tenant(tenant_id)
         async with self._database.administration() as connection:
-            now: datetime | None = await connection.fetchval(
-                statement("advance_tenant_clock"), tenant_id, seconds * 1_000_000, AHEAD_SECONDS_MAX * 1_000_000
-            )
+            now: datetime | None = await connection.fetchval(statement("advance_tenant_clock"), *moves)
             if now is None:
-                return InvalidInput(
-                    "seconds", f"only TEST tenants have a clock to move, up to {AHEAD_SECONDS_MAX} seconds ahead"
-                )
+                return refused
             await record_change(connection, tenant_id, change_of(by, "advanceClock", None, {"seconds": seconds}))
-        # The entries of what falls due on the way are dated at their own instants.
-        await ensure_journal_months(self._database)
         self._price_books.clock_moved(tenant_id)
         await settle_due_accounts(self._database, self._writer, tenant_id)
         await self._loyalty.review_tenant(tenant_id)

@@ -12,7 +12,7 @@ import asyncpg
 from models.database import Database
 from models.statements import statement
 from rules.ledger.records import Page, Slice
-from rules.ledger.refusals import NotFound
+from rules.ledger.refusals import CLOSED, NotFound
 from rules.ledger.requests import PayableWork, Quoted, SavedWork, Work
 from rules.pricing.rating import LineRequest, Priced, PricingRefusal, Purpose, price_lines
 from rules.pricing.refusals import InvalidInput, InvalidParams, UnknownModel
@@ -61,6 +61,8 @@ class Workflows:
         priced = price_lines(book, tuple(lines), purpose=Purpose.ESTIMATE)
         try:
             return await self._save(tenant_id, account_id, key, name, lines, note, by, fault or _unpriced(priced))
+        except _Closed:
+            return InvalidInput("accountId", CLOSED)
         except _TooMany:
             return InvalidInput("name", f"the account has {WORKFLOWS_MAX} workflows already; save this as one of them")
 
@@ -83,6 +85,8 @@ class Workflows:
             row = await connection.fetchrow(statement("lock_workflow"), account_id, tenant_id, key)
             if row is None:
                 return NotFound("account")
+            if row["closed_at"] is not None:
+                raise _Closed
             if row["newest"] == 0 and row["workflows"] > WORKFLOWS_MAX:
                 raise _TooMany
             text = encode_lines(lines)
@@ -154,6 +158,10 @@ async def _record(
 ) -> None:
     change = change_of(by, act, None, {"workflow": slug, "version": version})
     await record_change(connection, tenant_id, change, account_id)
+
+
+class _Closed(Exception):
+    """The account was closed; nothing is kept of the workflow."""
 
 
 class _TooMany(Exception):

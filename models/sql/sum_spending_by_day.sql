@@ -1,5 +1,6 @@
--- What an account spent on each day of time zone $2, from the day $3 on; refunds are taken off on their own day.
-SELECT (e.at AT TIME ZONE $2)::date AS day, sum(e.spent)::bigint AS spent
-  FROM entry e
- WHERE e.account_id = $1 AND e.at >= $3::date::timestamp AT TIME ZONE $2 AND e.spent <> 0
- GROUP BY day
+-- What an account spent on each of its days, from the day $2 on: the days are kept, whatever its time zone is now; refunds are
+-- taken off on their own day.
+SELECT u.day, sum(u.charged - u.refunded)::bigint AS spent
+  FROM usage_day u
+ WHERE u.account_id = $1 AND u.day >= $2
+ GROUP BY u.day

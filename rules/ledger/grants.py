@@ -121,7 +121,7 @@ def receive(state: AccountState, grant: Grant, now: datetime, *, text_salt: byte
 
 
 def pay_clawed_back(state: AccountState, incoming: Iterable[tuple[Grant, int]], now: datetime) -> None:
-    """Incoming tokens, given by the grant they came to, first pay what was clawed back after it was spent.
+    """Incoming tokens, given by the grant they came to, first pay what was clawed back after it was spent or sent.
 
     Tokens that were there before pay nothing, and metered credit is left alone.
     """
@@ -182,14 +182,14 @@ def expire(state: AccountState, grant: Grant, at: datetime) -> None:
 
 
 def revoke_grant(state: AccountState, command: RevokeGrant, now: datetime) -> Grant | Refusal:
-    """Takes a grant back, or (ClawBack) also makes what was spent of it owed."""
+    """Takes a grant back, or (ClawBack) also makes what was spent or sent of it owed."""
     grant = state.grants.get(command.grant_id)
     if grant is None:
         return NotFound("grant")
     if command.refusal is not None:
         return command.refusal
     claws_back = isinstance(command, ClawBack)
-    # A payment may be disputed after its tokens were revoked: then what was spent of them is owed as well.
+    # A payment may be disputed after its tokens were revoked: then what was spent or sent of them is owed as well.
     if grant.ended is GrantEnd.CLAWED_BACK or (grant.ended is GrantEnd.REVOKED and not claws_back):
         return InvalidInput("grantId", "this grant was already taken back")
     parts = _parts_that_end_with(state, grant, claws_back=claws_back)
@@ -216,14 +216,14 @@ def _parts_that_end_with(state: AccountState, grant: Grant, *, claws_back: bool)
 
 
 def _owed_of(grant: Grant) -> int:
-    """What a clawback makes owed: spent or settled, net of refunds."""
-    return grant.spent + grant.settled
+    """What a clawback makes owed: spent or settled, net of refunds, or sent to another account, which keeps it."""
+    return grant.spent + grant.settled + grant.transferred
 
 
 def _end(
     state: AccountState, grant: Grant, end: GrantEnd, now: datetime, *, note: str | None = None, text_salt: bytes = b""
 ) -> None:
-    """Takes the unheld part of a grant, and (clawed back) makes owed what was spent of it."""
+    """Takes the unheld part of a grant, and (clawed back) makes owed what was spent or sent of it."""
     amount = grant.unheld
     state.add_remaining(grant, -amount)
     grant.revoked += amount

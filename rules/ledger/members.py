@@ -96,6 +96,7 @@ def _remove(state: AccountState, change: RemoveMember, now: datetime) -> None:
     if not member.active:
         return
     member.active, member.removed_at = False, now
+    state.removed_members.add(member.member_id)
     _record(state, member, "member removed", now)
     hand_back_all(state, Spender(member.member_id), now)
 

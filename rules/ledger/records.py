@@ -80,7 +80,7 @@ class AlertFilter:
     kinds: frozenset[AlertKind] | None = None
     active_only: bool = False
     seen: MembersSeen = EVERYONE
-    """Whose days: a member is told of its own and of nobody else's."""
+    """Whose days and assigned grants: a member is told of its own and of nobody else's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ class Account:
 
     @property
     def owed(self) -> int:
-        """Drawn on the credit line, plus clawed back after it was spent."""
+        """Drawn on the credit line, plus clawed back after it was spent or sent."""
         return self.credit_drawn + self.clawed_back
 
     @property
@@ -332,6 +332,8 @@ class AccountState:
     scopes: dict[Scope, Spending] = field(default_factory=dict)
     """Of the members and projects that commands and loaded holds name, and the default for members."""
     changed_members: set[UUID] = field(default_factory=set)
+    removed_members: set[UUID] = field(default_factory=set)
+    """Whom this batch removed, also where it then took them in again: their tokens end."""
     changed_scopes: set[Scope] = field(default_factory=set)
     grown: dict[Scope, int] = field(default_factory=dict)
     """What was consumed in the day before this step, of every scope in which it consumed more."""

@@ -11,6 +11,7 @@ from uuid import UUID
 import asyncpg
 
 from models.ledger import rows
+from models.statements import statement
 from rules.ledger.commands import (
     AdjustAccount,
     AssignTokens,
@@ -263,6 +264,14 @@ async def _write(connection: asyncpg.Connection, accounts: Collection[LoadedAcco
     for loaded in changed:
         _collect(loaded, columns)
     await connection.fetchval(WRITE, *columns)
+    removed = [
+        (state.account.account_id, member_id, state.account.tenant_id)
+        for state in (loaded.state for loaded in changed)
+        for member_id in state.removed_members
+    ]
+    if removed:
+        # After the members' rows are locked: whoever made a token under the same lock made it before, or finds nobody.
+        await connection.execute(statement("end_tokens_of_members"), *map(list, zip(*removed, strict=True)))
 
 
 def _collect(loaded: LoadedAccount, columns: list[list[rows.Row]]) -> None:

@@ -288,10 +288,12 @@ class LedgerReads:
         reading = await self.read(tenant_id, account_id)
         return (reading.account.alerting or Alerting()) if reading is not None else None
 
-    async def alert_event(self, tenant_id: UUID, account_id: UUID, event_id: int) -> AlertEvent | None:
+    async def alert_event(
+        self, tenant_id: UUID, account_id: UUID, event_id: int, *, seen: MembersSeen = EVERYONE
+    ) -> AlertEvent | None:
         """One event."""
         async with self._settled(tenant_id, account_id) as (connection, reading):
-            found = await _named_alerts(connection, account_id, (event_id,)) if reading is not None else ()
+            found = await _named_alerts(connection, account_id, (event_id,), seen) if reading is not None else ()
         return found[0] if found else None
 
     async def crossed_warnings(self, tenant_id: UUID, account_id: UUID) -> tuple[AlertEvent, ...]:
@@ -387,16 +389,19 @@ def _burned(part: asyncpg.Record) -> BurnedPart:
 
 
 async def _named_alerts(
-    connection: asyncpg.Connection, account_id: UUID, event_ids: tuple[int, ...]
+    connection: asyncpg.Connection, account_id: UUID, event_ids: tuple[int, ...], seen: MembersSeen = EVERYONE
 ) -> tuple[AlertEvent, ...]:
-    found = await connection.fetch(statement("list_named_alert_events"), account_id, event_ids)
+    found = await connection.fetch(statement("list_named_alert_events"), account_id, event_ids, _named(seen))
     return tuple(rows.read_alert(tuple(row)) for row in found)
 
 
 def _of(wanted: AlertFilter, now: datetime) -> tuple[object, ...]:
-    only = wanted.seen.only
-    members = [str(member) for member in only] if only is not None else None
-    return sorted(wanted.kinds) if wanted.kinds is not None else None, wanted.active_only, now, members
+    return sorted(wanted.kinds) if wanted.kinds is not None else None, wanted.active_only, now, _named(wanted.seen)
+
+
+def _named(seen: MembersSeen) -> list[str] | None:
+    """The members as the subjects of scopes name them."""
+    return None if seen.only is None else [str(member) for member in seen.only]
 
 
 def _below(part: Slice[int]) -> int:

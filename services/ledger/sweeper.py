@@ -33,13 +33,16 @@ Chore = Callable[[], Awaitable[object]]
 logger = logging.getLogger(__name__)
 
 
-async def ensure_journal_months(database: Database) -> None:
-    """Makes the journal's missing months: of a long standstill, and three ahead of the furthest test clock."""
+async def ensure_journal_months(database: Database, *, ahead_seconds: int = 0) -> None:
+    """Makes the journal's missing months: of a long standstill, and three ahead of the furthest test clock.
+
+    `ahead_seconds` is how far any of them is about to move on.
+    """
     made = 1
     while made:
         # A transaction for each, because writers wait for its end.
         async with database.administration() as connection:
-            made = await connection.fetchval(statement("ensure_journal_months"))
+            made = await connection.fetchval(statement("ensure_journal_months"), ahead_seconds)
 
 
 class Sweeper:
@@ -68,15 +71,18 @@ class Sweeper:
         months_at = monotonic() + MONTHS_SECONDS
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            await _guarded(self._sweep)
-            for chore in self._chores:
+            for chore in (self._settle, self._bring, self._delete, *self._chores):
                 await _guarded(chore)
             if monotonic() >= months_at and await _guarded(self._ensure_months):
                 months_at = monotonic() + MONTHS_SECONDS
 
-    async def _sweep(self) -> None:
+    async def _settle(self) -> None:
         await settle_due_accounts(self._database, self._writer)
+
+    async def _bring(self) -> None:
         await bring_transfers(self._database, self._writer)
+
+    async def _delete(self) -> None:
         await delete_old_quotes(self._database)
 
     async def _ensure_months(self) -> None:

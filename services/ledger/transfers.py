@@ -15,16 +15,23 @@ import asyncpg
 
 from models.database import Database
 from models.statements import statement
+from models.unavailable import DatabaseUnavailable
 from rules.ledger.commands import ReceiveTransfer, TransferPart
 from rules.ledger.outcomes import AccountEffect
 from rules.ledger.refusals import CLOSED
 from rules.ledger.transfers import TOPIC, read_payload
 from rules.pricing.refusals import InvalidInput
+from services.ledger.lane import LedgerUnavailable
 from services.ledger.submission import LedgerOutcome
 from services.ledger.writer import Writer
 
 TRANSFERS_MAX: Final = 200
 """Transfers brought side by side in one round; what is left over waits for the next."""
+
+POSTPONED_SECONDS: Final = 5.0
+"""How long what could not be brought makes room for others; twice as long each time."""
+
+POSTPONED_SECONDS_MAX: Final = 3_600.0
 
 logger = logging.getLogger(__name__)
 
@@ -38,11 +45,38 @@ async def bring_transfer(database: Database, writer: Writer, tenant_id: UUID, so
 
 
 async def bring_transfers(database: Database, writer: Writer) -> int:
-    """Brings whatever is on its way, `TRANSFERS_MAX` at most; gives how many have arrived or come back."""
+    """Brings what is on its way and not postponed, `TRANSFERS_MAX` at most; gives how many have arrived or come back.
+
+    What cannot be brought is postponed, and keeps no other from being brought.
+    """
     async with database.spanning_reader() as connection:
         waiting = await connection.fetch(statement("list_open_transfers"), TRANSFERS_MAX)
-    brought = await asyncio.gather(*(_bring(database, writer, row) for row in waiting))
+    brought = await asyncio.gather(*(_bring_or_postpone(database, writer, row) for row in waiting))
     return sum(brought)
+
+
+async def _bring_or_postpone(database: Database, writer: Writer, row: asyncpg.Record) -> bool:
+    try:
+        if await _bring(database, writer, row):
+            return True
+    except (DatabaseUnavailable, LedgerUnavailable) as error:
+        logger.warning("transfer %s of account %s waits: %s", row["message_id"], row["account_id"], error)
+    except Exception:
+        # Whatever is wrong with one must not hold up the others.
+        logger.exception("transfer %s of account %s failed", row["message_id"], row["account_id"])
+    try:
+        async with database.administration() as connection:
+            await connection.execute(
+                statement("postpone_outgoing"),
+                row["account_id"],
+                row["message_id"],
+                TOPIC,
+                POSTPONED_SECONDS,
+                POSTPONED_SECONDS_MAX,
+            )
+    except DatabaseUnavailable as error:
+        logger.warning("transfer %s of account %s is not postponed: %s", row["message_id"], row["account_id"], error)
+    return False
 
 
 async def _bring(database: Database, writer: Writer, row: asyncpg.Record) -> bool:

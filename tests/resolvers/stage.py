@@ -259,7 +259,7 @@ class Stage:
                 limits=(),
             )
         )
-        self.price_books = Asked({"current": book, "at_version": book})
+        self.price_books = Asked({"current": book, "at_version": book, "currency": book.book.currency})
         self.publishing = Asked({})
         self.margins = Asked({})
         self.usage = Asked({})

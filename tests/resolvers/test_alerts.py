@@ -9,7 +9,7 @@ import pytest
 from rules.identity import IdKind, public_id
 from rules.ledger.alerting import AlertEvent, Alerting
 from rules.ledger.kinds import AlertKind, LimitScope
-from rules.ledger.records import AlertFilter, Page, Slice
+from rules.ledger.records import EVERYONE, AlertFilter, Page, Slice
 from rules.ledger.refusals import NotFound
 from rules.ledger.spending import Scope
 from rules.pricing.refusals import InvalidInput
@@ -111,7 +111,7 @@ async def test_an_event_is_shown_with_what_its_kind_has_and_found_by_its_id(
 
     assert result.errors is None
     assert result.data == {"node": as_shown, "account": {"alertEvents": {"nodes": [as_shown]}}}
-    assert stage.reads.calls[0] == ("alert_event", (TENANT, ACCOUNT, 2), {})
+    assert stage.reads.calls[0] == ("alert_event", (TENANT, ACCOUNT, 2), {"seen": EVERYONE})
 
 
 @pytest.mark.parametrize("name", [f'accountId: "{ACCOUNT_ID}"', 'accountExternalId: "alice"'])

@@ -82,6 +82,44 @@ async def test_a_grant_without_an_instant_follows_the_policy_and_one_with_null_n
     assert [(request.expires_at, request.never_expires) for request in requests] == [(None, False), (None, True)]
 
 
+PAID = "paid { minorUnits decimal currency formatted }"
+
+
+@pytest.mark.parametrize(
+    ("paid", "book", "shown"),
+    [
+        ((1999, "eur"), "usd", {"minorUnits": 1999, "decimal": "19.99", "currency": "eur", "formatted": "€19.99"}),
+        ((500, "jpy"), None, {"minorUnits": 500, "decimal": "500", "currency": "jpy", "formatted": "¥500"}),
+        ((0, "eur"), "usd", {"minorUnits": 0, "decimal": "0.00", "currency": "eur", "formatted": "€0.00"}),
+        ((0, None), "usd", {"minorUnits": 0, "decimal": "0.00", "currency": "usd", "formatted": "$0.00"}),
+        ((0, None), None, None),
+    ],
+    ids=["paid", "without a book", "its money is elsewhere", "a bonus", "a bonus without a book"],
+)
+async def test_a_grant_tells_what_was_paid_for_it_wherever_it_is_shown(
+    ask: Ask, stage: Stage, paid: tuple[int, str | None], book: str | None, shown: dict[str, Any] | None
+) -> None:
+    grant = Grant(
+        1, GrantSource.PURCHASE, 5 * MICROS, 5 * MICROS, NOON, paid_minor_units=paid[0], paid_currency=paid[1]
+    )
+    stage.grants.answers["grant_tokens"] = GrantEffect(grant, a_balance())
+    stage.reads.answers |= {"grant": grant, "grants": Page((grant,), has_more=False)}
+    stage.price_books.answers["currency"] = lambda tenant: book if tenant == TENANT else None
+
+    read = await ask(
+        f"""{{ account(externalId: "alice") {{ grants {{ nodes {{ {PAID} }} }} }}
+               node(id: "{GRANT_ID}") {{ ... on Grant {{ {PAID} }} }} }}"""
+    )
+    granted = await ask(
+        f"""mutation {{ grantTokens(input: {{idempotencyKey: "k", accountExternalId: "alice", amount: 5}}) {{
+                ... on GrantSuccess {{ grant {{ {PAID} }} }} }} }}"""
+    )
+
+    assert (read.errors, granted.errors) == (None, None)
+    assert read.data == {"account": {"grants": {"nodes": [{"paid": shown}]}}, "node": {"paid": shown}}
+    assert granted.data == {"grantTokens": {"grant": {"paid": shown}}}
+
+
 async def test_a_revocation_names_a_grant(ask: Ask, stage: Stage) -> None:
     stage.grants.answers["revoke_grant"] = EFFECT
 

@@ -331,3 +331,14 @@ async def test_a_member_tells_its_own_limits_and_what_it_spent(ask: Ask, stage: 
     assert stage.usage.calls == [
         ("usage_of_member", (TENANT, ACCOUNT, MEMBER, date(2026, 5, 1), date(2026, 5, 31)), {})
     ]
+
+
+async def test_days_that_run_backwards_are_no_range(ask: Ask, stage: Stage) -> None:
+    stage.reads.answers["member"] = a_member()
+
+    result = await ask(
+        f'{{ node(id: "{MEMBER_ID}") {{ ... on Member {{ usage(from: "2026-05-02", to: "2026-05-01") }} }} }}'
+    )
+
+    assert result.errors[0].extensions == {"code": "BAD_USER_INPUT"}
+    assert stage.usage.calls == []

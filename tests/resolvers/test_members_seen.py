@@ -100,6 +100,48 @@ async def team(schema: GraphQLSchema, dsn: str) -> AsyncIterator[Team]:
         yield Team(schema, services, public_id(IdKind.ACCOUNT, owner), ids["ann"], ids["ben"], rows, callers)
 
 
+ALERTS = "alertEvents(kinds: [GRANT_EXPIRING]) { totalCount nodes { id grantId amount } }"
+
+
+async def expiring_notices(team: Team) -> dict[str, set[str]]:
+    """Lets the pool's grants come near their end, and with them what is assigned; the ids of what is told, by owner."""
+    tenant_id = team.callers["backend"].tenant_id
+    assert tenant_id is not None
+    await team.services.clocks.advance(tenant_id, 360 * 86_400)
+    answer = await team.ask("backend", f'{{ account(externalId: "team") {{ {ALERTS} }} }}')
+    told = {node["grantId"]: node["id"] for node in answer["data"]["account"]["alertEvents"]["nodes"]}
+    anns, bens = [told.pop(team.rows[name]["grant"]) for name in ("ann", "ben")]
+    assert told
+    return {"ann": {anns}, "ben": {bens}, "pool": set(told.values())}
+
+
+@pytest.mark.parametrize(
+    ("caller", "sees"),
+    [
+        ("backend", {"pool", "ann", "ben"}),
+        ("an admin", {"pool", "ann", "ben"}),
+        ("ann", {"pool", "ann"}),
+        ("nobody in particular", {"pool"}),
+    ],
+)
+async def test_of_grants_about_to_expire_are_told_the_pools_and_those_of_members_that_are_seen(
+    team: Team, caller: str, sees: set[str]
+) -> None:
+    told = await expiring_notices(team)
+    events = ALERTS.replace("alertEvents(", 'alertEvents(accountExternalId: "team", ')
+
+    answer = await team.ask(caller, f'{{ {events} account(externalId: "team") {{ {ALERTS} }} }}')
+
+    assert answer["errors"] == []
+    assert answer["data"]["alertEvents"] == answer["data"]["account"]["alertEvents"]
+    seen = {node["id"] for node in answer["data"]["alertEvents"]["nodes"]}
+    assert seen == set[str]().union(*(told[owner] for owner in sees))
+    assert answer["data"]["alertEvents"]["totalCount"] == len(seen)
+    for id in set[str]().union(*told.values()):
+        node = (await team.ask(caller, f'{{ node(id: "{id}") {{ id }} }}'))["data"]["node"]
+        assert node == ({"id": id} if id in seen else None)
+
+
 def owners_of(listed: dict[str, Any]) -> set[str | None]:
     return {node["memberId"] for node in listed["nodes"]}
 

@@ -172,7 +172,7 @@ OUTPUTS = {
     "ExpiringTokens": "amount:Tokens! expiresAt:DateTime!",
     "Grant": (
         "id:ID! source:GrantSource! amount:Tokens! remaining:Tokens! held:Tokens! priority:Int! expiresAt:DateTime "
-        "createdAt:DateTime! note:String"
+        "createdAt:DateTime! note:String paid:Money"
     ),
     "GrantConnection": "edges:[GrantEdge!]! nodes:[Grant!]! pageInfo:PageInfo! totalCount:Int!",
     "GrantEdge": "cursor:String! node:Grant!",

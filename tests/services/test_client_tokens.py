@@ -17,11 +17,14 @@ from models.database import Database
 from models.tenant import Tenant, TenantMode
 from rules.credentials import CLIENT_TTL_SECONDS_MAX, CredentialKind
 from rules.ledger.kinds import MemberRole
+from rules.ledger.outcomes import MembersEffect
 from rules.ledger.refusals import NotFound
+from rules.ledger.requests import GoneMember, MembersRequest, NewMember
 from rules.pricing.refusals import InvalidInput
 from services.client_token import ClientToken, signed_token
 from services.client_tokens import REMEMBERED_SECONDS, CreatedClientToken
 from services.credentials import CreatedApiKey, Credentials
+from services.members import Members
 from services.principal import OPERATOR, Principal, Scope
 from tests.conftest import TenantBuilder
 from tests.services.shop import Shop, open_shop
@@ -73,6 +76,17 @@ async def a_token(credentials: Credentials, backend: Principal, account_id: UUID
     created = await credentials.client_tokens.create(backend, account_id, **details)  # type: ignore[arg-type]
     assert isinstance(created, CreatedClientToken), created
     return created.token
+
+
+async def change(shop: Shop, account_id: UUID, *changes: NewMember | GoneMember) -> MembersEffect:
+    outcome = await Members(shop.writer).manage(MembersRequest(shop.tenant_id, account_id, changes, listed=True))
+    assert isinstance(outcome, MembersEffect), outcome
+    return outcome
+
+
+async def take_in(shop: Shop, account_id: UUID, name: str) -> UUID:
+    effect = await change(shop, account_id, NewMember(name, name.title(), MemberRole.ADMIN))
+    return effect.members[0].member_id
 
 
 async def signing_secret(database: Database, tenant_id: UUID) -> bytes:
@@ -275,6 +289,53 @@ class TestMembers:
             await connection.execute("UPDATE member SET active = false, removed_at = now()")
         clock.seconds += REMEMBERED_SECONDS
         assert await credentials.authenticate(token) is None
+
+    @pytest.mark.parametrize("at_once", [False, True])
+    async def test_a_removal_ends_those_from_before_it_for_good(
+        self, credentials: Credentials, elsewhere: Credentials, clock: Clock, shop: Shop, at_once: bool
+    ) -> None:
+        """By the real clock: that of the tenant is far ahead. Another process has the member in mind, as it was."""
+        await shop.clock.advance(shop.tenant_id, TEST_CLOCK_SECONDS)
+        backend, account = await a_backend(credentials, shop.tenant_id), await shop.open()
+        ann, ben = [await take_in(shop, account, name) for name in ("ann", "ben")]
+        old = await a_token(credentials, backend, account, member_id=ann, role=MemberRole.ADMIN)
+        bens = await a_token(credentials, backend, account, member_id=ben)
+        everyones = await a_token(credentials, backend, account)
+        processes = (credentials, elsewhere)
+        for process in processes:
+            assert await process.authenticate(old) is not None
+
+        back = NewMember("ann", "Ann", MemberRole.ADMIN)
+        if at_once:
+            await change(shop, account, GoneMember(ann), back)
+        else:
+            await change(shop, account, GoneMember(ann))
+            clock.seconds += REMEMBERED_SECONDS
+            assert await elsewhere.authenticate(old) is None
+            await change(shop, account, back)
+        new = await a_token(credentials, backend, account, member_id=ann, role=MemberRole.ADMIN)
+
+        for process in processes:
+            principal = await process.authenticate(new)
+            assert principal is not None
+            assert (principal.member_id, principal.role) == (ann, MemberRole.ADMIN)
+        clock.seconds += REMEMBERED_SECONDS
+        for process in processes:
+            assert await process.authenticate(old) is None
+            for living in (new, bens, everyones):
+                assert await process.authenticate(living) is not None
+
+    async def test_one_that_is_made_while_the_member_is_removed_is_not_made(
+        self, database: Database, credentials: Credentials, shop: Shop
+    ) -> None:
+        backend, account = await a_backend(credentials, shop.tenant_id), await shop.open()
+        ann = await take_in(shop, account, "ann")
+        async with database.administration() as connection:
+            await connection.execute("UPDATE member SET active = false, removed_at = now()")
+            making = asyncio.create_task(credentials.client_tokens.create(backend, account, member_id=ann))
+            done, _ = await asyncio.wait({making}, timeout=0.5)
+            assert not done
+        assert await making == NotFound("member")
 
     async def test_of_a_member_that_is_not_there_or_of_another_account_there_is_none(
         self, database: Database, credentials: Credentials, shop: Shop

@@ -101,6 +101,15 @@ async def test_a_tenant_without_a_book_is_a_fault_of_the_server(
         await price_books.current(tenant.id)
 
 
+async def test_the_currency_is_that_of_the_version_in_force_or_unknown(
+    price_books: PriceBooks, publish: Publish, a_tenant: TenantBuilder
+) -> None:
+    tenant, bookless = await a_tenant(), await a_tenant()
+    await publish(tenant.id, 5)
+    assert await price_books.currency(tenant.id) == "usd"
+    assert await price_books.currency(bookless.id) is None
+
+
 async def test_on_the_hot_path_asking_costs_no_reading(
     database: Database, price_books: PriceBooks, publish: Publish, clock: Clock, a_tenant: TenantBuilder
 ) -> None:

@@ -175,3 +175,16 @@ async def test_they_are_listed_by_name_without_archived_ones(shop: Shop) -> None
     assert ([project.name for project in first.rows], first.has_more) == (["B"], True)
     assert [project.name for project in rest.rows] == ["a", "c"]
     assert [await shop.projects.count(shop.tenant_id, account, archived=too) for too in (False, True)] == [2, 3]
+
+
+async def test_a_closed_account_gets_no_project(shop: Shop) -> None:
+    account = await shop.open()
+    await saved(shop, account)
+    await shop.accounts.close(shop.tenant_id, account)
+
+    for name in ("film", "another"):
+        refused = await saving(shop, account, name, budget=5 * MICROS)
+        assert isinstance(refused, InvalidInput)
+        assert refused.field == "accountId"
+    assert (await found(shop, account)).budget is None
+    assert await shop.projects.find(shop.tenant_id, account, "another") is None

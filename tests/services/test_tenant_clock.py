@@ -205,3 +205,21 @@ async def test_a_clock_that_is_ahead_finds_its_months_however_long_it_waits(data
     await ensure_journal_months(database)
     reserved = await shop.fares.reserve(shop.reserve_request(account, "later", work=1_000_000))
     assert isinstance(reserved, HoldEffect), reserved
+
+
+async def test_the_months_on_the_way_are_there_before_anybody_sees_the_new_time(
+    database: Database, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else whoever settles something due in between finds no partition for its entry."""
+    offsets: list[int] = []
+
+    async def watched(database: Database, *, ahead_seconds: int = 0) -> None:
+        await ensure_journal_months(database, ahead_seconds=ahead_seconds)
+        offsets.append(await value_of(database, "SELECT clock_offset_micros FROM tenant"))
+
+    monkeypatch.setattr(tenant_clock, "ensure_journal_months", watched)
+    now = await shop.clock.advance(shop.tenant_id, ADVANCE_SECONDS_MAX)
+
+    assert isinstance(now, datetime)
+    assert offsets == [0]
+    assert await value_of(database, f"SELECT to_regclass('entry_{now + timedelta(days=60):%Y_%m}') IS NOT NULL")

@@ -14,7 +14,7 @@ import pytest
 from models.database import Database
 from models.unavailable import DatabaseUnreachable
 from rules.identity import account_id_of
-from rules.ledger.commands import SendTokens
+from rules.ledger.commands import AnyCommand, ClawBack, SendTokens
 from rules.ledger.grants import CLOSED
 from rules.ledger.kinds import GrantSource, Mutation
 from rules.ledger.outcomes import GrantEffect
@@ -25,6 +25,8 @@ from rules.pricing.refusals import InvalidInput
 from rules.pricing.tokens import MAX_MICROS, MICROS
 from services import transfers as transfers_module
 from services.ledger.audit import audit
+from services.ledger.lane import LedgerUnavailable
+from services.ledger.submission import LedgerOutcome
 from services.ledger.sweeper import Sweeper
 from services.ledger.transfers import bring_transfers
 from services.ledger.writer import Writer
@@ -235,6 +237,109 @@ class TestWhatACrashLeaves:
         assert (expired.expires_at, expired.remaining, expired.expired) == (expires_at, 0, 10 * MICROS)
         assert alive.remaining == 5 * MICROS
         assert await audit(database) == ()
+
+
+async def test_what_was_sent_of_a_disputed_purchase_is_owed_by_who_bought_it(
+    database: Database, shop: Shop, pair: tuple[UUID, UUID]
+) -> None:
+    giver, taker = pair
+    bought = granted(
+        await shop.grants.grant_tokens(shop.grant_request(giver, "p", 200, source=GrantSource.PURCHASE, priority=1))
+    ).grant.grant_id
+    await send(shop, giver, taker, 180)
+    granted(await shop.writer.submit(ClawBack(shop.tenant_id, giver, a_key(Mutation.CLAW_BACK), bought)))
+    balance = await shop.reads.balance(shop.tenant_id, giver)
+    assert balance is not None
+    assert (balance.total, balance.owed, balance.available) == (150 * MICROS, 180 * MICROS, 0)
+    assert await total(shop, taker) == 230
+    assert isinstance(await send(shop, giver, taker, 1, key="more"), InsufficientTokens)
+    assert await audit(database) == ()
+
+
+class TestWhatCannotBeBroughtYet:
+    async def test_makes_room_for_what_can(
+        self, database: Database, shop: Shop, pair: tuple[UUID, UUID], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("services.ledger.transfers.TRANSFERS_MAX", 2)
+        giver, taker = pair
+        full = await a_full_account(shop)
+        for number in range(3):
+            await debit_alone(shop, giver, full, 1, f"stuck {number}")
+        await debit_alone(shop, giver, taker, 10)
+        assert [await bring_transfers(database, shop.writer) for _ in range(3)] == [0, 1, 0]
+        assert await total(shop, taker) == 60
+        assert await value_of(database, WAITING) == 3
+        assert await audit(database) == ()
+
+    async def test_is_tried_again_twice_as_late_each_time_up_to_an_hour(
+        self, database: Database, shop: Shop, pair: tuple[UUID, UUID]
+    ) -> None:
+        await debit_alone(shop, pair[0], await a_full_account(shop), 1)
+        waits = []
+        for _ in range(12):
+            assert await bring_transfers(database, shop.writer) == 0
+            waits.append(
+                await value_of(database, "SELECT extract(epoch FROM retry_at - clock_timestamp()) FROM outbox")
+            )
+            await make_due(database)
+        expected = [min(5 * 2**tries, 3_600) for tries in range(12)]
+        assert [round(float(wait)) for wait in waits] == pytest.approx(expected, abs=3)
+
+    async def test_arrives_as_soon_as_it_can_when_its_turn_comes(
+        self, database: Database, shop: Shop, pair: tuple[UUID, UUID]
+    ) -> None:
+        full = await a_full_account(shop)
+        await debit_alone(shop, pair[0], full, 1)
+        assert await bring_transfers(database, shop.writer) == 0
+        await shop.fares.charge(shop.reserve_request(full, "room", work=10 * MICROS))
+        assert await bring_transfers(database, shop.writer) == 0, "its turn has not come"
+        await make_due(database)
+        assert await bring_transfers(database, shop.writer) == 1
+        assert await value_of(database, WAITING) == 0
+        assert await audit(database) == ()
+
+    @pytest.mark.parametrize("error", [LedgerUnavailable("busy"), DatabaseUnreachable("away"), RuntimeError("a bug")])
+    async def test_keeps_no_other_from_arriving(
+        self,
+        database: Database,
+        shop: Shop,
+        pair: tuple[UUID, UUID],
+        monkeypatch: pytest.MonkeyPatch,
+        error: Exception,
+    ) -> None:
+        giver, taker = pair
+        third = await shop.open("third")
+        for number, target in enumerate((third, taker, third)):
+            await debit_alone(shop, giver, target, 10, f"{number}")
+        submit = Writer.submit
+
+        async def fails_for_the_third(writer: Writer, command: AnyCommand, *more: Any) -> LedgerOutcome:
+            if command.account_id == third:
+                raise error
+            return await submit(writer, command, *more)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Writer, "submit", fails_for_the_third)
+            assert await bring_transfers(database, shop.writer) == 1
+        assert (await total(shop, taker), await value_of(database, WAITING)) == (60, 2)
+        await make_due(database)
+        assert await bring_transfers(database, shop.writer) == 2
+        assert await total(shop, third) == 70
+        assert await audit(database) == ()
+
+
+async def a_full_account(shop: Shop) -> UUID:
+    """It cannot count a single token more."""
+    full = await shop.open("full")
+    room = MAX_MICROS // MICROS - 50
+    assert isinstance(await shop.grants.grant_tokens(shop.grant_request(full, "g", room)), GrantEffect)
+    return full
+
+
+async def make_due(database: Database) -> None:
+    """The turn of whatever is postponed has come."""
+    async with database.administration() as connection:
+        await connection.execute("UPDATE outbox SET retry_at = clock_timestamp() WHERE done_at IS NULL")
 
 
 async def test_crowds_that_send_to_and_fro_lose_nothing_and_wait_for_nobody(

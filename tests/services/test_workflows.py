@@ -304,3 +304,14 @@ class TestKeys:
         assert len(of_kind(outcomes, Workflow)) == 2
         assert len({(effect.hold.hold_id, effect.hold.amount) for effect in effects}) == 1
         assert await value_of(database, "SELECT count(*) FROM hold") == 1
+
+
+async def test_a_closed_account_gets_no_workflow(shop: Shop) -> None:
+    account = await shop.open()
+    await shop.accounts.close(shop.tenant_id, account)
+
+    refused = await saving(shop, account)
+
+    assert isinstance(refused, InvalidInput)
+    assert refused.field == "accountId"
+    assert await shop.workflows.find(shop.tenant_id, account, "Poster maker", None) is None

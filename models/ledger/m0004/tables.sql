@@ -138,7 +138,11 @@ CREATE TABLE outbox (
     payload    json NOT NULL,
     created_at timestamptz NOT NULL,
     done_at    timestamptz,
+    retries    integer NOT NULL DEFAULT 0 CHECK (retries >= 0),
+    retry_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (account_id, message_id, topic)
 ) WITH (fillfactor = 70);
 COMMENT ON COLUMN outbox.message_id IS 'the version of the entry that it comes from';
-CREATE INDEX outbox_open ON outbox (topic, created_at) WHERE done_at IS NULL;
+COMMENT ON COLUMN outbox.retries IS 'how often it could not be done';
+COMMENT ON COLUMN outbox.retry_at IS 'by real time, whatever the tenant''s clock says: when to do it, at the earliest';
+CREATE INDEX outbox_open ON outbox (topic, retry_at) WHERE done_at IS NULL;

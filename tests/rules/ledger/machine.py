@@ -203,6 +203,11 @@ class LedgerMachine(RuleBasedStateMachine):
         self.say("charge", amount=amount, lines=[(amount, False)], whom=POOL)
         self.say("revoke", grant=index, clawback=True)
 
+    @precondition(lambda machine: machine.a_sent_grant() is not None)
+    @rule()
+    def claw_back_what_was_sent(self) -> None:
+        self.say("revoke", grant=self.a_sent_grant(), clawback=True)
+
     @rule(limit=st.sampled_from([0, 5 * MICROS, 30 * MICROS, UNLIMITED]))
     def set_credit_limit(self, limit: int) -> None:
         tokens = "unlimited" if limit == UNLIMITED else limit // MICROS
@@ -234,16 +239,14 @@ class LedgerMachine(RuleBasedStateMachine):
     @precondition(lambda machine: machine.keys % 4 == 0)
     @rule(whom=whoms, more=st.sampled_from([0, 0, 1]))
     def reserve_up_to_a_limit(self, whom: Whom, more: int) -> None:
-        self.model.settle()
+        self.look()
         amount = self.model.limits.left(whom, self.model.now)
         if 0 < amount < ANY_AMOUNT:
             self.say("reserve", amount=amount + more, lines=None, ttl=86_400, whom=whom)
 
     @rule(zone=st.sampled_from(["UTC", "America/New_York", "Asia/Kathmandu", "Pacific/Auckland"]))
     def move_house(self, zone: str) -> None:
-        self.model.settle()
-        self.model.change_zone(zone)
-        self.bench.adjust(time_zone=zone)
+        self.both(lambda: self.model.change_zone(zone), lambda: self.bench.adjust(time_zone=zone))
 
     @precondition(lambda machine: machine.keys % 8 == 0)
     @rule(daily=st.sampled_from([None, 20 * MICROS]), rate=st.sampled_from([None, None, 2, 3]))
@@ -637,6 +640,11 @@ class LedgerMachine(RuleBasedStateMachine):
         """The one of which most was spent, among those that were not taken back."""
         spent = [(self.model.spent_of(grant), grant["index"]) for grant in self.model.grants if not grant["ended"]]
         return max(spent)[1] if spent and max(spent)[0] > 0 else None
+
+    def a_sent_grant(self) -> int | None:
+        """The latest of which something was sent, among those that were not clawed back."""
+        sent = [g["index"] for g in self.model.grants if g["sent"] > 0 and g["ended"] != "CLAWED_BACK"]
+        return sent[-1] if sent else None
 
     def a_hold(self, which: Choice, fits: Callable[[Row], bool]) -> int:
         how, back = which

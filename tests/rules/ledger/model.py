@@ -372,7 +372,7 @@ class Model:
     def take_away(self, grant: Row, clawback: bool) -> None:
         grant["ended"] = "CLAWED_BACK" if clawback else "REVOKED"
         grant["notice"] = NEVER
-        used = self.spent_of(grant) + grant["settled"] if clawback else 0
+        used = self.spent_of(grant) + grant["settled"] + grant["sent"] if clawback else 0
         self.write("CLAWBACK" if clawback else "REVOCATION", total=-grant["free"], owed=used)
         grant["free"] = 0
         self.clawed += used
@@ -544,6 +544,8 @@ class Model:
     def set_limit(self, owner: tuple[str, str | None], period: str, limit: int | None) -> None:
         if owner[0] == "MEMBER":
             self.is_known(owner[1])
+        if self.closed:
+            raise No("InvalidInput")
         if self.limits.set(owner, period, limit):
             self.write("ADJUSTMENT")
             if period == "DAY" and owner != ("MEMBER", None):
@@ -556,6 +558,8 @@ class Model:
         self.tell_of_the_day(owner, self.limits.consumed(owner, "DAY"), self.now)
 
     def change_zone(self, zone: str) -> None:
+        if self.closed:
+            raise No("InvalidInput")
         if self.limits.change_zone(zone, self.now):
             self.write("ADJUSTMENT")
 

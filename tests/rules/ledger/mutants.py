@@ -52,8 +52,14 @@ MUTANTS: Final = (
     Mutant(
         "a clawback also claims what the grant settled",
         "grants.py",
+        "return grant.spent + grant.settled + grant.transferred",
+        "return grant.spent + grant.transferred",
+    ),
+    Mutant(
+        "a clawback also claims what was sent to another account",
+        "grants.py",
+        "return grant.spent + grant.settled + grant.transferred",
         "return grant.spent + grant.settled",
-        "return grant.spent",
     ),
     Mutant(
         "only incoming tokens pay what was clawed back",

@@ -119,6 +119,7 @@ class Shelf:
         for hold_id in state.changed_holds:
             assert (hold_id in self.holds) is (hold_id not in state.new_holds), f"hold {hold_id} is written twice"
             self.holds[hold_id] = copy_of_hold(state.holds[hold_id])
+        assert state.removed_members <= state.changed_members
         for member_id in state.changed_members:
             self.members[member_id] = copy(state.members[member_id])
         for line in state.new_lines:

@@ -6,9 +6,12 @@ from datetime import timedelta
 
 import pytest
 
+from rules.ledger.commands import ManageMembers
 from rules.ledger.kinds import EntryKind, MemberRole
+from rules.ledger.members import manage_members
 from rules.ledger.outcomes import MembersEffect
 from rules.ledger.refusals import NotFound
+from rules.ledger.state import AccountState
 from rules.ledger.team import Member
 from rules.pricing.refusals import InvalidInput
 from tests.rules.ledger.notation import ACCOUNT, START, TENANT, after, refusal
@@ -95,6 +98,15 @@ class TestRemoving:
         removed = bench.remove_member("anna")
         assert (removed.active, removed.removed_at, removed.external_id) == (False, after(9), "anna")
         assert notes(bench)[-1] == (removed.member_id, "member removed")
+
+    def test_is_known_for_the_end_of_its_tokens_also_when_it_comes_back_at_once(self) -> None:
+        state = AccountState(an_account().account)
+        anna = adding("anna")
+        manage_members(state, ManageMembers(TENANT, ACCOUNT, (anna, adding("ben"), anna)), START)
+        assert state.removed_members == set()
+        manage_members(state, ManageMembers(TENANT, ACCOUNT, (removing("anna"), anna)), START)
+        assert state.members[anna.member_id].active
+        assert state.removed_members == {anna.member_id}
 
     def test_again_changes_nothing(self) -> None:
         bench = an_account()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from rules.ledger.commands import TransferPart
 from rules.ledger.kinds import GrantEnd
 from rules.ledger.refusals import NotFound
 from rules.pricing.refusals import InvalidInput
@@ -95,6 +96,55 @@ class TestClawback:
         assert bench.owed == 0
         bench.claw_back(second)
         assert bench.written == [fact("CLAWBACK", total=-20, owed=10)]
+
+    def test_claims_what_was_sent_to_another_account(self) -> None:
+        bench = an_account()
+        grant = bench.grant(60)
+        bench.charge(5)
+        bench.send(40)
+        bench.claw_back(grant)
+        assert bench.written == [fact("CLAWBACK", total=-15, owed=45)]
+        assert (bench.total, bench.owed, bench.available) == (0, 45, 0)
+
+    def test_claims_only_what_was_sent_of_that_grant(self) -> None:
+        bench = an_account()
+        first, second = bench.grant(10, priority=1), bench.grant(60)
+        bench.send(30)
+        bench.claw_back(second)
+        assert (bench.total, bench.owed) == (0, 20)
+        bench.claw_back(first)
+        assert (bench.total, bench.owed) == (0, 30)
+
+    def test_claims_what_was_sent_before_it_was_revoked(self) -> None:
+        bench = an_account()
+        grant = bench.grant(60)
+        bench.send(40)
+        bench.revoke(grant)
+        assert bench.owed == 0
+        bench.claw_back(grant)
+        assert bench.owed == 40
+
+    @pytest.mark.parametrize("comes_back_first", [True, False])
+    def test_claims_nothing_more_where_what_was_sent_comes_back(self, comes_back_first: bool) -> None:
+        bench = an_account(tokens=100)
+        grant = bench.grant(60, priority=1)
+        bench.send(40)
+        if comes_back_first:
+            bench.take_back()
+        bench.claw_back(grant)
+        if not comes_back_first:
+            assert bench.available == 60
+            bench.take_back()
+        assert bench.available == 100
+        assert (bench.total, bench.owed) == ((140, 40) if comes_back_first else (100, 0))
+
+    def test_of_what_was_received_claims_what_was_sent_on(self) -> None:
+        bench = an_account()
+        bench.receive(TransferPart(7, tokens(10), 50, None))
+        received = bench.account.version
+        bench.send(4)
+        bench.claw_back(received)
+        assert (bench.total, bench.owed) == (0, 4)
 
     def test_takes_held_parts_as_they_come_back(self) -> None:
         bench = an_account()

@@ -14,7 +14,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.rules.ledger.machine import LedgerMachine
 
-EXAMPLES = int(os.environ.get("FAREBOX_STATEFUL_EXAMPLES", "300"))
+EXAMPLES = int(os.environ.get("FAREBOX_STATEFUL_EXAMPLES", "120"))
 EXAMPLES_SOAK = 4_000
 STEPS = 50
 

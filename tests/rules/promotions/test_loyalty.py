@@ -54,13 +54,22 @@ def test_all_that_a_judged_period_had_is_asked_for() -> None:
     assert first_day((WEEK, MONTH), OPENED, on(45)) == on(30)
 
 
+def test_the_day_before_the_first_is_of_the_first_period() -> None:
+    """Where the account is it may still be yesterday when it is opened."""
+    assert earned((-1, 60), (6, 40)) == [(7, 0)]
+    assert earned((-1, 60), (6, 40), since=-1) == [(7, 0)]
+    assert earned((-1, 60), (6, 39)) == []
+    assert first_day((WEEK,), OPENED, on(6)) == on(-1)
+    assert first_day((WEEK, MONTH), OPENED, on(13)) == on(-1)
+
+
 def test_what_a_rule_gives_is_no_part_of_its_key() -> None:
     assert LoyaltyReward(WEEK, 3).key == LoyaltyReward(LoyaltyRule(100, 7, 9, 2), 3).key
     assert len({LoyaltyReward(rule, period).key for rule in (WEEK, MONTH) for period in (0, 1)}) == 4
 
 
 @given(
-    st.dictionaries(st.integers(0, 400), st.integers(-50, 200), max_size=60),
+    st.dictionaries(st.integers(-1, 400), st.integers(-50, 200), max_size=60),
     st.integers(1, 60),
     st.integers(0, 400),
 )
@@ -71,6 +80,6 @@ def test_reviewed_late_the_same_is_found_as_reviewed_every_day(spent: dict[int, 
     by_hand = {
         period
         for period in range(period_of(on(since), OPENED, rule), 401)
-        if sum(amount for day, amount in spent.items() if day // days == period) >= 100
+        if sum(amount for day, amount in spent.items() if max(day, 0) // days == period) >= 100
     }
     assert late == by_hand

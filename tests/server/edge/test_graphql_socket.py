@@ -27,7 +27,7 @@ from server.edge.graphql_socket import OPERATION_ID_LENGTH_MAX, OPERATIONS_MAX, 
 from server.edge.http_requests import JSON_DEPTH_MAX
 from tests.resolvers.stage import ACCOUNT_ID, SECRET, SECRET_KEY, Stage, a_balance, a_client_token, a_hold
 
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 30.0
 ALLOWED = "https://app.example.com"
 KEY = {"authorization": f"Bearer {SECRET_KEY}"}
 BALANCE = f'subscription {{ balance(accountId: "{ACCOUNT_ID}") {{ version available }} }}'

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from models.unavailable import DatabaseBusy, DatabaseUnreachable
+from rules.ledger.burn_down import Spender
 from rules.ledger.requests import EstimateRequest
 from rules.pricing.price_book import PriceBook
 from rules.pricing.tokens import MICROS
@@ -81,7 +82,7 @@ def stage() -> Stage:
 
     def estimate(request: EstimateRequest) -> Any:
         assert (request.tenant_id, request.account_id) == (TENANT, None)
-        return estimate_work(published, request, None)
+        return estimate_work(published, request.work, Spender(), None)
 
     stage.fares.answers["estimate"] = estimate
     return stage

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import asyncpg
 import pytest
@@ -78,3 +79,25 @@ async def test_months_in_which_nobody_ran_the_server_are_made_before_it_serves(
             cashier.tenant_id,
         )
     assert found == 5
+
+
+@pytest.mark.parametrize("failing", ["settle_due_accounts", "bring_transfers", "delete_old_quotes"])
+async def test_a_duty_that_fails_skips_no_other(
+    database: Database, cashier: Cashier, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    duties = ("settle_due_accounts", "bring_transfers", "delete_old_quotes", "chore")
+    calls = dict.fromkeys(duties, 0)
+
+    def a_duty(name: str) -> Callable[..., Awaitable[None]]:
+        async def duty(*_: object) -> None:
+            calls[name] += 1
+            if name == failing:
+                raise LedgerUnavailable("busy")
+
+        return duty
+
+    monkeypatch.setattr(sweeper, "SWEEP_SECONDS", 0.01)
+    for name in duties[:-1]:
+        monkeypatch.setattr(sweeper, name, a_duty(name))
+    async with Sweeper(database, cashier.writer, (a_duty("chore"),)):
+        await eventually(lambda: min(calls.values()) >= 2)
