@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 import uvloop
 
-from benchmarks.cases import compare, crowd, pair_up, slow_down_commits
+from benchmarks.cases import Case, compare, crowd, limit_spenders, pair_up, slow_down_commits
 from benchmarks.core_speed import measure_core
 from benchmarks.databases import durable_postgres, make_template, show_settings
 from benchmarks.effort import FULL, QUICK, TARGET_CALLERS, Effort
@@ -21,7 +21,7 @@ from benchmarks.estimates import measure_estimates
 from benchmarks.machine import find_postmaster, read_cpu
 from benchmarks.pool_sweep import best_sizes, sweep_pools
 from benchmarks.progress import ProgressLine
-from benchmarks.report import Run, as_json, as_text
+from benchmarks.report import Run, as_json, as_text, limits_as_text
 from benchmarks.targets import all_pass, judge
 from benchmarks.usage_reports import measure_usage
 
@@ -32,16 +32,30 @@ def main(
     *,
     quick: Annotated[bool, typer.Option("--quick", help="About a minute: fewer callers, shorter slices.")] = False,
     gate: Annotated[bool, typer.Option("--gate", help="Exit code 1 where a target or an audit fails.")] = False,
+    limits: Annotated[bool, typer.Option("--limits", help="The reserves within limits alone; no target.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write every round's figures here.")] = None,
 ) -> None:
     """Measures the ledger beside plain Tortoise and one SQL call per request, on one durable Postgres."""
+    effort = QUICK if quick else FULL
+    if limits:
+        if gate or json_file is not None:
+            raise typer.BadParameter("--gate and --json are of a whole run")
+        with durable_postgres() as dsn, ProgressLine(sys.stderr) as progress:
+            case = uvloop.run(_measure_limits(dsn, effort, progress))
+        typer.echo(limits_as_text(case, effort))
+        raise typer.Exit(EXIT_MISSED if case.contradictions else 0)
     with durable_postgres() as dsn, ProgressLine(sys.stderr) as progress:
-        run = uvloop.run(_measure(dsn, QUICK if quick else FULL, progress))
+        run = uvloop.run(_measure(dsn, effort, progress))
     typer.echo(as_text(run))
     if json_file is not None:
         json_file.write_text(json.dumps(as_json(run), indent=2) + "\n", encoding="utf-8")
     if gate and not all_pass(run.targets, run.cases):
         raise typer.Exit(EXIT_MISSED)
+
+
+async def _measure_limits(dsn: str, effort: Effort, progress: ProgressLine) -> Case:
+    await make_template(dsn)
+    return await limit_spenders(dsn, effort, progress)
 
 
 async def _measure(dsn: str, effort: Effort, progress: ProgressLine) -> Run:
@@ -63,6 +77,7 @@ async def _measure(dsn: str, effort: Effort, progress: ProgressLine) -> Run:
     pairs = await pair_up(dsn, pools, effort, progress)
     crowded = await crowd(dsn, pools, effort, progress)
     slow = await slow_down_commits(dsn, pools, effort, progress)
+    limited = await limit_spenders(dsn, effort, progress)
     progress("estimates")
     estimates = await measure_estimates(dsn, effort)
     progress("usage")
@@ -77,6 +92,7 @@ async def _measure(dsn: str, effort: Effort, progress: ProgressLine) -> Run:
         pairs=pairs,
         crowd=crowded,
         slow=slow,
+        limited=limited,
         core=core,
         estimates=estimates,
         usage=usage,

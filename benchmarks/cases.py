@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Final
 
 from benchmarks.asking import accounts_for, reserving, reserving_and_committing
 from benchmarks.contenders import Contender
-from benchmarks.databases import analyze, checkpoint
+from benchmarks.databases import analyze, checkpoint, fresh_database
 from benchmarks.effort import TARGET_CALLERS, Effort
+from benchmarks.ledger_service import LIMITS, LedgerService, LimitedLedgerService
 from benchmarks.rounds import Entrant, Series, interleave
-from benchmarks.stand import Arrangement, PoolSizes, Stand, open_stand
+from benchmarks.stand import Arrangement, PoolSizes, make_tenant, open_stand
+from models.database import Database
+from services.ledger.writer import Writer
 
 SLOW_COMMITS: Final = {"commit_delay": "1500", "commit_siblings": "0"}
 """Every flush of the log waits 1.5 ms longer, as on a slower disk."""
@@ -43,7 +47,7 @@ async def compare(dsn: str, pools: PoolSizes, effort: Effort, callers: int, prog
             for rival in rivals:
                 accounts = await accounts_for(rival, arrangement, callers)
                 entrants.append(reserving(f"{rival.name}, {arrangement}", rival, accounts))
-        return await _take_turns(f"{callers} callers", stand, entrants, effort, progress)
+        return await _take_turns(f"{callers} callers", stand.dsn, entrants, effort, progress)
 
 
 async def pair_up(dsn: str, pools: PoolSizes, effort: Effort, progress: Progress) -> Case:
@@ -54,7 +58,7 @@ async def pair_up(dsn: str, pools: PoolSizes, effort: Effort, progress: Progress
             accounts = await accounts_for(stand.ledger, arrangement, TARGET_CALLERS)
             entrants.append(reserving(f"reserves, {arrangement}", stand.ledger, accounts))
             entrants.append(reserving_and_committing(f"pairs, {arrangement}", stand.ledger, accounts))
-        return await _take_turns("reserve + commit", stand, entrants, effort, progress)
+        return await _take_turns("reserve + commit", stand.dsn, entrants, effort, progress)
 
 
 async def crowd(dsn: str, pools: PoolSizes, effort: Effort, progress: Progress) -> Case:
@@ -62,7 +66,7 @@ async def crowd(dsn: str, pools: PoolSizes, effort: Effort, progress: Progress) 
     async with open_stand(dsn, pools) as stand:
         hot = await accounts_for(stand.ledger, Arrangement.HOT, 1)
         entrants = [reserving(f"{callers} callers", stand.ledger, list(hot) * callers) for callers in effort.crowds]
-        return await _take_turns("a crowd on one account", stand, entrants, effort, progress)
+        return await _take_turns("a crowd on one account", stand.dsn, entrants, effort, progress)
 
 
 async def slow_down_commits(dsn: str, pools: PoolSizes, effort: Effort, progress: Progress) -> Case:
@@ -73,19 +77,38 @@ async def slow_down_commits(dsn: str, pools: PoolSizes, effort: Effort, progress
             reserving(contender.name, contender, await accounts_for(contender, Arrangement.HOT, TARGET_CALLERS))
             for contender in contenders
         ]
-        return await _take_turns("commits 1.5 ms slower", stand, entrants, effort, progress)
+        return await _take_turns("commits 1.5 ms slower", stand.dsn, entrants, effort, progress)
 
 
-async def _take_turns(
-    title: str, stand: Stand, entrants: Sequence[Entrant], effort: Effort, progress: Progress
-) -> Case:
-    await checkpoint(stand.dsn)
+async def limit_spenders(dsn: str, effort: Effort, progress: Progress) -> Case:
+    """Reserves that no limit binds beside those of a member for a project within six, distinct and hot.
+
+    Through the whole service, where limits are loaded and counts written back.
+    """
+    async with AsyncExitStack() as stack:
+        fresh_dsn = await stack.enter_async_context(fresh_database(dsn))
+        database = await stack.enter_async_context(await Database.open(fresh_dsn))
+        writer = await stack.enter_async_context(Writer(database))
+        entrants: list[Entrant] = []
+        # Accounts are known by their names: two tenants have two of each.
+        free_tenant, limited_tenant = [(await make_tenant(database, slug)).tenant_id for slug in ("free", "limited")]
+        free = LedgerService(database, writer, free_tenant)
+        limited = LimitedLedgerService(database, writer, limited_tenant)
+        for arrangement in Arrangement:
+            for contender, number in ((free, 0), (limited, len(LIMITS))):
+                accounts = await accounts_for(contender, arrangement, TARGET_CALLERS)
+                entrants.append(reserving(f"{number} limits, {arrangement}", contender, accounts))
+        return await _take_turns("limits", fresh_dsn, entrants, effort, progress)
+
+
+async def _take_turns(title: str, dsn: str, entrants: Sequence[Entrant], effort: Effort, progress: Progress) -> Case:
+    await checkpoint(dsn)
     series, holds = await interleave(
         entrants,
         rounds=effort.rounds,
         seconds=effort.slice_seconds,
         warm_up_seconds=effort.warm_up_seconds,
-        after_warm_up=lambda: analyze(stand.dsn),
+        after_warm_up=lambda: analyze(dsn),
         progress=lambda text: progress(f"{title}: {text}"),
     )
     progress(f"{title}: audit")
@@ -93,7 +116,7 @@ async def _take_turns(
     acknowledged: dict[str, int] = {}
     in_tables: dict[str, Contender] = {}
     for entrant in entrants:
-        tables = "ledger" if entrant.contender is stand.priced else entrant.contender.name
+        tables = LedgerService.name if isinstance(entrant.contender, LedgerService) else entrant.contender.name
         acknowledged[tables] = acknowledged.get(tables, 0) + holds[entrant.name]
         in_tables[tables] = entrant.contender
     contradictions: list[str] = []

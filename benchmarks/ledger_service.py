@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 from uuid import UUID
 
 from benchmarks.contenders import (
@@ -14,13 +15,26 @@ from benchmarks.contenders import (
     statement,
 )
 from models.database import Database
-from rules.identity import account_id_of
-from rules.ledger.commands import Commit, GrantTokens, Once, OpenAccount, Reserve
-from rules.ledger.kinds import GrantSource, Mutation
-from rules.ledger.outcomes import AccountEffect, GrantEffect, HoldEffect
+from rules.identity import account_id_of, member_id_of
+from rules.ledger.balance import POOL
+from rules.ledger.burn_down import Spender
+from rules.ledger.commands import (
+    AddMember,
+    Commit,
+    GrantTokens,
+    LimitSetting,
+    ManageMembers,
+    Once,
+    OpenAccount,
+    Reserve,
+    SetLimits,
+)
+from rules.ledger.kinds import GrantSource, LimitPeriod, LimitScope, MemberRole, Mutation
+from rules.ledger.outcomes import AccountEffect, GrantEffect, HoldEffect, LimitsEffect, MembersEffect
 from rules.ledger.refusals import InsufficientTokens
 from rules.ledger.requests import ReserveRequest
 from rules.pricing.rating import LineRequest
+from rules.pricing.tokens import MAX_MICROS
 from services.fares import Fares
 from services.ledger.audit import audit
 from services.ledger.submission import Profile, Riders
@@ -28,6 +42,18 @@ from services.ledger.writer import Writer
 
 PRICED_WORK = (LineRequest("imagen-4-ultra"),)
 """One use of a flat-priced model, in the price book of the benchmark's tenant."""
+
+MEMBER: Final = "member"
+PROJECT: Final = "film"
+LIMITS: Final = (
+    (LimitScope.ACCOUNT, LimitPeriod.DAY, None),
+    (LimitScope.ACCOUNT, LimitPeriod.MONTH, None),
+    (LimitScope.MEMBER, LimitPeriod.DAY, None),
+    (LimitScope.MEMBER, LimitPeriod.MONTH, MEMBER),
+    (LimitScope.PROJECT, LimitPeriod.WEEK, PROJECT),
+    (LimitScope.PROJECT, LimitPeriod.TOTAL, PROJECT),
+)
+"""The same six as the core alone is measured with; a MEMBER's of nobody is the default for members."""
 
 
 class LedgerService:
@@ -57,6 +83,9 @@ class LedgerService:
 
     async def reserve(self, account_id: UUID, key: str, amount_micros: int) -> Reserved | None:
         """Sets tokens aside; None when there are too few."""
+        return await self._reserve(account_id, key, amount_micros, POOL)
+
+    async def _reserve(self, account_id: UUID, key: str, amount_micros: int, spender: Spender) -> Reserved | None:
         outcome = await self._writer.submit(
             Reserve(
                 self._tenant_id,
@@ -67,6 +96,8 @@ class LedgerService:
                 LINES_JSON,
                 1,
                 HOLD_TTL_SECONDS,
+                member_id=spender.member_id,
+                project=spender.project,
             )
         )
         return _reserved(outcome)
@@ -85,6 +116,38 @@ class LedgerService:
     async def contradictions(self) -> list[str]:
         """What the server's own audit finds."""
         return [str(finding) for finding in await audit(self._database)]
+
+
+class LimitedLedgerService(LedgerService):
+    """The same for a member and a project, within LIMITS that are never reached."""
+
+    name = "within limits"
+
+    async def open_account(self, name: str, grants_micros: Sequence[int]) -> UUID:
+        """Makes an account with these grants, its member and the limits."""
+        account_id = await super().open_account(name, grants_micros)
+        member_id = member_id_of(account_id, MEMBER)
+        joining = ManageMembers(self._tenant_id, account_id, (AddMember(member_id, MEMBER, MEMBER, MemberRole.MEMBER),))
+        joined = await self._writer.submit(joining)
+        assert isinstance(joined, MembersEffect), joined
+        settings = tuple(
+            LimitSetting(
+                scope,
+                period,
+                member_id if whose == MEMBER else None,
+                whose if scope is LimitScope.PROJECT else None,
+                MAX_MICROS,
+            )
+            for scope, period, whose in LIMITS
+        )
+        limited = await self._writer.submit(SetLimits(self._tenant_id, account_id, settings))
+        assert isinstance(limited, LimitsEffect), limited
+        return account_id
+
+    async def reserve(self, account_id: UUID, key: str, amount_micros: int) -> Reserved | None:
+        """Sets tokens aside for the member and the project."""
+        spender = Spender(member_id_of(account_id, MEMBER), PROJECT)
+        return await self._reserve(account_id, key, amount_micros, spender)
 
 
 class PricedLedgerService(LedgerService):

@@ -10,6 +10,7 @@ from benchmarks.cases import Case
 from benchmarks.core_speed import CoreSpeed
 from benchmarks.effort import Effort
 from benchmarks.estimates import EstimateSpeed
+from benchmarks.ledger_service import LIMITS
 from benchmarks.machine import OTHERS_PERCENT_MAX
 from benchmarks.pool_sweep import Sweep
 from benchmarks.rounds import Series, Spread
@@ -31,6 +32,7 @@ class Run:
     pairs: Case
     crowd: Case
     slow: Case
+    limited: Case
     core: CoreSpeed
     estimates: EstimateSpeed
     usage: UsageSpeed
@@ -42,7 +44,7 @@ class Run:
     @property
     def cases(self) -> list[Case]:
         """All cases in the order they ran."""
-        return [*self.comparisons.values(), self.pairs, self.crowd, self.slow]
+        return [*self.comparisons.values(), self.pairs, self.crowd, self.slow, self.limited]
 
 
 def as_text(run: Run) -> str:
@@ -58,6 +60,7 @@ def as_text(run: Run) -> str:
         ),
         _crowd(run.crowd),
         _series("Reserves a second on one hot account, commits 1.5 ms slower, 64 callers", run.slow),
+        _limited(run.limited),
         _core(run.core),
         _estimates(run.estimates),
         _usage(run.usage),
@@ -68,6 +71,12 @@ def as_text(run: Run) -> str:
         f"{run.seconds:.0f} s in all.",
     ]
     return "\n\n".join(parts)
+
+
+def limits_as_text(case: Case, effort: Effort) -> str:
+    """The report of the reserves within limits alone."""
+    taken = f"{effort.rounds} rounds of {effort.slice_seconds:g} s, in turns; median (least..most)."
+    return "\n\n".join([_limited(case), _proofs([case]), taken])
 
 
 def as_json(run: Run) -> dict[str, Any]:
@@ -172,6 +181,17 @@ def _crowd(case: Case) -> str:
         [f"  {name}", _rate(series.per_second), _latency(series.latency(50)), _latency(series.latency(99))]
         for name, series in case.series.items()
     ]
+    return table(rows)
+
+
+def _limited(case: Case) -> str:
+    rows = [["Reserves a second, 64 callers", "0 limits", f"{len(LIMITS)} limits", "x"]]
+    for arrangement in Arrangement:
+        free = case.series[f"0 limits, {arrangement}"]
+        limited = case.series[f"{len(LIMITS)} limits, {arrangement}"]
+        rows.append(
+            [f"  {arrangement}", _rate(free.per_second), _rate(limited.per_second), _figure(limited.ratio_to(free), 2)]
+        )
     return table(rows)
 
 

@@ -79,10 +79,10 @@ async def open_stand(
         )
 
 
-async def make_tenant(database: Database) -> CreatedTenant:
-    """The benchmark's tenant, with its key; the price book is the shipped one without its runs per minute."""
+async def make_tenant(database: Database, slug: str = "benchmark") -> CreatedTenant:
+    """A tenant of the benchmark's, with its key; the price book is the shipped one without its runs per minute."""
     created = await Tenants(database, ShippedPriceBooks()).create_tenant(
-        slug="benchmark", name="Benchmark", mode=TenantMode.TEST, price_book=PRICE_BOOK
+        slug=slug, name="Benchmark", mode=TenantMode.TEST, price_book=PRICE_BOOK
     )
     assert isinstance(created, CreatedTenant), created
     source, rates = re.subn(r"(?m)^runs_per_minute = .*$", "", ShippedPriceBooks().source(PRICE_BOOK) or "")

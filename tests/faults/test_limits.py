@@ -21,7 +21,7 @@ from tests.conftest import TenantBuilder
 from tests.faults.processes import END_SECONDS_MAX, ROOT
 from tests.services.ledger.cashier import Cashier, a_member, value_of
 
-ADA = UUID(int=7)
+ADA, BEN = UUID(int=7), UUID(int=8)
 PROCESSES = 2
 
 
@@ -32,8 +32,8 @@ async def cashier(database: Database, a_tenant: TenantBuilder) -> AsyncIterator[
         yield Cashier(writer, tenant.id)
 
 
-async def an_account(database: Database, cashier: Cashier, *limits: LimitSetting) -> UUID:
-    account = await cashier.open(tokens=1_000)
+async def an_account(database: Database, cashier: Cashier, *limits: LimitSetting, tokens: int = 1_000) -> UUID:
+    account = await cashier.open(tokens=tokens)
     await a_member(database, cashier.tenant_id, account, ADA)
     if limits:
         outcome = await cashier.writer.submit(SetLimits(cashier.tenant_id, account, limits))
@@ -114,6 +114,34 @@ async def test_with_every_limit_at_its_edge_each_is_kept_and_the_accounts_is_use
     assert passed[str(ADA)] <= 30
     assert passed["film"] <= 40
     assert sum(counts["LimitReached"] for counts in told.values()) == 80
+    assert await audit(database) == ()
+
+
+async def test_with_tokens_limits_and_rate_at_their_edge_exactly_what_is_allowed_goes_through(
+    database: Database, cashier: Cashier
+) -> None:
+    """Each process comes to what binds one spender before it asks for the next, so that every bound is met by itself.
+
+    ADA has a limit below the rate, BEN the rate alone, the film a limit; what they leave of the tokens is for nobody.
+    """
+    account = await an_account(
+        database,
+        cashier,
+        LimitSetting(LimitScope.MEMBER, LimitPeriod.DAY, ADA, limit=20),
+        LimitSetting(LimitScope.PROJECT, LimitPeriod.MONTH, project="film", limit=15),
+        tokens=70,
+    )
+    await a_member(database, cashier.tenant_id, account, BEN)
+
+    told = rush(database, cashier, account, f"{ADA}:25", f"{BEN}:35", "film:20", "nobody:20", rate=30)
+
+    assert told == {
+        str(ADA): {"HoldEffect": 20, "LimitReached": 30},
+        str(BEN): {"HoldEffect": 30, "RateLimited": 40},
+        "film": {"HoldEffect": 15, "LimitReached": 25},
+        "nobody": {"HoldEffect": 5, "InsufficientTokens": 35},
+    }
+    assert await value_of(database, "SELECT held FROM ledger_account") == 70
     assert await audit(database) == ()
 
 
