@@ -156,10 +156,9 @@ class TestServing:
         )
         assert len(json.loads(answer.stdout)["data"]["prices"]["nodes"]) == 3
 
-    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-    @pytest.mark.parametrize("processes", ["1", "2"])
+    @pytest.mark.parametrize(("processes", "number"), [("1", signal.SIGINT), ("2", signal.SIGTERM)])
     def test_a_signal_ends_it_and_its_postgres_in_order(
-        self, tmp_path: Path, serve: Serve, number: signal.Signals, processes: str
+        self, tmp_path: Path, serve: Serve, processes: str, number: signal.Signals
     ) -> None:
         server = serve(tmp_path, WEB_CONCURRENCY=processes)
         postgres = server.postgres_process_id
@@ -169,10 +168,8 @@ class TestServing:
         assert not Path(f"/proc/{postgres}").exists()
         assert "database system is shut down" in (tmp_path / "postgres.log").read_text().splitlines()[-1]
 
-    @pytest.mark.parametrize("processes", ["1", "2"])
-    def test_a_kill_leaves_nothing_behind_that_blocks_the_next_start(
-        self, tmp_path: Path, serve: Serve, processes: str
-    ) -> None:
+    def test_a_kill_leaves_nothing_behind_that_blocks_the_next_start(self, tmp_path: Path, serve: Serve) -> None:
+        processes = "2"
         server = serve(tmp_path, WEB_CONCURRENCY=processes)
         keys = (tmp_path / "demo-keys.json").read_text()
         server.stop(signal.SIGKILL)

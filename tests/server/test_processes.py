@@ -165,8 +165,7 @@ def is_alive(process_id: int) -> bool:
 
 
 class TestStopping:
-    @pytest.mark.parametrize("processes", [1, 2])
-    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+    @pytest.mark.parametrize(("processes", "number"), [(1, signal.SIGTERM), (1, signal.SIGINT), (2, signal.SIGTERM)])
     def test_a_request_in_flight_is_answered_and_what_follows_the_server_still_runs(
         self, launch: Launch, processes: int, number: signal.Signals
     ) -> None:
