@@ -78,6 +78,16 @@ class Served:
         return self.process.wait(PATIENCE_SECONDS)
 
 
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server that stays up, for all who need one and neither stop it nor set it up."""
+    server = Served(an_environment(tmp_path_factory.mktemp("running") / "my data"))
+    yield server
+    server.stop(signal.SIGTERM)
+    assert server.process.stdout is not None
+    server.process.stdout.close()
+
+
 @pytest.fixture
 def serve() -> Iterator[Serve]:
     served: list[Served] = []
@@ -127,9 +137,8 @@ class TestRefusingToStart:
         assert answer.returncode == 2
         assert "there is no database" in the_only_line(answer)
 
-    def test_a_port_in_use_is_one_line_and_leaves_no_postgres(self, tmp_path: Path, serve: Serve) -> None:
-        server = serve(tmp_path / "first")
-        answer = run("serve", an_environment(tmp_path / "second", PORT=server.address.rpartition(":")[2]))
+    def test_a_port_in_use_is_one_line_and_leaves_no_postgres(self, tmp_path: Path, running: Served) -> None:
+        answer = run("serve", an_environment(tmp_path / "second", PORT=running.address.rpartition(":")[2]))
         assert answer.returncode == 2
         assert "set PORT to another" in the_only_line(answer)
         # Found before anything was made.
@@ -137,11 +146,8 @@ class TestRefusingToStart:
 
 
 class TestServing:
-    def test_a_first_start_says_where_everything_is_and_the_pasted_query_works(
-        self, tmp_path: Path, serve: Serve
-    ) -> None:
-        data_dir = tmp_path / "my data"
-        server = serve(data_dir)
+    def test_a_first_start_says_where_everything_is_and_the_pasted_query_works(self, running: Served) -> None:
+        server, data_dir = running, running.data_dir
         assert httpx.get(f"{server.address}/healthz", timeout=PATIENCE_SECONDS).status_code == 200
         assert httpx.get(f"{server.address}/readyz", timeout=PATIENCE_SECONDS).status_code == 200
         keys = data_dir / "demo-keys.json"
@@ -177,11 +183,10 @@ class TestServing:
         assert httpx.get(f"{again.address}/readyz", timeout=PATIENCE_SECONDS).status_code == 200
         assert (tmp_path / "demo-keys.json").read_text() == keys
 
-    def test_a_second_start_on_the_same_data_says_who_holds_them(self, tmp_path: Path, serve: Serve) -> None:
-        server = serve(tmp_path)
-        answer = run("serve", an_environment(tmp_path))
+    def test_a_second_start_on_the_same_data_says_who_holds_them(self, running: Served) -> None:
+        answer = run("serve", an_environment(running.data_dir))
         assert answer.returncode == 2
-        assert f"in use by process {server.process.pid}" in the_only_line(answer)
+        assert f"in use by process {running.process.pid}" in the_only_line(answer)
 
     def test_production_has_no_demo(self, tmp_path: Path, serve: Serve) -> None:
         server = serve(tmp_path, FAREBOX_ENV="production")
@@ -195,12 +200,9 @@ class TestServing:
         assert "demo-keys" not in server.console
         assert "curl" not in server.console
 
-    def test_a_second_start_on_the_same_data_and_port_says_who_holds_the_data(
-        self, tmp_path: Path, serve: Serve
-    ) -> None:
-        server = serve(tmp_path)
-        answer = run("serve", an_environment(tmp_path, PORT=server.address.rpartition(":")[2]))
-        assert f"in use by process {server.process.pid}" in the_only_line(answer)
+    def test_a_second_start_on_the_same_data_and_port_says_who_holds_the_data(self, running: Served) -> None:
+        answer = run("serve", an_environment(running.data_dir, PORT=running.address.rpartition(":")[2]))
+        assert f"in use by process {running.process.pid}" in the_only_line(answer)
 
 
 class TestOtherCommands:
