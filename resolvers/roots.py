@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import strawberry
 from graphql import GraphQLSchema, Undefined, is_input_object_type, is_interface_type, is_object_type
 from strawberry.schema.config import StrawberryConfig
@@ -78,8 +80,9 @@ class Subscription(LiveSubscriptions):
     """What is told as it happens."""
 
 
+@cache
 def build_schema() -> GraphQLSchema:
-    """The whole schema, ready to execute."""
+    """The whole schema, ready to execute; made once, because nothing of it depends on who asks."""
     built = strawberry.Schema(
         query=Query,
         mutation=Mutation,
