@@ -106,5 +106,3 @@ LimitsOutcome = LimitsEffect | NotFound | InvalidInput
 """Of setLimit and setLimits."""
 MembersOutcome = MembersEffect | NotFound | InvalidInput
 """Of whatever changes members."""
-SettlementOutcome = AccountEffect | IdempotencyConflict | NotFound | InvalidInput
-"""Of settleOwed."""

@@ -7,14 +7,14 @@ month on its first day. A date that a time zone left out has no window.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from rules.ledger.kinds import LimitPeriod
+from rules.ledger.local_days import day_begins
 
 _DAY = timedelta(days=1)
-_SECOND = timedelta(seconds=1)
 
 
 class Stretch(NamedTuple):
@@ -26,14 +26,13 @@ class Stretch(NamedTuple):
 
 def window_of(period: LimitPeriod, instant: datetime, time_zone: str) -> Stretch:
     """The DAY, WEEK or MONTH of this time zone (an IANA name) that contains the instant; TOTAL has no window."""
-    zone = ZoneInfo(time_zone)
-    first = _first_day(period, instant.astimezone(zone).date())
-    starts_at = _begin(first, zone)
+    first = _first_day(period, instant.astimezone(ZoneInfo(time_zone)).date())
+    starts_at = day_begins(time_zone, first)
     # Where clocks go back over midnight, the evening before is lived through twice: the second time is of the new day.
     while starts_at > instant:
         first = _first_day(period, first - _DAY)
-        starts_at = _begin(first, zone)
-    while (ends_at := _begin(_day_after(period, first), zone)) <= instant:
+        starts_at = day_begins(time_zone, first)
+    while (ends_at := day_begins(time_zone, _day_after(period, first))) <= instant:
         first, starts_at = _day_after(period, first), ends_at
     return Stretch(starts_at, ends_at)
 
@@ -67,22 +66,3 @@ def _day_after(period: LimitPeriod, first: date) -> date:
             return date(first.year + first.month // 12, first.month % 12 + 1, 1)
         case LimitPeriod.TOTAL:
             raise ValueError("all of time has no windows")
-
-
-def _begin(day: date, zone: ZoneInfo) -> datetime:
-    """The first instant whose local date is this day, or a later one where the day was left out."""
-    midnight = datetime.combine(day, time(), zone)
-    instant = midnight.astimezone(UTC)
-    if instant.astimezone(zone).replace(tzinfo=None) == midnight.replace(tzinfo=None):
-        return instant
-    # Clocks jump over this midnight: the day begins where they jump, which is not before what the later offset says.
-    offset = (instant + _SECOND).astimezone(zone).utcoffset()
-    low = midnight.replace(fold=1).astimezone(UTC)
-    steps, left = 0, (instant - low) // _SECOND
-    while steps < left:
-        middle = (steps + left) // 2
-        if (low + middle * _SECOND).astimezone(zone).utcoffset() == offset:
-            left = middle
-        else:
-            steps = middle + 1
-    return low + steps * _SECOND
