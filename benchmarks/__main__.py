@@ -30,7 +30,7 @@ EXIT_MISSED = 1
 
 def main(
     *,
-    quick: Annotated[bool, typer.Option("--quick", help="About a minute: fewer callers, shorter slices.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="About two minutes: fewer callers, shorter slices.")] = False,
     gate: Annotated[bool, typer.Option("--gate", help="Exit code 1 where a target or an audit fails.")] = False,
     limits: Annotated[bool, typer.Option("--limits", help="The reserves within limits alone; no target.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write every round's figures here.")] = None,
