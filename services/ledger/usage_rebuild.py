@@ -65,7 +65,8 @@ async def rebuild_usage(database: Database, *, progressed: Callable[[int, int], 
 
 async def _rebuild(connection: asyncpg.Connection, account_id: UUID) -> int:
     """Corrects one account in the open transaction; the number of sums that were wrong."""
-    await connection.execute(statement("lock_usage_rebuild"), account_id)
+    await connection.execute(statement("wait_for_rebuilds"))
+    await connection.execute(statement("lock_usage_rebuild"), account_id, timeout=ACCOUNT_TIMEOUT_SECONDS)
     usage = await connection.fetch(statement("find_wrong_usage"), account_id, timeout=ACCOUNT_TIMEOUT_SECONDS)
     works = await connection.fetch(statement("find_wrong_works"), account_id, timeout=ACCOUNT_TIMEOUT_SECONDS)
     if not usage and not works:

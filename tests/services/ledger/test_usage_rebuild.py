@@ -8,6 +8,8 @@ from uuid import UUID
 import pytest
 
 from models.database import Database
+from models.pool import SESSION_SETTINGS
+from models.statements import statement
 from rules.ledger.commands import AdjustAccount
 from services.ledger.audit import audit
 from services.ledger.usage_rebuild import Rebuilt, rebuild_usage
@@ -82,6 +84,23 @@ async def test_it_is_right_while_others_spend_and_move_and_rebuild(database: Dat
             await asyncio.gather(*spending)
 
     assert await audit(database) == ()
+
+
+async def test_it_waits_for_another_that_reads_a_long_journal(
+    database: Database, lived_in: LivedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Longer than other work waits for a lock."""
+    before = await rows_of(database, SUMS)
+    await spoil(database, lived_in.rider)
+    monkeypatch.setitem(SESSION_SETTINGS, "lock_timeout", "100ms")
+    async with await Database.open(database.dsn) as impatient, database.administration() as connection:
+        await connection.execute(statement("lock_usage_rebuild"), lived_in.rider)
+        rebuilding = asyncio.create_task(rebuild_usage(impatient))
+        await asyncio.sleep(0.5)
+        assert not rebuilding.done()
+        await connection.execute("COMMIT; BEGIN")
+        assert (await rebuilding).corrected_accounts > 0
+    assert await rows_of(database, SUMS) == before
 
 
 async def spoil(database: Database, rider: UUID) -> None:
