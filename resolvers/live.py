@@ -1,12 +1,16 @@
-"""Live: the balance as it changes."""
+"""Live: accounts as they change.
+
+Every field is a coroutine that checks access and then returns the stream, so that a refusal is the protocol's own error
+and never a null event. All subscribers of a view are given the same object for one event (`Event.shown_as`): whoever
+writes them out does that once.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from datetime import datetime
-from typing import Final
-from uuid import UUID
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import Final, TypeVar
 
 import strawberry
 
@@ -14,17 +18,27 @@ from models.unavailable import DatabaseUnavailable
 from resolvers.context import Info
 from resolvers.errors import ErrorCode, coded
 from resolvers.scope import ScopedAccount, account_in_scope, members_seen
+from rules.ledger.alerting import AlertEvent
 from rules.ledger.balance import BalanceSnapshot
-from rules.ledger.burn_down import Spender
+from rules.ledger.limit_status import LimitStatus as LimitStatusRecord
+from schema.alerts import LowBalanceWarning, shown_warning
 from schema.balances import Balance, shown_balance
 from schema.described import output
+from schema.limits import LimitStatus, shown_limit
 from schema.scalars import Version
 from schema.scopes import spender_seen
-from services.ledger.lane import LedgerUnavailable
+from services.ledger.live_views import BalanceView, CrossingsEvent, CrossingsView, DayLimitView, StateEvent
+from services.live.view import Event, View
 from services.principal import Scope
 
 READ_PAUSES_SECONDS: Final = (0.1, *[0.5] * 59)
-"""Between tries to read what a change brought: half a minute in all, as long as a database takes to restart."""
+"""Between tries to read what no event carries: half a minute in all, as long as a database takes to restart."""
+
+CROSSINGS_READ: Final = 100
+"""Crossings read at a time for a subscriber that resumes, or that did not take them for long."""
+
+EventShown = TypeVar("EventShown", bound=Event)
+Shown = TypeVar("Shown")
 
 
 @output
@@ -48,51 +62,137 @@ class LiveSubscriptions:
         since_version: the last version seen; a snapshot comes at once unless it is the same and the day has not ended
         member_id: as this member of the account sees it
         """
-        account = account_in_scope(info, Scope.READ, account_id)
-        # Checked before anything is streamed, so that a refusal is the protocol's own error and not a null event.
-        if (
-            not isinstance(account, ScopedAccount)
-            or await info.context.reads.balance(account.tenant_id, account.account_id) is None
-        ):
-            raise coded(ErrorCode.BAD_USER_INPUT, "`accountId` must be the id of an account in the credential's scope.")
-        tenant_id, owner = account.tenant_id, account.account_id
-        if member_id is None:
-            return _snapshots(info, tenant_id, owner, since_version)
-        spender = await spender_seen(info.context.reads, members_seen(info), tenant_id, owner, member_id, None)
-        return _snapshots_for(info, tenant_id, owner, spender, since_version)
+        account = await _account_watched(info, account_id)
+        spender = await spender_seen(
+            info.context.reads, members_seen(info), account.tenant_id, account.account_id, member_id, None
+        )
+        return _shown(info, account, BalanceView(spender), since_version, _balance)
+
+    @strawberry.subscription
+    async def daily_limit(
+        self,
+        info: Info,
+        account_id: strawberry.ID | None = None,
+        since_version: Version | None = None,
+        member_id: strawberry.ID | None = None,
+    ) -> AsyncGenerator[LimitStatus | None, None]:
+        """The day's consumption against the limit: now, at every change of the account, and when the day ends.
+
+        A snapshot each time, (version, asOf) only rising; conflated as `balance` is. Without a limit it says so.
+
+        account_id: whose day; absent: that of the credential's own account
+        since_version: the last version seen; a snapshot comes at once unless it is the same and the day has not ended
+        member_id: the day of this member of the account, against its own limit or the default for members
+        """
+        account = await _account_watched(info, account_id)
+        spender = await spender_seen(
+            info.context.reads, members_seen(info), account.tenant_id, account.account_id, member_id, None
+        )
+        return _shown(info, account, DayLimitView(spender.member_id), since_version, _day)
+
+    @strawberry.subscription
+    async def low_balance(
+        self, info: Info, account_id: strawberry.ID | None = None, since_version: Version | None = None
+    ) -> AsyncGenerator[LowBalanceWarning | None, None]:
+        """One event for each threshold crossed downwards, once per crossing; three crossed at once: three events.
+
+        First come those that are still crossed when the subscription starts, marked `snapshot`. A threshold is armed
+        again when incoming tokens lift what is available to it, else at 5 % more; crossed again, it has another id.
+        Who resumes gets the last ones received once more, since several may have one version: tell them by their ids.
+
+        account_id: whose balance; absent: that of the credential's own account
+        since_version: to resume, the last warning's version: all crossed with it or later, not those still crossed
+        """
+        account = await _account_watched(info, account_id)
+        return _warnings(info, account, since_version)
 
 
-async def _snapshots(
-    info: Info, tenant_id: UUID, account_id: UUID, since_version: int | None
-) -> AsyncGenerator[Balance | None, None]:
-    async with info.context.services.live.watch(tenant_id, account_id, since_version) as events:
+async def _account_watched(info: Info, account_id: str | None) -> ScopedAccount:
+    """The account that a subscription is about. Raises a coded error where there is none in the credential's scope."""
+    account = account_in_scope(info, Scope.READ, account_id)
+    if (
+        not isinstance(account, ScopedAccount)
+        or await info.context.reads.balance(account.tenant_id, account.account_id) is None
+    ):
+        raise coded(ErrorCode.BAD_USER_INPUT, "`accountId` must be the id of an account in the credential's scope.")
+    return account
+
+
+async def _shown(
+    info: Info,
+    account: ScopedAccount,
+    view: View[EventShown],
+    since_version: int | None,
+    show: Callable[[EventShown], Shown],
+) -> AsyncGenerator[Shown | None, None]:
+    live = info.context.services.live
+    async with live.watch(account.tenant_id, account.account_id, view, since_version) as events:
         async for event in events:
-            yield shown_balance(event.balance)
+            yield event.shown_as(show)
 
 
-async def _snapshots_for(
-    info: Info, tenant_id: UUID, account_id: UUID, spender: Spender, since_version: int | None
-) -> AsyncGenerator[Balance | None, None]:
-    """As `_snapshots`, but what is watched is the account: at each of its changes the spender's own view is read."""
-    shown: tuple[int, datetime] | None = None
-    async with info.context.services.live.watch(tenant_id, account_id, since_version) as events:
-        async for _ in events:
-            balance = await _read_patiently(info, tenant_id, account_id, spender)
-            # The read may be ahead of the event that caused it; then the next event has nothing new.
-            if shown is None or (balance.version, balance.as_of) > shown:
-                shown = balance.version, balance.as_of
-                yield shown_balance(balance)
+def _balance(event: StateEvent[BalanceSnapshot]) -> Balance:
+    return shown_balance(event.state)
 
 
-async def _read_patiently(info: Info, tenant_id: UUID, account_id: UUID, spender: Spender) -> BalanceSnapshot:
+def _day(event: StateEvent[LimitStatusRecord]) -> LimitStatus:
+    return shown_limit(event.state)
+
+
+async def _warnings(
+    info: Info, account: ScopedAccount, since_version: int | None
+) -> AsyncGenerator[LowBalanceWarning | None, None]:
+    live = info.context.services.live
+    told: int | None = None
+    """The number of the account's event up to which this subscription was told: all that it holds between events."""
+    from_version = since_version or 0
+    async with live.watch(account.tenant_id, account.account_id, CrossingsView()) as events:
+        async for event in events:
+            snapshot, crossings = event.shown_as(_shown_crossings)
+            if told is None and since_version is None:
+                for warning in snapshot:
+                    yield warning
+                told = event.after
+            # What no event carries is read: where one resumes, and where more was crossed than an event keeps.
+            async with aclosing(_between(info, account, told or 0, event.after, from_version)) as missed:
+                async for warning in missed:
+                    yield warning
+            for warning in crossings:
+                yield warning
+            async with aclosing(_between(info, account, event.read_through, event.through)) as more:
+                async for warning in more:
+                    yield warning
+            told, from_version = event.through, 0
+
+
+def _shown_crossings(event: CrossingsEvent) -> tuple[list[LowBalanceWarning], list[LowBalanceWarning]]:
+    """Those of the snapshot, and those crossed since."""
+    return (
+        [shown_warning(event.account_id, crossing, snapshot=True) for crossing in event.snapshot],
+        [shown_warning(event.account_id, crossing, snapshot=False) for crossing in event.crossings],
+    )
+
+
+async def _between(
+    info: Info, account: ScopedAccount, after: int, through: int, from_version: int = 0
+) -> AsyncGenerator[LowBalanceWarning, None]:
+    """The crossings numbered beyond `after`, through `through`, page by page."""
+    while after < through:
+        page = await _page(info, account, after, through, from_version)
+        for crossing in page:
+            yield shown_warning(account.account_id, crossing, snapshot=False)
+        after = page[-1].event_id if len(page) == CROSSINGS_READ else through
+
+
+async def _page(
+    info: Info, account: ScopedAccount, after: int, through: int, from_version: int
+) -> tuple[AlertEvent, ...]:
     """A database that restarts just now must not end what others only see late."""
     for pause_seconds in READ_PAUSES_SECONDS:
         try:
-            balance = await info.context.reads.balance(tenant_id, account_id, spender)
-        except (DatabaseUnavailable, LedgerUnavailable):
+            return await info.context.reads.crossings(
+                account.tenant_id, account.account_id, after, through, first=CROSSINGS_READ, from_version=from_version
+            )
+        except DatabaseUnavailable:
             await asyncio.sleep(pause_seconds)
-            continue
-        if balance is None:
-            raise LookupError(f"account {account_id} has no row in the ledger")
-        return balance
-    raise coded(ErrorCode.UNAVAILABLE, "The balance cannot be read now; subscribe again.")
+    raise coded(ErrorCode.UNAVAILABLE, "The warnings cannot be read now; subscribe again.")

@@ -39,7 +39,11 @@ OUTPUTS = {
         "updatePromoCode:PromoCodeResult redeemPromoCode:GrantResult grantTokensToMany:GrantTokensToManyResult "
         "saveWorkflow:WorkflowResult archiveWorkflow:ArchiveWorkflowResult saveProject:ProjectResult"
     ),
-    "Subscription": "balance:Balance",
+    "Subscription": "balance:Balance dailyLimit:LimitStatus lowBalance:LowBalanceWarning",
+    "LowBalanceWarning": (
+        "id:ID! accountId:ID! version:Version! available:Tokens! thresholdPercent:Int thresholdTokens:Tokens "
+        "snapshot:Boolean! autoTopUp:Boolean! at:DateTime!"
+    ),
     "Problem": "code:ProblemCode! message:String!",
     "Node": "id:ID!",
     "InsufficientTokens": "code:ProblemCode! message:String! required:Tokens! available:Tokens!",
@@ -272,7 +276,9 @@ ARGUMENTS = {
     "Mutation.setLimit": "input:SetLimitInput!",
     "Mutation.setLimits": "input:SetLimitsInput!",
     "Account.limits": "memberId:ID project:String",
-    "Subscription.balance": "accountId:ID sinceVersion:Version",
+    "Subscription.balance": "accountId:ID sinceVersion:Version memberId:ID",
+    "Subscription.dailyLimit": "accountId:ID sinceVersion:Version memberId:ID",
+    "Subscription.lowBalance": "accountId:ID sinceVersion:Version",
     "Account.balance": "",
     "Account.grants": "activeOnly:Boolean=true first:Int=50 after:String",
     "Account.holds": "state:HoldState first:Int=50 after:String",
