@@ -23,7 +23,6 @@ from services.credentials import Credentials
 from services.fares import Fares
 from services.gifts import Gifts
 from services.grants import Grants
-from services.ledger.reads import AccountReading
 from services.ledger.usage import Usage
 from services.limits import Limits
 from services.live.hub import LiveHub
@@ -136,13 +135,17 @@ class Services(Protocol):
         """Usage reports."""
 
     @property
-    def live(self) -> LiveHub[AccountReading]:
-        """Live balances."""
+    def live(self) -> LiveHub:
+        """Accounts as they change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One request's, or one socket's: who asks (None: no credential) and whom to call."""
+    """One request's, or one socket's: who asks (None: no credential) and whom to call.
+
+    It keeps nothing that was read: on a socket it lives for hours, and a loader that caches would answer with the first
+    balance for ever.
+    """
 
     principal: Principal | None
     services: Services

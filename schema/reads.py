@@ -205,6 +205,11 @@ class LedgerReads(Protocol):
     ) -> Page[AlertEvent]:
         """Newest first, keyed by event id."""
 
+    async def crossings(
+        self, tenant_id: UUID, account_id: UUID, after: int, through: int, *, first: int, from_version: int = 0
+    ) -> tuple[AlertEvent, ...]:
+        """The first low-balance crossings numbered beyond `after`, through `through`, at `from_version` or later."""
+
     async def count_alert_events(self, tenant_id: UUID, account_id: UUID, wanted: AlertFilter) -> int:
         """How many `alert_events` lists in all."""
 

@@ -24,7 +24,8 @@ from services.credentials import Credentials
 from services.fares import Fares
 from services.gifts import Gifts
 from services.grants import Grants
-from services.ledger.reads import AccountReading, LedgerReads
+from services.ledger.live_reads import LiveReads
+from services.ledger.reads import LedgerReads
 from services.ledger.sweeper import Sweeper
 from services.ledger.usage import Usage
 from services.ledger.writer import Writer
@@ -84,7 +85,7 @@ class Services:
     tenants: Tenants
     clocks: TenantClock
     change_log: ChangeLog
-    live: LiveHub[AccountReading]
+    live: LiveHub
 
     @property
     def client_tokens(self) -> ClientTokens:
@@ -137,7 +138,7 @@ async def open_services(dsn: str, *, root_key: str) -> AsyncIterator[Services]:
         # The writer tells the hub what it committed, and the hub reads through the writer what is due.
         writer = Writer(database, announce=lambda account_id, version: live.changed(account_id, version))
         reads = LedgerReads(database, writer, price_books)
-        live: LiveHub[AccountReading] = LiveHub(reads, PostgresBus(dsn))
+        live = LiveHub(LiveReads(database, reads), PostgresBus(dsn))
         referrals = Referrals(database, writer, price_books)
         loyalty = LoyaltyReviews(database, writer, price_books)
         redemptions = Redemptions(database, writer, price_books)

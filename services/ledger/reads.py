@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,9 +20,9 @@ from rules.ledger.burn_down import Spender
 from rules.ledger.charges import EXPLAINED_ENTRIES_MAX, EXPLAINED_LINES_MAX, BurnedPart, ChargeFacts
 from rules.ledger.commands import Settle
 from rules.ledger.journal import Entry
-from rules.ledger.kinds import GrantSource, HoldState, LimitPeriod
+from rules.ledger.kinds import GrantSource, HoldState
 from rules.ledger.limit_status import LimitStatus
-from rules.ledger.limits import running, statuses_of, today_of
+from rules.ledger.limits import statuses_of, today_of
 from rules.ledger.records import (
     EVERYONE,
     AlertFilter,
@@ -33,13 +33,12 @@ from rules.ledger.records import (
     Page,
     Slice,
 )
-from rules.ledger.spending import Scope, Spending, Window
+from rules.ledger.spending import Scope, Spending
 from rules.ledger.state import Account, AccountState, Grant, Hold
 from rules.ledger.team import Member
 from rules.pricing.money import Paid
 from services.ledger.line_views import captured_views, reserved_views
 from services.ledger.writer import Writer
-from services.live.reader import Position
 from services.price_books import PriceBooks
 
 SETTLINGS_MAX: Final = 3
@@ -88,7 +87,7 @@ class AccountReading:
 
 
 class LedgerReads:
-    """What the API and the live watcher see of accounts. None, or an empty page: the tenant has no such thing."""
+    """What the API sees of accounts. None, or an empty page: the tenant has no such thing."""
 
     def __init__(self, database: Database, writer: Writer, price_books: PriceBooks) -> None:
         self._database = database
@@ -128,12 +127,6 @@ class LedgerReads:
         """How many `members` lists in all."""
         async with self._database.reader(tenant_id) as connection:
             return int(await connection.fetchval(statement("count_members"), account_id, tenant_id, active_only))
-
-    async def positions(self, accounts: Sequence[UUID]) -> Mapping[UUID, Position]:
-        """Where these accounts stand, in one query that settles nothing; unknown ones are left out."""
-        async with self._database.spanning_reader() as connection:
-            found = await connection.fetch(statement("list_positions"), list(accounts))
-        return {row["account_id"]: Position(row["version"], _until_due_or_midnight(row)) for row in found}
 
     async def hold(self, tenant_id: UUID, account_id: UUID, hold_id: int) -> Hold | None:
         """One hold, open or ended."""
@@ -296,12 +289,13 @@ class LedgerReads:
             found = await _named_alerts(connection, account_id, (event_id,), seen) if reading is not None else ()
         return found[0] if found else None
 
-    async def crossed_warnings(self, tenant_id: UUID, account_id: UUID) -> tuple[AlertEvent, ...]:
-        """The events of the thresholds that are crossed now, in the order in which they were told."""
-        async with self._settled(tenant_id, account_id) as (connection, reading):
-            if reading is None or reading.account.alerting is None:
-                return ()
-            return await _named_alerts(connection, account_id, tuple(reading.account.alerting.crossed.values()))
+    async def crossings(
+        self, tenant_id: UUID, account_id: UUID, after: int, through: int, *, first: int, from_version: int = 0
+    ) -> tuple[AlertEvent, ...]:
+        """The first low-balance crossings numbered beyond `after`, through `through`, at `from_version` or later."""
+        async with self._database.reader(tenant_id) as connection:
+            found = await connection.fetch(statement("list_crossings"), account_id, after, through, from_version, first)
+        return tuple(rows.read_alert(tuple(row)) for row in found)
 
     async def alert_events(
         self, tenant_id: UUID, account_id: UUID, part: Slice[int], wanted: AlertFilter
@@ -366,17 +360,12 @@ def _reading(
     parts = Parts(row["others_left"], row["others_held"], row["own_left"])
     today = today_of(state, spender.member_id, now, daily_limit)
     balance = snapshot_of(state.account, row["expiring_amount"], row["expiring_at"], today, spender, parts)
-    until = _sooner(row["due_in_seconds"], now, balance.today.resets_at)
+    until = due_or_midnight(row["due_in_seconds"], now, balance.today.resets_at)
     return AccountReading(state, balance, now, until, daily_limit)
 
 
-def _until_due_or_midnight(row: asyncpg.Record) -> float | None:
-    """As `AccountReading.due_in_seconds`, from list_positions.sql."""
-    day, now = Window(None, row["day_starts_at"], row["day_ends_at"]), row["observed_at"]
-    return _sooner(row["due_in_seconds"], now, running(LimitPeriod.DAY, day, row["time_zone"], now).ends_at)
-
-
-def _sooner(due_in_seconds: float | None, now: datetime, midnight: datetime | None) -> float | None:
+def due_or_midnight(due_in_seconds: float | None, now: datetime, midnight: datetime | None) -> float | None:
+    """Until something falls due or the day ends, whichever is first."""
     if midnight is None:
         return due_in_seconds
     until_midnight = (midnight - now).total_seconds()

@@ -2,21 +2,21 @@
 
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from types import TracebackType
-from typing import Generic, Self, TypeVar, assert_never
+from typing import Self, assert_never
 from uuid import UUID
 
 from services.live.announcer import Announcer
 from services.live.bus import Bus, SupervisedBackend
 from services.live.healing import HEALING_SECONDS
 from services.live.messages import Changes, Message, Resync
-from services.live.reader import AccountReader, Snapshot
-from services.live.subscriber import Subscriber
+from services.live.pace import Pace
+from services.live.reader import AccountReader
+from services.live.subscriber import EventShown, Subscriber
+from services.live.view import View
 from services.live.watcher import Watcher
 
-SnapshotShown = TypeVar("SnapshotShown", bound=Snapshot)
 
-
-class LiveHub(Generic[SnapshotShown]):
+class LiveHub:
     """Owns bus, announcer and watcher for one process; an async context manager.
 
     Two mechanisms carry changes, and either can be left out: the bus (`backend` None) and the regular comparison
@@ -25,7 +25,7 @@ class LiveHub(Generic[SnapshotShown]):
 
     def __init__(
         self,
-        reader: AccountReader[SnapshotShown],
+        reader: AccountReader,
         backend: SupervisedBackend | None,
         *,
         healing_seconds: float | None = HEALING_SECONDS,
@@ -59,10 +59,16 @@ class LiveHub(Generic[SnapshotShown]):
         self._announcer.changed(account_id, version)
 
     def watch(
-        self, tenant_id: UUID, account_id: UUID, since_version: int | None = None
-    ) -> AbstractAsyncContextManager[Subscriber[SnapshotShown]]:
+        self,
+        tenant_id: UUID,
+        account_id: UUID,
+        view: View[EventShown],
+        since_version: int | None = None,
+        *,
+        pace: Pace | None = None,
+    ) -> AbstractAsyncContextManager[Subscriber[EventShown]]:
         """As Watcher.watch."""
-        return self._watcher.watch(tenant_id, account_id, since_version)
+        return self._watcher.watch(tenant_id, account_id, view, since_version, pace=pace)
 
     async def end_subscriptions(self) -> None:
         """Ends every subscriber; what is committed afterwards is still announced to other processes."""

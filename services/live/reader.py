@@ -3,35 +3,45 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Protocol
 from uuid import UUID
 
+from services.live.view import Event, View
 
-class Snapshot(Protocol):
-    """What a subscriber is shown; snapshots of one account are ordered by (version, as_of)."""
 
-    @property
-    def version(self) -> int:
-        """The account's latest journal entry."""
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a read is to bring for one view."""
 
-    @property
-    def as_of(self) -> datetime:
-        """The later of the version's instant and the last window reset shown."""
+    before: Event | None
+    """The view's event of the read before, which its subscribers were shown; None: nothing was read for it yet.
 
-    @property
-    def was_reset(self) -> bool:
-        """Whether a window was reset since the version's instant, so that the same version shows something else."""
+    What adds up since then goes into the new event; how far `before` came (its version, and whatever else a view
+    counts by) is the view's own to keep in it.
+    """
+    joins: bool
+    """Whether somebody waits for a first event, so that the new one must have a `first`."""
 
-    @property
-    def due_in_seconds(self) -> float | None:
-        """Time from the read until something next falls due on the tenant's clock; None: nothing will."""
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An account at one moment, as each view that was wanted shows it; readings are ordered by (version, as_of)."""
+
+    version: int
+    """The account's latest journal entry."""
+    as_of: datetime
+    """The later of the version's instant and the last window reset shown."""
+    due_in_seconds: float | None
+    """Time from the read until something next falls due on the tenant's clock, for any view; None: nothing will."""
+    events: Mapping[View[Event], Event]
+    """One for each view that was wanted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
     """Where an account stands, without what it holds.
 
-    `due_in_seconds` counts the same things as the snapshot's, 0 or less when overdue: an account whose two
+    `due_in_seconds` counts the same things as the reading's, 0 or less when overdue: an account whose two
     answers disagree by more than a second at one version is taken to have had its clock moved, and read again.
     """
 
@@ -39,14 +49,14 @@ class Position:
     due_in_seconds: float | None
 
 
-SnapshotRead = TypeVar("SnapshotRead", bound=Snapshot, covariant=True)
-
-
-class AccountReader(Protocol[SnapshotRead]):
+class AccountReader(Protocol):
     """Reads the database; its answers hold everything committed before the call began."""
 
-    async def read(self, tenant_id: UUID, account_id: UUID) -> SnapshotRead | None:
-        """The account now, with all that is due settled first; None when this tenant has no such account."""
+    async def read(self, tenant_id: UUID, account_id: UUID, wanted: Mapping[View[Event], Wanted]) -> Reading | None:
+        """The account now, with all that is due settled first; None when this tenant has no such account.
+
+        All views from one snapshot of the database, in few statements however many views there are.
+        """
 
     async def positions(self, accounts: Sequence[UUID]) -> Mapping[UUID, Position]:
         """Where these accounts stand, in one query that settles nothing; unknown accounts are left out."""

@@ -2,21 +2,19 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
-from typing import Generic, TypeVar
 from uuid import UUID
 
 from services.live.episode import Episode
-from services.live.reader import AccountReader, Snapshot
+from services.live.reader import AccountReader, Reading, Wanted
+from services.live.view import Event, View
 
 READS_AT_ONCE_MAX = 32
 """A thousand accounts that fall due at the same midnight must not take every connection from those who pay."""
 
 READ_SECONDS_MAX = 3.0
 """A read that takes longer is given up and tried again; on a half-open connection it would never end."""
-
-SnapshotShown = TypeVar("SnapshotShown", bound=Snapshot)
 
 logger = logging.getLogger(__name__)
 
@@ -25,10 +23,10 @@ class ReadFailed(Exception):
     """The account could not be read now; already logged, worth another try."""
 
 
-class Reads(Generic[SnapshotShown]):
+class Reads:
     """Runs reads as tasks of its own, a bounded number at once; `stop` ends those that still run."""
 
-    def __init__(self, reader: AccountReader[SnapshotShown]) -> None:
+    def __init__(self, reader: AccountReader) -> None:
         self._reader = reader
         self._turns = asyncio.Semaphore(READS_AT_ONCE_MAX)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -46,17 +44,19 @@ class Reads(Generic[SnapshotShown]):
         async with self._turns:
             yield
 
-    async def read(self, tenant_id: UUID, account_id: UUID) -> SnapshotShown | None:
-        """The account's snapshot, or None when there is no such account; raises ReadFailed."""
+    async def read(self, tenant_id: UUID, account_id: UUID, wanted: Mapping[View[Event], Wanted]) -> Reading | None:
+        """The account as these views show it, or None when there is no such account; raises ReadFailed."""
         try:
             async with asyncio.timeout(READ_SECONDS_MAX):
-                snapshot = await self._reader.read(tenant_id, account_id)
+                reading = await self._reader.read(tenant_id, account_id, wanted)
+            if reading is not None and not wanted.keys() <= reading.events.keys():
+                raise LookupError(f"nothing was read for {wanted.keys() - reading.events.keys()}")
         except Exception as error:
             # Whatever went wrong in a reader must not end the account's live view: it is read again.
             self._episode.failed(error)
             raise ReadFailed from error
         self._episode.over()
-        return snapshot
+        return reading
 
     async def stop(self) -> None:
         """Cancels the reads that still run and waits for their end."""

@@ -1,16 +1,17 @@
-"""One listener's view of an account: snapshots that only rise, never faster than its pace."""
+"""One listener's view of an account: events that only rise, never faster than its pace."""
 
 import asyncio
-from typing import Generic, TypeVar
+from datetime import datetime
+from typing import Generic, Self, TypeVar
 
 from services.live.pace import Pace
-from services.live.reader import Snapshot
+from services.live.view import Event
 
-SnapshotShown = TypeVar("SnapshotShown", bound=Snapshot)
+EventShown = TypeVar("EventShown", bound=Event)
 
 
-class Subscriber(Generic[SnapshotShown]):
-    """An async iterator over snapshots with room for one: a newer snapshot replaces one that was not yet taken.
+class Subscriber(Generic[EventShown]):
+    """An async iterator over a view's events with room for one: a newer event is conflated with one not yet taken.
 
     So a client that does not read costs no more than one that does. Ends when the account is gone or the server
     stops, after whatever still waits to be taken. To be iterated by one task at a time.
@@ -18,23 +19,24 @@ class Subscriber(Generic[SnapshotShown]):
 
     __slots__ = ("_ended", "_newest", "_pace", "_since_version", "_waiter", "_waiting")
 
-    def __init__(self, since_version: int | None) -> None:
+    def __init__(self, since_version: int | None, pace: Pace | None = None) -> None:
         self._since_version = since_version
-        self._newest: SnapshotShown | None = None
-        self._waiting: SnapshotShown | None = None
+        self._newest: tuple[int, datetime] | None = None
+        self._waiting: EventShown | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._pace = Pace()
+        self._pace = pace or Pace()
         self._ended = False
 
-    def offer(self, snapshot: SnapshotShown) -> None:
-        """Shows this snapshot next, unless it is no later than the last one offered or the first is already known."""
+    def offer(self, event: EventShown) -> None:
+        """Shows this event next, unless it is no later than the last one offered or the first is already known."""
         newest = self._newest
-        if newest is not None and (snapshot.version, snapshot.as_of) <= (newest.version, newest.as_of):
+        if newest is not None and event.order <= newest:
             return
-        self._newest = snapshot
-        if newest is None and snapshot.version == self._since_version and not snapshot.was_reset:
+        self._newest = event.order
+        if newest is None and event.version == self._since_version and not event.was_reset:
             return
-        self._waiting = snapshot
+        untaken = self._waiting
+        self._waiting = event if untaken is None else event.conflated(untaken)
         self._wake()
 
     def end(self) -> None:
@@ -42,14 +44,14 @@ class Subscriber(Generic[SnapshotShown]):
         self._ended = True
         self._wake()
 
-    def __aiter__(self) -> "Subscriber[SnapshotShown]":
+    def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> SnapshotShown:
+    async def __anext__(self) -> EventShown:
         loop = asyncio.get_running_loop()
         while True:
-            snapshot = self._waiting
-            if snapshot is None:
+            event = self._waiting
+            if event is None:
                 if self._ended:
                     raise StopAsyncIteration
                 await self._woken(None)
@@ -60,7 +62,7 @@ class Subscriber(Generic[SnapshotShown]):
                 continue
             self._waiting = None
             self._pace.spend(loop.time())
-            return snapshot
+            return event
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

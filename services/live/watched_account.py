@@ -1,13 +1,16 @@
 """One account that somebody of this process watches: when it is read, and who is shown the result."""
 
 import asyncio
-from typing import Generic, TypeVar
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+from services.live.audience import Audience
 from services.live.pace import Pace
-from services.live.reader import Position, Snapshot
+from services.live.reader import Position
 from services.live.reads import ReadFailed, Reads
 from services.live.subscriber import Subscriber
+from services.live.view import View
 
 RETRY_SECONDS_FIRST = 0.1
 RETRY_SECONDS_MAX = 0.5
@@ -22,20 +25,19 @@ DUE_NOISE_SECONDS = 0.05
 DUE_JUMP_SECONDS = 1.0
 """A due instant that moved further although nothing was written: the tenant's clock was moved, perhaps past it."""
 
-SnapshotShown = TypeVar("SnapshotShown", bound=Snapshot)
 
-
-class WatchedAccount(Generic[SnapshotShown]):
+class WatchedAccount:
     """Reads the account once per change for all its subscribers, one read at a time, and again when something is due.
 
-    Changes that come while a read runs are answered by one more read. Reads keep the same pace as subscribers,
-    except for one that joins: it is shown only what was read after it came, so that it never sees less than
-    what it already knew.
+    A read brings what each view that somebody wants then shows. Changes that come while a read runs are answered by one
+    more read. Reads keep the same pace as subscribers, except for one that joins: it is shown only what was read after
+    it came.
     """
 
     __slots__ = (
         "_account_id",
         "_announced_version",
+        "_audiences",
         "_due_at_seconds",
         "_due_timer",
         "_joined_meanwhile",
@@ -47,17 +49,17 @@ class WatchedAccount(Generic[SnapshotShown]):
         "_reads_begun",
         "_retry_seconds",
         "_start_timer",
-        "_subscribers",
         "tenant_id",
     )
 
-    def __init__(self, tenant_id: UUID, account_id: UUID, reads: Reads[SnapshotShown]) -> None:
+    def __init__(self, tenant_id: UUID, account_id: UUID, reads: Reads) -> None:
         self.tenant_id = tenant_id
         self._account_id = account_id
         self._reads = reads
         self._loop = asyncio.get_running_loop()
-        self._subscribers: dict[Subscriber[SnapshotShown], int] = {}
-        self._latest: SnapshotShown | None = None
+        self._audiences: dict[View[Any], Audience] = {}
+        """Only those that somebody is in: what is known of a view that nobody wants any more is forgotten."""
+        self._latest: tuple[int, datetime] | None = None
         self._pace = Pace()
         self._reading = False
         self._reads_begun = 0
@@ -71,31 +73,38 @@ class WatchedAccount(Generic[SnapshotShown]):
     @property
     def is_watched(self) -> bool:
         """Whether anybody still listens."""
-        return bool(self._subscribers)
+        return bool(self._audiences)
 
-    def join(self, subscriber: Subscriber[SnapshotShown]) -> None:
-        """Adds a listener and reads for it at once."""
-        self._subscribers[subscriber] = self._reads_begun
+    def join(self, subscriber: Subscriber[Any], view: View[Any]) -> None:
+        """Adds a listener to those who want this view and reads for it at once."""
+        self._audiences.setdefault(view, Audience()).join(subscriber, self._reads_begun)
         if self._reading:
             self._joined_meanwhile = True
         else:
             self._begin_read()
 
-    def leave(self, subscriber: Subscriber[SnapshotShown]) -> None:
+    def leave(self, subscriber: Subscriber[Any], view: View[Any]) -> None:
         """Takes a listener off; one that has left already is no fault."""
-        self._subscribers.pop(subscriber, None)
-        if not self._subscribers:
+        audience = self._audiences.get(view)
+        if audience is None:
+            return
+        audience.leave(subscriber)
+        if not audience:
+            del self._audiences[view]
+        if not self._audiences:
             self._cancel_timers()
 
     def end(self) -> None:
         """Ends every subscriber."""
-        self._end_subscribers(list(self._subscribers))
+        for audience in self._audiences.values():
+            audience.end()
+        self._forget_the_empty()
 
     def announce(self, version: int) -> None:
         """Reads the account if it is said to have a version beyond the one shown."""
         if self._reading:
             self._announced_version = max(self._announced_version, version)
-        elif self._latest is None or version > self._latest.version:
+        elif self._latest is None or version > self._latest[0]:
             self._read_in_pace()
 
     def compare(self, position: Position | None) -> None:
@@ -105,13 +114,13 @@ class WatchedAccount(Generic[SnapshotShown]):
                 self.announce(position.version)
             return
         latest = self._latest
-        if latest is None or position is None or position.version > latest.version:
+        if latest is None or position is None or position.version > latest[0]:
             self._read_in_pace()
-        elif position.version == latest.version and position.due_in_seconds is not None:
+        elif position.version == latest[0] and position.due_in_seconds is not None:
             self._compare_due(position.due_in_seconds)
 
     def _read_in_pace(self) -> None:
-        if self._reading or self._start_timer is not None or not self._subscribers:
+        if self._reading or self._start_timer is not None or not self._audiences:
             return
         delay_seconds = self._pace.delay_seconds(self._loop.time())
         if delay_seconds > 0:
@@ -134,42 +143,40 @@ class WatchedAccount(Generic[SnapshotShown]):
                 self._announced_version = 0
                 self._joined_meanwhile = False
                 self._pace.spend(self._loop.time())
-                snapshot = await self._reads.read(self.tenant_id, self._account_id)
+                audiences = dict(self._audiences)
+                wanted = {view: audience.wanted for view, audience in audiences.items()}
+                reading = await self._reads.read(self.tenant_id, self._account_id, wanted)
         except ReadFailed:
             self._reading = False
             self._retry_later()
             return
         self._reading = False
         self._retry_seconds = RETRY_SECONDS_FIRST
-        if snapshot is None:
-            self._end_subscribers(self._joined_before_read())
+        if reading is None:
+            for audience in audiences.values():
+                audience.end(self._reads_begun)
+            self._forget_the_empty()
         else:
-            self._show(snapshot)
-        if self._subscribers and self._joined_meanwhile:
+            order = reading.version, reading.as_of
+            self._latest = order if self._latest is None else max(self._latest, order)
+            for view, audience in audiences.items():
+                audience.show(reading.events[view], self._reads_begun)
+            self._arm_due_timer(reading.due_in_seconds)
+        if self._audiences and self._joined_meanwhile:
             self._begin_read()
-        elif snapshot is not None and self._announced_version > snapshot.version:
+        elif reading is not None and self._announced_version > reading.version:
             self._read_in_pace()
 
     def _retry_later(self) -> None:
-        if self._subscribers:
+        if self._audiences:
             self._start_timer = self._loop.call_later(self._retry_seconds, self._begin_read)
             self._retry_seconds = min(self._retry_seconds * 2, RETRY_SECONDS_MAX)
 
-    def _show(self, snapshot: SnapshotShown) -> None:
-        latest = self._latest
-        if latest is None or (snapshot.version, snapshot.as_of) > (latest.version, latest.as_of):
-            self._latest = latest = snapshot
-        for subscriber in self._joined_before_read():
-            subscriber.offer(latest)
-        self._arm_due_timer(snapshot.due_in_seconds)
-
-    def _joined_before_read(self) -> list[Subscriber[SnapshotShown]]:
-        return [subscriber for subscriber, begun in self._subscribers.items() if begun < self._reads_begun]
-
-    def _end_subscribers(self, subscribers: list[Subscriber[SnapshotShown]]) -> None:
-        for subscriber in subscribers:
-            subscriber.end()
-            self.leave(subscriber)
+    def _forget_the_empty(self) -> None:
+        for view in [view for view, audience in self._audiences.items() if not audience]:
+            del self._audiences[view]
+        if not self._audiences:
+            self._cancel_timers()
 
     def _compare_due(self, due_in_seconds: float) -> None:
         due_at_seconds = self._loop.time() + due_in_seconds
@@ -181,7 +188,7 @@ class WatchedAccount(Generic[SnapshotShown]):
 
     def _arm_due_timer(self, due_in_seconds: float | None) -> None:
         self._cancel_due_timer()
-        if due_in_seconds is None or not self._subscribers:
+        if due_in_seconds is None or not self._audiences:
             return
         wait_seconds = min(max(due_in_seconds, 0.0), DUE_SECONDS_MAX)
         self._due_at_seconds = self._loop.time() + due_in_seconds

@@ -4,36 +4,34 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Self
 from uuid import UUID
 
 from services.live.healing import HEALING_SECONDS, Healing
-from services.live.reader import AccountReader, Snapshot
+from services.live.pace import Pace
+from services.live.reader import AccountReader
 from services.live.reads import Reads
-from services.live.subscriber import Subscriber
+from services.live.subscriber import EventShown, Subscriber
+from services.live.view import View
 from services.live.watched_account import WatchedAccount
 
 COMPARED_AT_ONCE_MAX = 500
 """Accounts compared before others get a turn: about a millisecond, so that no change waits for a comparison."""
 
-SnapshotShown = TypeVar("SnapshotShown", bound=Snapshot)
 
-
-class Watcher(Generic[SnapshotShown]):
+class Watcher:
     """The process's registry of watched accounts; an async context manager that owns healing and reads.
 
     `healing_seconds` None leaves only the comparisons that a resync calls for.
     """
 
-    def __init__(
-        self, reader: AccountReader[SnapshotShown], *, healing_seconds: float | None = HEALING_SECONDS
-    ) -> None:
+    def __init__(self, reader: AccountReader, *, healing_seconds: float | None = HEALING_SECONDS) -> None:
         self._reader = reader
         self._reads = Reads(reader)
         self._healing = Healing(self._compare, period_seconds=healing_seconds)
         # By account, since that is all that a message on the bus says. More than one under an account only
         # when a tenant asks for what is not its own: then each has its own reads, and they answer None to it.
-        self._watched: dict[UUID, list[WatchedAccount[SnapshotShown]]] = {}
+        self._watched: dict[UUID, list[WatchedAccount]] = {}
         self._closed = False
 
     async def __aenter__(self) -> Self:
@@ -52,24 +50,31 @@ class Watcher(Generic[SnapshotShown]):
 
     @asynccontextmanager
     async def watch(
-        self, tenant_id: UUID, account_id: UUID, since_version: int | None = None
-    ) -> AsyncIterator[Subscriber[SnapshotShown]]:
-        """Iterates over snapshots: the account as it is now, unless at version `since_version`, then each change.
+        self,
+        tenant_id: UUID,
+        account_id: UUID,
+        view: View[EventShown],
+        since_version: int | None = None,
+        *,
+        pace: Pace | None = None,
+    ) -> AsyncIterator[Subscriber[EventShown]]:
+        """Iterates over a view's events: the account as it is now, unless at version `since_version`, then each change.
 
-        Strictly rising in (version, as_of), at most ten in any second, the last one always. Ends when the tenant
-        has no such account and when the watcher is closed. All subscribers of an account get the same object.
+        Strictly rising in (version, as_of), at the pace given, else at most ten in any second; what the last one shows
+        always comes. Ends when the tenant has no such account and when the watcher is closed. One read serves all views
+        that subscribers of an account want, and all subscribers of equal views get the same object.
         """
-        subscriber: Subscriber[SnapshotShown] = Subscriber(since_version)
+        subscriber: Subscriber[EventShown] = Subscriber(since_version, pace)
         if self._closed:
             subscriber.end()
             yield subscriber
             return
         watched = self._account(tenant_id, account_id)
-        watched.join(subscriber)
+        watched.join(subscriber, view)
         try:
             yield subscriber
         finally:
-            watched.leave(subscriber)
+            watched.leave(subscriber, view)
             if not watched.is_watched:
                 self._forget(account_id, watched)
 
@@ -102,7 +107,7 @@ class Watcher(Generic[SnapshotShown]):
             for watched in self._watched.get(account_id, ()):
                 watched.compare(positions.get(account_id))
 
-    def _account(self, tenant_id: UUID, account_id: UUID) -> WatchedAccount[SnapshotShown]:
+    def _account(self, tenant_id: UUID, account_id: UUID) -> WatchedAccount:
         watched_list = self._watched.setdefault(account_id, [])
         for watched in watched_list:
             if watched.tenant_id == tenant_id:
@@ -111,7 +116,7 @@ class Watcher(Generic[SnapshotShown]):
         watched_list.append(watched)
         return watched
 
-    def _forget(self, account_id: UUID, watched: WatchedAccount[SnapshotShown]) -> None:
+    def _forget(self, account_id: UUID, watched: WatchedAccount) -> None:
         watched_list = self._watched.get(account_id)
         if watched_list is None or watched not in watched_list:
             return

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +26,8 @@ from rules.pricing.formulas import Flat
 from rules.pricing.policies import Policies
 from rules.pricing.price_book import Dimension, DimensionType, Price, PriceBook, PriceBounds
 from rules.pricing.tokens import MICROS
+from services.ledger.live_views import StateEvent
+from services.live.view import View
 from services.principal import CLIENT_SCOPES, SCOPES, Principal, Scope
 
 TENANT = UUID(int=1)
@@ -170,20 +171,22 @@ class Asked:
 
 
 class Feed:
-    """A live source: `push` shows a balance to everyone who listens."""
+    """A live source: `push` shows a balance, a limit, or any other event to everyone who listens."""
 
     def __init__(self) -> None:
         self.listeners: list[asyncio.Queue[Any]] = []
         self.since: list[int | None] = []
+        self.views: list[View[Any]] = []
         self.listened = asyncio.Event()
 
     @asynccontextmanager
     async def watch(
-        self, tenant_id: UUID, account_id: UUID, since_version: int | None = None
+        self, tenant_id: UUID, account_id: UUID, view: View[Any], since_version: int | None = None
     ) -> AsyncIterator[AsyncIterator[Any]]:
         queue: asyncio.Queue[Any] = asyncio.Queue()
         self.listeners.append(queue)
         self.since.append(since_version)
+        self.views.append(view)
         self.listened.set()
 
         async def events() -> AsyncIterator[Any]:
@@ -193,7 +196,7 @@ class Feed:
                     return
                 if isinstance(event, Exception):
                     raise event
-                yield SimpleNamespace(balance=event)
+                yield event
 
         try:
             yield events()
@@ -201,6 +204,8 @@ class Feed:
             self.listeners.remove(queue)
 
     def push(self, event: Any) -> None:
+        if isinstance(event, BalanceSnapshot | LimitStatus):
+            event = StateEvent(event, was_reset=False)
         for queue in self.listeners:
             queue.put_nowait(event)
 

@@ -29,6 +29,7 @@ from services.charges import Charges
 from services.fares import Fares
 from services.gifts import Gifts
 from services.grants import Grants
+from services.ledger.live_reads import LiveReads
 from services.ledger.reads import LedgerReads
 from services.ledger.writer import Writer
 from services.limits import Limits
@@ -105,6 +106,11 @@ class Shop:
     workflows: Workflows
     projects: Projects
     clock: TenantClock
+
+    @property
+    def live_reads(self) -> LiveReads:
+        """What the live watcher reads with."""
+        return LiveReads(self.database, self.reads)
 
     async def publish(self, source: str) -> PublishedBook:
         publication = await self.publishing.publish(self.tenant_id, source)

@@ -222,7 +222,7 @@ class TestEvents:
         assert (await shop.reads.alert_events(stranger, account, MANY, ALL)).rows == ()
         assert await shop.reads.count_alert_events(stranger, account, ALL) == 0
         assert await shop.reads.alert_event(stranger, account, 1) is None
-        assert await shop.reads.crossed_warnings(stranger, account) == ()
+        assert await shop.reads.crossings(stranger, account, 0, 9, first=9) == ()
 
     async def test_come_in_order_as_the_clock_passes_notice_and_end(self, database: Database, shop: Shop) -> None:
         account = await with_tokens(shop)
@@ -253,21 +253,6 @@ async def test_a_notice_is_given_when_somebody_looks_although_no_entry_is_writte
     assert after is not None
     # Only the day is another one.
     assert after._replace(today=before.today, as_of=before.as_of) == before
-
-
-async def test_the_warnings_that_are_still_crossed_are_found_with_their_events(shop: Shop) -> None:
-    account = await with_tokens(shop)
-    assert await shop.reads.crossed_warnings(shop.tenant_id, account) == ()
-    await spend(shop, account, 95)
-    charged = await shop.fares.charge(shop.reserve_request(account, "more", work=5 * MICROS))
-    assert percents(await shop.reads.crossed_warnings(shop.tenant_id, account)) == [20, 10, 0]
-
-    held(await shop.fares.refund(shop.refund_request(account, "back", held(charged).hold.hold_id)))
-
-    crossed = await shop.reads.crossed_warnings(shop.tenant_id, account)
-    assert [(event.event_id, event.threshold_percent) for event in crossed] == [(1, 20), (2, 10)]
-    await buy(shop, account, 50)
-    assert await shop.reads.crossed_warnings(shop.tenant_id, account) == ()
 
 
 async def test_each_crossing_is_told_once_however_many_spend_at_once(database: Database, shop: Shop) -> None:

@@ -25,6 +25,7 @@ from rules.pricing.refusals import InvalidInput
 from rules.pricing.tokens import MICROS
 from services.estimates import RATE
 from services.ledger.audit import audit
+from services.ledger.live_views import BalanceView
 from services.limits import LIMITS_MAX
 from services.live.hub import LiveHub
 from tests.conftest import TenantBuilder
@@ -192,7 +193,7 @@ class TestTheClock:
     async def test_a_watcher_is_told_when_the_day_ends(self, shop: Shop) -> None:
         account = await shop.open()
         reading = await shop.reads.read(shop.tenant_id, account)
-        positions = await shop.reads.positions([account])
+        positions = await shop.live_reads.positions([account])
         assert reading is not None
         assert reading.due_in_seconds is not None
         assert reading.balance.today.resets_at is not None
@@ -213,13 +214,13 @@ class TestTheClock:
         await move_clock(database, shop.tenant_id, until_midnight - 2)
 
         async with (
-            LiveHub(shop.reads, None, healing_seconds=healing_seconds) as hub,
-            hub.watch(shop.tenant_id, account) as events,
+            LiveHub(shop.live_reads, None, healing_seconds=healing_seconds) as hub,
+            hub.watch(shop.tenant_id, account, BalanceView()) as events,
             asyncio.timeout(20),
         ):
             before, after = await anext(events), await anext(events)
 
-        assert (before.balance.today.consumed, after.balance.today.consumed) == (8 * MICROS, 0)
+        assert (before.state.today.consumed, after.state.today.consumed) == (8 * MICROS, 0)
         assert before.version == after.version
         assert after.as_of == reading.balance.today.resets_at
 

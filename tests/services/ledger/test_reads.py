@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
 
 import pytest
 
 from models.database import Database
 from rules.ledger.commands import SendTokens, Settle
-from rules.ledger.kinds import EntryKind, HoldState, LimitPeriod, Mutation
+from rules.ledger.kinds import EntryKind, HoldState, Mutation
 from rules.ledger.outcomes import AccountEffect, GrantEffect
 from rules.ledger.records import EntryFilter, Slice
-from rules.ledger.windows import window_of
 from rules.pricing.money import Paid
 from services.ledger.reads import LedgerReads
 from services.price_books import PriceBooks
@@ -197,25 +195,6 @@ async def test_an_account_of_another_tenant_shows_nothing(
     assert await reads.count_entries(stranger, account, ALL) == 0
     assert await reads.count_holds(stranger, account, state=None) == 0
     assert await reads.count_grants(stranger, account, active_only=False) == 0
-
-
-async def test_positions_tell_where_accounts_stand_and_what_is_due(
-    database: Database, cashier: Cashier, reads: LedgerReads
-) -> None:
-    quiet, due, unknown = await cashier.open("quiet"), await cashier.open("due", tokens=5), cashier.tenant_id
-    await cashier.hold(due, 1, ttl_seconds=60)
-
-    found = await reads.positions([quiet, due, unknown])
-    assert set(found) == {quiet, due}
-    assert found[quiet].version == 0
-    now = datetime.now(UTC)
-    until_midnight = (window_of(LimitPeriod.DAY, now, "UTC").ends_at - now).total_seconds()
-    assert abs((found[quiet].due_in_seconds or 0) - until_midnight) < 5, "the day ends"
-    assert found[due].version == 2
-    assert 0 < (found[due].due_in_seconds or 0) <= 60
-
-    await move_clock(database, cashier.tenant_id, 100)
-    assert ((await reads.positions([due]))[due].due_in_seconds or 0) < -30
 
 
 async def test_the_tokens_that_expire_next_are_told(database: Database, cashier: Cashier, reads: LedgerReads) -> None:

@@ -5,12 +5,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 from uuid import UUID, uuid4
 
 import asyncpg
 
-from services.live.reader import Position
+from services.live.reader import Position, Reading, Wanted
+from services.live.view import Event, View
 
 TENANT = UUID(int=1)
 
@@ -43,15 +44,60 @@ _COMMIT = """
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    version: int
-    as_of: datetime
-    due_in_seconds: float | None
-    was_reset: bool = False
+class StateView(View["Shown"]):
+    """The account's version as one of any number of people sees it."""
+
+    seen_by: str = "anyone"
+
+
+STATE = StateView()
+
+
+class Shown(Event):
+    """A state."""
+
+    __slots__ = ("seen_by",)
+
+    def __init__(self, version: int, as_of: datetime, *, was_reset: bool = False, seen_by: str = STATE.seen_by) -> None:
+        super().__init__(version, as_of, was_reset=was_reset)
+        self.seen_by = seen_by
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Shown) and (self.order, self.seen_by) == (other.order, other.seen_by)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def repeats(self, told: Event) -> bool:
+        return self == told
+
+
+@dataclass(frozen=True, slots=True)
+class GrowthView(View["Growth"]):
+    """What came since the event before."""
+
+
+class Growth(Event):
+    """The versions beyond `after` through `version`; `joined_at`: where the subscription starts."""
+
+    __slots__ = ("_first", "after", "joined_at")
+
+    def __init__(
+        self, version: int, as_of: datetime, after: int, *, joined_at: int | None = None, first: "Growth | None" = None
+    ) -> None:
+        super().__init__(version, as_of)
+        self.after = after
+        self.joined_at = joined_at
+        self._first = first
 
     @property
-    def order(self) -> tuple[int, datetime]:
-        return self.version, self.as_of
+    def first(self) -> "Growth | None":
+        return self._first
+
+    def repeats(self, told: Event) -> bool:
+        return False
+
+    def following(self, untaken: "Growth") -> "Growth":
+        return Growth(self.version, self.as_of, untaken.after, joined_at=untaken.joined_at)
 
 
 class AccountsTable:
@@ -65,6 +111,9 @@ class AccountsTable:
         self.reading_at_once_max = 0
         self.read_seconds = 0.0
         self.fails = False
+        self.wanted: list[Mapping[View[Event], Wanted]] = []
+        self.latest: Reading | None = None
+        self.forgets: View[Any] | None = None
         self._table = f"live_account_{uuid4().hex}"
 
     async def __aenter__(self) -> Self:
@@ -98,6 +147,10 @@ class AccountsTable:
         assert isinstance(version, int)
         return version
 
+    async def set_version(self, account_id: UUID, version: int) -> None:
+        """As after a failover to a database that had not got everything."""
+        await self.pool.execute(self._sql("UPDATE {table} SET version = $2 WHERE account_id = $1"), account_id, version)
+
     async def reset_window(self, account_id: UUID) -> None:
         await self.pool.execute(
             self._sql("UPDATE {table} SET as_of = clock_timestamp() WHERE account_id = $1"), account_id
@@ -110,8 +163,9 @@ class AccountsTable:
             seconds,
         )
 
-    async def read(self, tenant_id: UUID, account_id: UUID) -> Shown | None:
+    async def read(self, tenant_id: UUID, account_id: UUID, wanted: Mapping[View[Event], Wanted]) -> Reading | None:
         self.reads[account_id] += 1
+        self.wanted.append(wanted)
         self.reading_now[account_id] += 1
         self.reading_at_once_max = max(self.reading_at_once_max, self.reading_now[account_id])
         try:
@@ -123,7 +177,12 @@ class AccountsTable:
             await asyncio.sleep(self.read_seconds)
         finally:
             self.reading_now[account_id] -= 1
-        return None if row is None else Shown(row["version"], row["as_of"], row["due_in_seconds"])
+        if row is None:
+            return None
+        version, as_of = row["version"], row["as_of"]
+        events = {view: _event(view, wish, version, as_of) for view, wish in wanted.items() if view != self.forgets}
+        self.latest = Reading(version, as_of, row["due_in_seconds"], events)
+        return self.latest
 
     async def positions(self, accounts: Sequence[UUID]) -> Mapping[UUID, Position]:
         self.comparisons += 1
@@ -131,3 +190,11 @@ class AccountsTable:
             raise ConnectionError("the database is away")
         rows = await self.pool.fetch(self._sql(_POSITIONS), accounts)
         return {row["account_id"]: Position(row["version"], row["due_in_seconds"]) for row in rows}
+
+
+def _event(view: View[Any], wish: Wanted, version: int, as_of: datetime) -> Event:
+    if isinstance(view, StateView):
+        return Shown(version, as_of, seen_by=view.seen_by)
+    before = wish.before
+    first = Growth(version, as_of, version, joined_at=version) if wish.joins else None
+    return Growth(version, as_of, before.version if before is not None else version, first=first)

@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 from uuid import UUID
 
-from tests.services.live.accounts_table import TENANT, Shown
+from services.live.view import View
+from tests.services.live.accounts_table import STATE, TENANT
 
 PATIENCE_SECONDS = 20.0
 """For what must come at some time; a noisy machine is no fault."""
@@ -16,7 +17,7 @@ HEALED_WITHIN_SECONDS = 3.0
 
 
 class Watchable(Protocol):
-    def watch(self, tenant_id: UUID, account_id: UUID, since_version: int | None = None): ...
+    def watch(self, tenant_id: UUID, account_id: UUID, view: View[Any], since_version: int | None = None) -> Any: ...
 
 
 class Display:
@@ -29,11 +30,12 @@ class Display:
         *,
         since_version: int | None = None,
         tenant_id: UUID = TENANT,
+        view: View[Any] = STATE,
     ) -> None:
-        self.shown: list[Shown] = []
+        self.shown: list[Any] = []
         self.shown_at_seconds: list[float] = []
         self.ended = False
-        self._watch = source.watch(tenant_id, account_id, since_version)
+        self._watch = source.watch(tenant_id, account_id, view, since_version)
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._run())

@@ -5,18 +5,18 @@ from contextlib import AsyncExitStack
 import pytest
 
 from services.live.watcher import Watcher
-from tests.services.live.accounts_table import AccountsTable, Shown
+from tests.services.live.accounts_table import AccountsTable
 from tests.services.live.display import HEALED_WITHIN_SECONDS, Display, eventually
 
 
 @pytest.fixture
-async def watcher(accounts: AccountsTable) -> AsyncIterator[Watcher[Shown]]:
+async def watcher(accounts: AccountsTable) -> AsyncIterator[Watcher]:
     async with Watcher(accounts) as watcher:
         yield watcher
 
 
 async def test_a_change_that_nobody_announced_is_shown_within_three_seconds(
-    accounts: AccountsTable, watcher: Watcher[Shown]
+    accounts: AccountsTable, watcher: Watcher
 ) -> None:
     account = await accounts.open(version=1)
     async with Display(watcher, account) as display:
@@ -27,7 +27,7 @@ async def test_a_change_that_nobody_announced_is_shown_within_three_seconds(
 
 
 async def test_one_query_compares_all_watched_accounts_and_reads_only_those_that_differ(
-    accounts: AccountsTable, watcher: Watcher[Shown]
+    accounts: AccountsTable, watcher: Watcher
 ) -> None:
     opened = [await accounts.open(version=1) for _ in range(20)]
     async with AsyncExitStack() as stack:
@@ -44,7 +44,7 @@ async def test_one_query_compares_all_watched_accounts_and_reads_only_those_that
 
 
 async def test_the_loop_outlives_every_failure_and_tells_it_once(
-    accounts: AccountsTable, watcher: Watcher[Shown], caplog: pytest.LogCaptureFixture
+    accounts: AccountsTable, watcher: Watcher, caplog: pytest.LogCaptureFixture
 ) -> None:
     account = await accounts.open(version=1)
     async with Display(watcher, account) as display:
@@ -59,7 +59,7 @@ async def test_the_loop_outlives_every_failure_and_tells_it_once(
     assert sum("comparing watched accounts" in record.getMessage() for record in caplog.records) == 1
 
 
-async def test_a_moved_clock_brings_what_became_due(accounts: AccountsTable, watcher: Watcher[Shown]) -> None:
+async def test_a_moved_clock_brings_what_became_due(accounts: AccountsTable, watcher: Watcher) -> None:
     account = await accounts.open(version=1, due_in_seconds=3_600)
     async with Display(watcher, account) as display:
         await display.shows(1)
@@ -68,7 +68,7 @@ async def test_a_moved_clock_brings_what_became_due(accounts: AccountsTable, wat
 
 
 async def test_a_clock_moved_to_just_before_the_due_instant_arms_the_timer_anew(
-    accounts: AccountsTable, watcher: Watcher[Shown]
+    accounts: AccountsTable, watcher: Watcher
 ) -> None:
     account = await accounts.open(version=1, due_in_seconds=3_600)
     async with Display(watcher, account) as display:
@@ -94,7 +94,7 @@ async def test_a_clock_that_drifts_moves_the_timer_and_costs_no_reads(accounts: 
 
 
 async def test_a_clock_that_jumped_over_a_reset_is_noticed_although_nothing_was_written(
-    accounts: AccountsTable, watcher: Watcher[Shown]
+    accounts: AccountsTable, watcher: Watcher
 ) -> None:
     account = await accounts.open(version=1, due_in_seconds=3_600)
     async with Display(watcher, account) as display:

@@ -11,7 +11,7 @@ import pytest
 from services.live.bus import SupervisedBackend
 from services.live.hub import LiveHub
 from services.live.postgres_bus import PostgresBus
-from tests.services.live.accounts_table import AccountsTable, Shown
+from tests.services.live.accounts_table import STATE, AccountsTable
 from tests.services.live.cable import Cable
 from tests.services.live.carrier import Carrier
 from tests.services.live.display import HEALED_WITHIN_SECONDS, PATIENCE_SECONDS, Display, eventually
@@ -20,13 +20,13 @@ from tests.services.live.display import HEALED_WITHIN_SECONDS, PATIENCE_SECONDS,
 @asynccontextmanager
 async def a_hub(
     accounts: AccountsTable, backend: SupervisedBackend | None, *, healing_seconds: float | None = None
-) -> AsyncIterator[LiveHub[Shown]]:
+) -> AsyncIterator[LiveHub]:
     async with LiveHub(accounts, backend, healing_seconds=healing_seconds) as hub:
         await eventually(lambda: backend is None or hub.bus_connected)
         yield hub
 
 
-async def commit(accounts: AccountsTable, hub: LiveHub[Shown], account: UUID) -> int:
+async def commit(accounts: AccountsTable, hub: LiveHub, account: UUID) -> int:
     version = await accounts.commit(account)
     hub.changed(account, version)
     return version
@@ -193,7 +193,7 @@ async def test_a_stalled_subscriber_holds_up_nobody_and_sees_the_last_state_when
     account = await accounts.open(version=1)
     async with (
         a_hub(accounts, PostgresBus(accounts.dsn), healing_seconds=1) as hub,
-        hub.watch(UUID(int=1), account) as stalled,
+        hub.watch(UUID(int=1), account, STATE) as stalled,
         Display(hub, account) as display,
     ):
         assert (await anext(stalled)).version == 1

@@ -14,7 +14,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def a_snapshot(version: int, *, seconds: float = 0, was_reset: bool = False) -> Shown:
-    return Shown(version, START + timedelta(seconds=seconds), None, was_reset)
+    return Shown(version, START + timedelta(seconds=seconds), was_reset=was_reset)
 
 
 def a_subscriber(since_version: int | None = None) -> Subscriber[Shown]:

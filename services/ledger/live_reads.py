@@ -1,0 +1,191 @@
+"""What the live watcher reads of accounts: all that is watched of one account from one snapshot."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from models.database import Database
+from models.ledger import rows
+from models.statements import statement
+from rules.ledger.alerting import Alerting
+from rules.ledger.balance import BalanceSnapshot, Parts, snapshot_of
+from rules.ledger.burn_down import Spender
+from rules.ledger.kinds import LimitPeriod
+from rules.ledger.limits import running, today_of
+from rules.ledger.spending import Window
+from rules.ledger.state import AccountState
+from services.ledger.live_views import (
+    CROSSINGS_KEPT_MAX,
+    BalanceView,
+    CrossingsEvent,
+    CrossingsView,
+    DayLimitView,
+    StateEvent,
+)
+from services.ledger.reads import AccountReading, LedgerReads, due_or_midnight
+from services.live.reader import Position, Reading, Wanted
+from services.live.view import Event, View
+
+
+class LiveReads:
+    """The reader of `services.live`: one statement for the account's row, one more for each kind of other rows wanted.
+
+    To add a view, add it with its event to `live_views`; have `_Seen.event` make the event; and read what that needs
+    once for all views of the kind, in `_read`, from the connection given: it is the snapshot of the account's row, with
+    everything settled that was due.
+    """
+
+    def __init__(self, database: Database, reads: LedgerReads) -> None:
+        self._database = database
+        self._reads = reads
+
+    async def read(self, tenant_id: UUID, account_id: UUID, wanted: Mapping[View[Event], Wanted]) -> Reading | None:
+        """The account as each of these views shows it; None when the tenant has no such account."""
+        async with self._reads.settled(tenant_id, account_id) as (connection, reading):
+            if reading is None:
+                return None
+            seen = await _read(connection, reading, wanted)
+        events = {view: seen.event(view) for view in wanted}
+        return Reading(reading.version, reading.as_of, reading.due_in_seconds, events)
+
+    async def positions(self, accounts: Sequence[UUID]) -> Mapping[UUID, Position]:
+        """Where these accounts stand, in one query that settles nothing; unknown ones are left out."""
+        async with self._database.spanning_reader() as connection:
+            found = await connection.fetch(statement("list_positions"), list(accounts))
+        return {row["account_id"]: Position(row["version"], _until_due_or_midnight(row)) for row in found}
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """All rows of one account that its views are made from."""
+
+    reading: AccountReading
+    state: AccountState
+    """With the scopes of the members that are wanted."""
+    of_members: Mapping[UUID, list[asyncpg.Record]]
+    """What is assigned to each member that is wanted, by when it expires."""
+    of_projects: Mapping[str, list[asyncpg.Record]]
+    crossings: CrossingsEvent | None
+
+    def event(self, view: View[Any]) -> Event:
+        """What the view shows."""
+        match view:
+            case BalanceView(spender):
+                return StateEvent(self._balance(spender), was_reset=self.reading.was_reset)
+            case DayLimitView(member_id):
+                reading = self.reading
+                today = today_of(self.state, member_id, reading.now, reading.daily_limit)
+                return StateEvent(today, was_reset=reading.was_reset)
+            case CrossingsView() if self.crossings is not None:
+                return self.crossings
+            case _:
+                raise LookupError(f"no reader knows {view}")
+
+    def _balance(self, spender: Spender) -> BalanceSnapshot:
+        reading, pool = self.reading, self.reading.balance
+        expiring: defaultdict[datetime, int] = defaultdict(int)
+        if pool.expiring_at is not None:
+            expiring[pool.expiring_at] = pool.expiring_amount
+        own_left = own_held = 0
+        for part in self._owned_by(spender):
+            own_left += part["remaining"]
+            own_held += part["held"]
+            if part["expires_at"] is not None:
+                expiring[part["expires_at"]] += part["remaining"] - part["held"]
+        expiring_at = min(expiring, default=None)
+        # The pool's own balance leaves all that is assigned to others.
+        account = reading.account
+        others_left = account.total - pool.total - own_left
+        others_held = account.held - pool.held - own_held
+        return snapshot_of(
+            account,
+            expiring[expiring_at] if expiring_at is not None else 0,
+            expiring_at,
+            today_of(self.state, spender.member_id, reading.now, reading.daily_limit),
+            spender,
+            Parts(others_left, others_held, own_left),
+        )
+
+    def _owned_by(self, spender: Spender) -> Iterator[asyncpg.Record]:
+        if spender.member_id is not None:
+            yield from self.of_members.get(spender.member_id, ())
+        if spender.project is not None:
+            for part in self.of_projects.get(spender.project, ()):
+                if part["member_id"] is None or part["member_id"] != spender.member_id:
+                    yield part
+
+
+async def _read(connection: asyncpg.Connection, reading: AccountReading, wanted: Mapping[View[Event], Wanted]) -> _Seen:
+    account, spenders, crossings = reading.account, set[Spender](), None
+    for view, wish in wanted.items():
+        match view:
+            case BalanceView(spender):
+                spenders.add(spender)
+            case DayLimitView(member_id):
+                spenders.add(Spender(member_id))
+            case CrossingsView():
+                crossings = await _crossings(connection, reading, wish)
+            case _:
+                pass
+    members = sorted({spender.member_id for spender in spenders if spender.member_id is not None})
+    projects = sorted({spender.project for spender in spenders if spender.project is not None})
+    scopes = {}
+    if members:
+        found = await connection.fetch(
+            statement("list_member_scopes"), account.account_id, [str(member) for member in members]
+        )
+        scopes = {rows.read_scope(row["scope"], row["subject"]): rows.read_spending(row["spending"]) for row in found}
+    of_members: defaultdict[UUID, list[asyncpg.Record]] = defaultdict(list)
+    of_projects: defaultdict[str, list[asyncpg.Record]] = defaultdict(list)
+    if account.assigned > 0 and (members or projects):
+        for part in await connection.fetch(
+            statement("list_assigned_parts"), account.account_id, members, projects, reading.now
+        ):
+            if part["member_id"] is not None:
+                of_members[part["member_id"]].append(part)
+            if part["project"] is not None:
+                of_projects[part["project"]].append(part)
+    return _Seen(reading, AccountState(account, scopes=scopes), of_members, of_projects, crossings)
+
+
+async def _crossings(connection: asyncpg.Connection, reading: AccountReading, wish: Wanted) -> CrossingsEvent:
+    """What was crossed since the event before, and what is still crossed for those who join."""
+    account = reading.account
+    alerting = account.alerting or Alerting()
+    through, before = alerting.events, wish.before
+    after = before.through if isinstance(before, CrossingsEvent) else through
+    crossed: list[asyncpg.Record] = []
+    if through > after:
+        crossed = await connection.fetch(
+            statement("list_crossings"), account.account_id, after, through, 0, CROSSINGS_KEPT_MAX + 1
+        )
+    first = None
+    if wish.joins:
+        still_crossed: list[asyncpg.Record] = []
+        if alerting.crossed:
+            still_crossed = await connection.fetch(
+                statement("list_named_alert_events"), account.account_id, list(alerting.crossed.values()), None
+            )
+        snapshot = tuple(rows.read_alert(tuple(row)) for row in still_crossed)
+        first = CrossingsEvent(reading.version, reading.as_of, after=through, through=through, snapshot=snapshot)
+    return CrossingsEvent(
+        reading.version,
+        reading.as_of,
+        after=after,
+        through=through,
+        crossings=[rows.read_alert(tuple(row)) for row in crossed],
+        first=first,
+    )
+
+
+def _until_due_or_midnight(row: asyncpg.Record) -> float | None:
+    """As `AccountReading.due_in_seconds`, from list_positions.sql."""
+    day, now = Window(None, row["day_starts_at"], row["day_ends_at"]), row["observed_at"]
+    return due_or_midnight(row["due_in_seconds"], now, running(LimitPeriod.DAY, day, row["time_zone"], now).ends_at)
