@@ -63,6 +63,7 @@ class OpenHolds(NamedTuple):
 class HoldsPosition(NamedTuple):
     """Up to which entry of an account something is told."""
 
+    tenant_id: UUID
     account_id: UUID
     version: int
     as_of: datetime
@@ -71,7 +72,12 @@ class HoldsPosition(NamedTuple):
     @classmethod
     def of(cls, account: Account) -> HoldsPosition:
         """Where an account stands whose due work was settled."""
-        return cls(account.account_id, account.version, account.last_at if account.version else account.created_at)
+        return cls(
+            account.tenant_id,
+            account.account_id,
+            account.version,
+            account.last_at if account.version else account.created_at,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from rules.ledger.local_days import LocalDay, local_day_of
+from rules.ledger.local_days import LocalDay, running_day
 from rules.ledger.state import Account
 from rules.ledger.usage import UsageKey
 
@@ -141,7 +141,7 @@ class UsagePosition(NamedTuple):
     def of(cls, account: Account, now: datetime) -> UsagePosition:
         """Where an account stands of which nothing is due; its day is never before that of its latest entry."""
         last_at = account.last_at if account.version else account.created_at
-        return cls(account.account_id, account.version, last_at, local_day_of(account.time_zone, max(now, last_at)))
+        return cls(account.account_id, account.version, last_at, running_day(account.time_zone, max(now, last_at)))
 
     @property
     def as_of(self) -> datetime:

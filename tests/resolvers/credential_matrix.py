@@ -228,5 +228,7 @@ TABLE: Final[dict[str, Row]] = {
     ),
     "Mutation.advanceClock": Row(SECRET, "mutation { advanceClock(input: {seconds: 1}) { __typename } }", logged=True),
     "Subscription.balance": Row(READERS, "subscription { balance(accountId: $account) { accountId version } }"),
+    "Subscription.holds": Row(READERS, "subscription { holds(accountId: $account) { accountId version } }"),
+    "Subscription.usage": Row(READERS, "subscription { usage(accountId: $account) { accountId version } }"),
 }
 """By "<root type>.<field>"."""

@@ -27,6 +27,7 @@ from rules.pricing.policies import Policies
 from rules.pricing.price_book import Dimension, DimensionType, Price, PriceBook, PriceBounds
 from rules.pricing.tokens import MICROS
 from services.ledger.live_views import StateEvent
+from services.live.pace import Pace
 from services.live.view import View
 from services.principal import CLIENT_SCOPES, SCOPES, Principal, Scope
 
@@ -181,7 +182,13 @@ class Feed:
 
     @asynccontextmanager
     async def watch(
-        self, tenant_id: UUID, account_id: UUID, view: View[Any], since_version: int | None = None
+        self,
+        tenant_id: UUID,
+        account_id: UUID,
+        view: View[Any],
+        since_version: int | None = None,
+        *,
+        pace: Pace | None = None,
     ) -> AsyncIterator[AsyncIterator[Any]]:
         queue: asyncio.Queue[Any] = asyncio.Queue()
         self.listeners.append(queue)

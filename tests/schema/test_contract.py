@@ -39,7 +39,7 @@ OUTPUTS = {
         "updatePromoCode:PromoCodeResult redeemPromoCode:GrantResult grantTokensToMany:GrantTokensToManyResult "
         "saveWorkflow:WorkflowResult archiveWorkflow:ArchiveWorkflowResult saveProject:ProjectResult"
     ),
-    "Subscription": "balance:Balance",
+    "Subscription": "balance:Balance holds:HoldsEvent usage:UsageEvent",
     "Problem": "code:ProblemCode! message:String!",
     "Node": "id:ID!",
     "InsufficientTokens": "code:ProblemCode! message:String! required:Tokens! available:Tokens!",
@@ -161,6 +161,18 @@ OUTPUTS = {
         "committed:Long! cancelled:Long! failed:Long! filtered:Long! timedOut:Long! expired:Long! failedPercent:String "
         "filteredPercent:String"
     ),
+    "UsageSum": (
+        "date:Date model:String category:String memberId:ID project:String tokens:Tokens! refunded:Tokens! uses:Long! "
+        "operations:Long!"
+    ),
+    "UsageEvent": (
+        "accountId:ID! memberId:ID project:String version:Version! asOf:DateTime! snapshot:Boolean! today:UsageSum! "
+        "dayEndsAt:DateTime! rows:[UsageSum!]! rest:UsageSum"
+    ),
+    "HoldsEvent": (
+        "accountId:ID! memberId:ID version:Version! asOf:DateTime! snapshot:Boolean! openCount:Int! held:Tokens! "
+        "holds:[Hold!]!"
+    ),
     "Forecast": "averagePerDay:Tokens! daysLeft:Int runsOutOn:Date basis:Int!",
     "AccountConnection": "edges:[AccountEdge!]! nodes:[Account!]! pageInfo:PageInfo! totalCount:Int!",
     "AccountEdge": "cursor:String! node:Account!",
@@ -273,6 +285,8 @@ ARGUMENTS = {
     "Mutation.setLimits": "input:SetLimitsInput!",
     "Account.limits": "memberId:ID project:String",
     "Subscription.balance": "accountId:ID sinceVersion:Version",
+    "Subscription.holds": "accountId:ID memberId:ID",
+    "Subscription.usage": "accountId:ID memberId:ID project:String",
     "Account.balance": "",
     "Account.grants": "activeOnly:Boolean=true first:Int=50 after:String",
     "Account.holds": "state:HoldState first:Int=50 after:String",

@@ -26,7 +26,7 @@ from rules.ledger.kinds import HoldState
 from rules.ledger.records import MembersSeen
 from rules.ledger.state import Hold
 
-ACCOUNT = UUID(int=1)
+TENANT, ACCOUNT = UUID(int=1), UUID(int=2)
 ANNA, BERT = UUID(int=7), UUID(int=8)
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 VIEWS = (
@@ -64,7 +64,7 @@ class Ledger:
 
     @property
     def position(self) -> HoldsPosition:
-        return HoldsPosition(ACCOUNT, len(self.journal), NOON + timedelta(seconds=len(self.journal)))
+        return HoldsPosition(TENANT, ACCOUNT, len(self.journal), NOON + timedelta(seconds=len(self.journal)))
 
     def open(self, view: HoldsView) -> OpenHolds:
         found = [hold for hold in self.holds.values() if hold.state is HoldState.OPEN and view.shows(hold)]
