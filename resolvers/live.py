@@ -7,23 +7,36 @@ writes them out does that once.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
-from typing import TypeVar
+from contextlib import aclosing
+from typing import Final, TypeVar
 
 import strawberry
 
+from models.unavailable import DatabaseUnavailable
 from resolvers.context import Info
 from resolvers.errors import ErrorCode, coded
 from resolvers.scope import ScopedAccount, account_in_scope, members_seen
+from rules.ledger.alerting import AlertEvent
 from rules.ledger.balance import BalanceSnapshot
+from rules.ledger.limit_status import LimitStatus as LimitStatusRecord
+from schema.alerts import LowBalanceWarning, shown_warning
 from schema.balances import Balance, shown_balance
 from schema.described import output
+from schema.limits import LimitStatus, shown_limit
 from schema.scalars import Version
 from schema.scopes import spender_seen
-from services.ledger.live_views import BalanceView, StateEvent
+from services.ledger.live_views import BalanceView, CrossingsEvent, CrossingsView, DayLimitView, StateEvent
 from services.live.pace import Pace
 from services.live.view import Event, View
 from services.principal import Scope
+
+READ_PAUSES_SECONDS: Final = (0.1, *[0.5] * 59)
+"""Between tries to read what no event carries: half a minute in all, as long as a database takes to restart."""
+
+CROSSINGS_READ: Final = 100
+"""Crossings read at a time for a subscriber that resumes, or that did not take them for long."""
 
 EventShown = TypeVar("EventShown", bound=Event)
 Shown = TypeVar("Shown")
@@ -56,6 +69,44 @@ class LiveSubscriptions:
         )
         return shown_events(info, account, BalanceView(spender), since_version, _balance)
 
+    @strawberry.subscription
+    async def daily_limit(
+        self,
+        info: Info,
+        account_id: strawberry.ID | None = None,
+        since_version: Version | None = None,
+        member_id: strawberry.ID | None = None,
+    ) -> AsyncGenerator[LimitStatus | None, None]:
+        """The day's consumption against the limit: now, at every change of the account, and when the day ends.
+
+        A snapshot each time, (version, asOf) only rising; conflated as `balance` is. Without a limit it says so.
+
+        account_id: whose day; absent: that of the credential's own account
+        since_version: the last version seen; a snapshot comes at once unless it is the same and the day has not ended
+        member_id: the day of this member of the account, against its own limit or the default for members
+        """
+        account = await account_watched(info, account_id)
+        spender = await spender_seen(
+            info.context.reads, members_seen(info), account.tenant_id, account.account_id, member_id, None
+        )
+        return shown_events(info, account, DayLimitView(spender.member_id), since_version, _day)
+
+    @strawberry.subscription
+    async def low_balance(
+        self, info: Info, account_id: strawberry.ID | None = None, since_version: Version | None = None
+    ) -> AsyncGenerator[LowBalanceWarning | None, None]:
+        """One event for each threshold crossed downwards, once per crossing; three crossed at once: three events.
+
+        First come those that are still crossed when the subscription starts, marked `snapshot`. A threshold is armed
+        again when incoming tokens lift what is available to it, else at 5 % more; crossed again, it has another id.
+        Who resumes gets the last ones received once more, since several may have one version: tell them by their ids.
+
+        account_id: whose balance; absent: that of the credential's own account
+        since_version: to resume, the last warning's version: all crossed with it or later, not those still crossed
+        """
+        account = await account_watched(info, account_id)
+        return _warnings(info, account, since_version)
+
 
 async def account_watched(info: Info, account_id: str | None) -> ScopedAccount:
     """The account that a subscription is about. Raises a coded error where there is none in the credential's scope."""
@@ -85,3 +136,66 @@ async def shown_events(
 
 def _balance(event: StateEvent[BalanceSnapshot]) -> Balance:
     return shown_balance(event.state)
+
+
+def _day(event: StateEvent[LimitStatusRecord]) -> LimitStatus:
+    return shown_limit(event.state)
+
+
+async def _warnings(
+    info: Info, account: ScopedAccount, since_version: int | None
+) -> AsyncGenerator[LowBalanceWarning | None, None]:
+    live = info.context.services.live
+    told: int | None = None
+    """The number of the account's event up to which this subscription was told: all that it holds between events."""
+    from_version = since_version or 0
+    async with live.watch(account.tenant_id, account.account_id, CrossingsView()) as events:
+        async for event in events:
+            snapshot, crossings = event.shown_as(_shown_crossings)
+            if told is None and since_version is None:
+                for warning in snapshot:
+                    yield warning
+                told = event.after
+            # What no event carries is read: where one resumes, and where more was crossed than an event keeps.
+            async with aclosing(_between(info, account, told or 0, event.after, from_version)) as missed:
+                async for warning in missed:
+                    yield warning
+            for warning in crossings:
+                yield warning
+            async with aclosing(_between(info, account, event.read_through, event.through)) as more:
+                async for warning in more:
+                    yield warning
+            told, from_version = event.through, 0
+
+
+def _shown_crossings(event: CrossingsEvent) -> tuple[list[LowBalanceWarning], list[LowBalanceWarning]]:
+    """Those of the snapshot, and those crossed since."""
+    return (
+        [shown_warning(event.account_id, crossing, snapshot=True) for crossing in event.snapshot],
+        [shown_warning(event.account_id, crossing, snapshot=False) for crossing in event.crossings],
+    )
+
+
+async def _between(
+    info: Info, account: ScopedAccount, after: int, through: int, from_version: int = 0
+) -> AsyncGenerator[LowBalanceWarning, None]:
+    """The crossings numbered beyond `after`, through `through`, page by page."""
+    while after < through:
+        page = await _page(info, account, after, through, from_version)
+        for crossing in page:
+            yield shown_warning(account.account_id, crossing, snapshot=False)
+        after = page[-1].event_id if len(page) == CROSSINGS_READ else through
+
+
+async def _page(
+    info: Info, account: ScopedAccount, after: int, through: int, from_version: int
+) -> tuple[AlertEvent, ...]:
+    """A database that restarts just now must not end what others only see late."""
+    for pause_seconds in READ_PAUSES_SECONDS:
+        try:
+            return await info.context.reads.crossings(
+                account.tenant_id, account.account_id, after, through, first=CROSSINGS_READ, from_version=from_version
+            )
+        except DatabaseUnavailable:
+            await asyncio.sleep(pause_seconds)
+    raise coded(ErrorCode.UNAVAILABLE, "The warnings cannot be read now; subscribe again.")

@@ -45,8 +45,8 @@ class FeedSubscriptions:
         as it begins.
 
         At most one event a second, the first after a quiet second at once; the last one always comes. Each capture and
-        refund after the snapshot is in exactly one event. Whoever may not see other members apart is told its own usage,
-        or, without a member, that of all together.
+        refund after the snapshot is in exactly one event. Whoever may not see other members apart is told its own
+        usage or, without a member, that of all together.
 
         account_id: whose usage; absent: that of the credential's own account
         member_id: only of this member

@@ -71,6 +71,30 @@ class AlertEvent(Node):
     """GRANT_EXPIRING: when its tokens end. DAY_LIMIT: when the day does."""
 
 
+@output
+class LowBalanceWarning:
+    """A threshold that what is available fell below, or that nothing is left."""
+
+    id: strawberry.ID
+    """The crossing's, the same whenever it is sent, and that of its event in `alertEvents`: keep one of each."""
+    account_id: strawberry.ID
+    """Whose balance it is."""
+    version: Version
+    """The journal entry that it was crossed with."""
+    available: Tokens
+    """What was available after that, of what is assigned to nobody."""
+    threshold_percent: int | None
+    """The threshold crossed, as a percentage of the mark; 0: nothing left."""
+    threshold_tokens: Tokens | None
+    """The threshold crossed, where it is an amount of tokens."""
+    snapshot: bool
+    """Whether it was crossed before the subscription started, and still is."""
+    auto_top_up: bool
+    """Whether tokens are bought automatically when the balance is low; nothing does that yet, so it is false."""
+    at: datetime
+    """When it was crossed."""
+
+
 def shown_alert_settings(alerting: Alerting) -> AlertSettings:
     """Thresholds as they are shown."""
     return AlertSettings(
@@ -100,6 +124,21 @@ def shown_alert_event(account_id: UUID, event: AlertEventRow) -> AlertEvent:
         grant_id=shown_id_or_none(IdKind.GRANT, account_id, event.grant_id),
         amount=_tokens(event.amount),
         expires_at=event.expires_at,
+    )
+
+
+def shown_warning(account_id: UUID, crossing: AlertEventRow, *, snapshot: bool) -> LowBalanceWarning:
+    """A crossing as its subscribers are shown it."""
+    return LowBalanceWarning(
+        id=shown_id(IdKind.ALERT, account_id, crossing.event_id),
+        account_id=shown_id(IdKind.ACCOUNT, account_id),
+        version=Version(crossing.version),
+        available=Tokens(crossing.available),
+        threshold_percent=crossing.threshold_percent,
+        threshold_tokens=_tokens(crossing.threshold_tokens),
+        snapshot=snapshot,
+        auto_top_up=False,
+        at=crossing.at,
     )
 
 

@@ -182,8 +182,11 @@ async def _crossings(connection: asyncpg.Connection, reading: AccountReading, wi
                 statement("list_named_alert_events"), account.account_id, list(alerting.crossed.values()), None
             )
         snapshot = tuple(rows.read_alert(tuple(row)) for row in still_crossed)
-        first = CrossingsEvent(reading.version, reading.as_of, after=through, through=through, snapshot=snapshot)
+        first = CrossingsEvent(
+            account.account_id, reading.version, reading.as_of, after=through, through=through, snapshot=snapshot
+        )
     return CrossingsEvent(
+        account.account_id,
         reading.version,
         reading.as_of,
         after=after,

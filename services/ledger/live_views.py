@@ -61,10 +61,11 @@ class CrossingsEvent(Event):
     were still crossed where the subscription starts; none of them is beyond `after`.
     """
 
-    __slots__ = ("_first", "after", "crossings", "read_through", "snapshot", "through")
+    __slots__ = ("_first", "account_id", "after", "crossings", "read_through", "snapshot", "through")
 
     def __init__(
         self,
+        account_id: UUID,
         version: int,
         as_of: datetime,
         *,
@@ -77,6 +78,7 @@ class CrossingsEvent(Event):
     ) -> None:
         """`crossings` oldest first; `is_complete`: there are no more of them through `through`."""
         super().__init__(version, as_of)
+        self.account_id = account_id
         self.after = after
         self.through = through
         self.snapshot = snapshot
@@ -104,6 +106,7 @@ class CrossingsEvent(Event):
         """Both as one, with the first crossings of them."""
         was_complete = untaken.read_through == untaken.through
         return CrossingsEvent(
+            self.account_id,
             self.version,
             self.as_of,
             after=untaken.after,

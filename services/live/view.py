@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Generic, Self, TypeVar
@@ -10,7 +10,7 @@ from typing import Any, Generic, Self, TypeVar
 Shown = TypeVar("Shown")
 
 
-class Event:
+class Event(ABC):
     """What one view shows of an account after one read: one object for all of the view's subscribers.
 
     Events of a view are ordered by (version, as_of). A state, such as a balance, is whole in each event, so that a

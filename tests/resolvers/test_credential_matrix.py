@@ -132,6 +132,9 @@ async def some_things(services: Services, principal: Principal, external: str) -
         tenant_id, external_id=f"{external} too", name="Too", kind=AccountKind.PERSONAL, time_zone="UTC"
     )
     assert isinstance(expendable, AccountRecord)
+    # More than anything that is asked brings in, so that there is a warning to be shown.
+    warned = await services.alerts.set_alerts(tenant_id, account_id, balance_tokens=[1_000_000 * MICROS], by=principal)
+    assert isinstance(warned, AccountRecord)
     newcomer = NewMember("m", "M", MemberRole.MEMBER)
     added = await services.members.manage(MembersRequest(tenant_id, account_id, (newcomer,)))
     assert isinstance(added, MembersEffect)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -14,12 +13,10 @@ from graphql import parse as parse_document
 
 from resolvers.context import Context
 from rules.identity import IdKind, public_id
-from rules.ledger.hold_events import HoldsEvent, HoldsPosition, HoldsView, OpenHolds
+from rules.ledger.hold_events import HoldsView
 from rules.ledger.kinds import HoldState, MemberRole
-from rules.ledger.local_days import local_day_of
 from rules.ledger.records import CaptureView, MembersSeen
-from rules.ledger.usage import UsageKey
-from rules.ledger.usage_events import Breakdown, Sums, UsageEvent, UsagePosition, UsageView
+from rules.ledger.usage_events import Breakdown, Sums, UsageView
 from rules.pricing.tokens import MICROS
 from services.ledger.live_feeds import FeedEvent, HoldsFeed, UsageFeed
 from services.live.view import View
@@ -36,8 +33,9 @@ from tests.resolvers.stage import (
     TENANT,
     Stage,
     a_client_token,
-    a_hold,
+    a_holds_event,
     a_member,
+    a_usage_event,
 )
 from tests.services.ledger.cashier import eventually
 
@@ -48,7 +46,6 @@ USAGE = f"""subscription($id: ID, $member: ID, $project: String) {{
 HOLDS = """subscription($id: ID, $member: ID) { holds(accountId: $id, memberId: $member) {
     accountId memberId version asOf snapshot openCount held
     holds { id state amount remaining captures { amount at } lines { cost } priceBook { version } } } }"""
-DAY = date(2026, 3, 1)
 
 
 async def start(
@@ -71,24 +68,11 @@ async def shown(schema: GraphQLSchema, stage: Stage, query: str, *events: Any, *
     return [await first, *[await anext(answers) for _ in events[1:]]]
 
 
-def usage_told(**changes: Any) -> UsageEvent:
-    day = local_day_of("UTC", NOON)
-    key = UsageKey(DAY, MEMBER, "film", "flux", "image")
-    facts: dict[str, Any] = {
-        "view": UsageView(),
-        "position": UsagePosition(ACCOUNT, 9, NOON, day),
-        "snapshot": False,
-        "today": Sums(20 * MICROS, 5 * MICROS, 2**40, 3),
-        "added": Breakdown({key: Sums(2 * MICROS, 3 * MICROS, 4, 1)}),
-    }
-    return UsageEvent(**facts | changes)
-
-
 async def test_usage_is_shown_whole(schema: GraphQLSchema, stage: Stage) -> None:
     rest = Breakdown({}, Sums(7 * MICROS, 0, 1, 1))
-    told = usage_told(view=UsageView(project="film"))
+    told = a_usage_event(view=UsageView(project="film"))
 
-    first, second = await shown(schema, stage, USAGE, told, usage_told(snapshot=True, added=rest))
+    first, second = await shown(schema, stage, USAGE, told, a_usage_event(snapshot=True, added=rest))
 
     assert first.errors is None
     row = {"date": "2026-03-01", "model": "flux", "category": "image", "memberId": MEMBER_ID, "project": "film"}
@@ -169,18 +153,6 @@ async def test_a_project_that_cannot_be_is_refused(schema: GraphQLSchema, stage:
     assert refused.errors is not None
 
 
-def holds_told(*numbers: int, **changes: Any) -> HoldsEvent:
-    holds = tuple(a_hold(hold_id=number, captures=number % 2) for number in numbers)
-    facts: dict[str, Any] = {
-        "view": HoldsView(),
-        "position": HoldsPosition(TENANT, ACCOUNT, 9, NOON),
-        "snapshot": True,
-        "open": OpenHolds(123, 456 * MICROS, holds),
-        "holds": holds,
-    }
-    return HoldsEvent(**facts | changes)
-
-
 async def test_holds_are_shown_whole_and_read_once_for_what_was_captured(schema: GraphQLSchema, stage: Stage) -> None:
     asked: list[tuple[Any, ...]] = []
 
@@ -191,7 +163,7 @@ async def test_holds_are_shown_whole_and_read_once_for_what_was_captured(schema:
         return {7: (CaptureView(2 * MICROS, NOON, ()),)}
 
     stage.reads.answers["latest_captures"] = captures
-    event = holds_told(*range(7, 107))
+    event = a_holds_event(*range(7, 107))
 
     (answer,) = await shown(schema, stage, HOLDS, event)
 
@@ -220,7 +192,7 @@ async def test_what_was_captured_is_read_once_for_all_who_are_told(schema: Graph
     answers = [await start(schema, stage, HOLDS) for _ in range(3)]
     firsts = [asyncio.ensure_future(anext(events)) for events in answers]
     await eventually(lambda: len(stage.live.listeners) == 3)
-    told = holds_told(7, 8)
+    told = a_holds_event(7, 8)
     stage.live.push(FeedEvent(told, told))
     results = await asyncio.gather(*firsts)
 

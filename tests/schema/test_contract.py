@@ -39,7 +39,13 @@ OUTPUTS = {
         "updatePromoCode:PromoCodeResult redeemPromoCode:GrantResult grantTokensToMany:GrantTokensToManyResult "
         "saveWorkflow:WorkflowResult archiveWorkflow:ArchiveWorkflowResult saveProject:ProjectResult"
     ),
-    "Subscription": "balance:Balance holds:HoldsEvent usage:UsageEvent",
+    "Subscription": (
+        "balance:Balance dailyLimit:LimitStatus lowBalance:LowBalanceWarning holds:HoldsEvent usage:UsageEvent"
+    ),
+    "LowBalanceWarning": (
+        "id:ID! accountId:ID! version:Version! available:Tokens! thresholdPercent:Int thresholdTokens:Tokens "
+        "snapshot:Boolean! autoTopUp:Boolean! at:DateTime!"
+    ),
     "Problem": "code:ProblemCode! message:String!",
     "Node": "id:ID!",
     "InsufficientTokens": "code:ProblemCode! message:String! required:Tokens! available:Tokens!",
@@ -284,7 +290,9 @@ ARGUMENTS = {
     "Mutation.setLimit": "input:SetLimitInput!",
     "Mutation.setLimits": "input:SetLimitsInput!",
     "Account.limits": "memberId:ID project:String",
-    "Subscription.balance": "accountId:ID sinceVersion:Version",
+    "Subscription.balance": "accountId:ID sinceVersion:Version memberId:ID",
+    "Subscription.dailyLimit": "accountId:ID sinceVersion:Version memberId:ID",
+    "Subscription.lowBalance": "accountId:ID sinceVersion:Version",
     "Subscription.holds": "accountId:ID memberId:ID",
     "Subscription.usage": "accountId:ID memberId:ID project:String",
     "Account.balance": "",

@@ -12,7 +12,7 @@ import pytest
 from models.database import Database
 from models.statements import statement
 from rules.ledger import hold_events
-from rules.ledger.commands import Refund
+from rules.ledger.commands import Line, Refund
 from rules.ledger.hold_events import HoldsEvent, HoldsPosition, HoldsView
 from rules.ledger.kinds import HoldState, Mutation
 from rules.ledger.records import EVERYONE, MembersSeen
@@ -182,3 +182,25 @@ async def plan_of(connection: asyncpg.Connection, name: str, *arguments: object)
     """How the statement is executed, with what it really looked into."""
     plan = await connection.fetch("EXPLAIN (ANALYZE, COSTS off, TIMING off) " + statement(name), *arguments)
     return "\n".join(row[0] for row in plan)
+
+
+async def test_the_latest_captures_of_many_holds_are_whole_calls_up_to_a_version(
+    cashier: Cashier, reads: LedgerReads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.ledger.reads.LATEST_LINES", 3)
+    account = await cashier.open(tokens=1_000)
+    long, short, untouched = [await cashier.hold(account, 50) for _ in range(3)]
+    for amounts in ((1, 2), (3, 4), (5, 6)):
+        lines = tuple(Line(None, None, None, "{}", 1, amount, 1) for amount in amounts)
+        held(await cashier.commit(account, long, lines=lines, final=False))
+    version = held(await cashier.commit(account, short, 7, final=False)).balance.version
+    held(await cashier.commit(account, short, 8, final=False))
+
+    captures = await reads.latest_captures(cashier.tenant_id, account, [long, short, untouched], version)
+
+    assert {hold: [capture.amount for capture in found] for hold, found in captures.items()} == {
+        long: [7, 11],
+        short: [7],
+    }
+    whole = await reads.hold_captures(cashier.tenant_id, account, held(await cashier.commit(account, long)).hold)
+    assert [capture.amount for capture in whole][:3] == [3, 7, 11]
