@@ -7,6 +7,8 @@ SELECT m.day, m.member_id, m.project, m.model, m.category, sum(m.charged)::bigin
           FROM captured_line l WHERE l.account_id = $1 AND l.version > $2
         UNION ALL
         SELECT r.day, l.member_id, l.project, l.model, l.category, 0, r.amount, 0, 0
-          FROM refunded_line r JOIN captured_line l ON l.account_id = r.account_id AND l.version = r.line
+          FROM refunded_line r
+          -- One by one, whatever the planner makes of how many lines an account has.
+         CROSS JOIN LATERAL (SELECT * FROM captured_line c WHERE c.account_id = $1 AND c.version = r.line LIMIT 1) l
          WHERE r.account_id = $1 AND r.version > $2) m
  GROUP BY m.day, m.member_id, m.project, m.model, m.category

@@ -8,4 +8,5 @@ SELECT h.account_id, h.hold_id, h.tenant_id, h.state, h.amount, h.remaining, h.c
                e.hold_id <= $2 AND bool_or(e.kind <> 'REFUND') AS was_open
           FROM entry e WHERE e.account_id = $1 AND e.version > $2 AND e.at >= $3 AND e.hold_id IS NOT NULL
          GROUP BY e.hold_id LIMIT $4) c
-  JOIN hold h ON h.account_id = $1 AND h.hold_id = c.hold_id
+  -- One by one, whatever the planner makes of how many holds an account has.
+ CROSS JOIN LATERAL (SELECT * FROM hold o WHERE o.account_id = $1 AND o.hold_id = c.hold_id LIMIT 1) h

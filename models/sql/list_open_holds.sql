@@ -12,5 +12,6 @@ SELECT v.number, coalesce(o.open_count, 0) AS open_count, coalesce(o.open_held, 
        WHERE s.account_id = $1 AND s.open AND (v.member_id IS NULL OR s.member_id = v.member_id)
          AND (v.everyone OR s.member_id IS NULL OR s.member_id = v.seen_member_id)
        ORDER BY s.hold_id DESC LIMIT $5) o ON true
-  LEFT JOIN hold h ON h.account_id = $1 AND h.hold_id = o.hold_id
+  -- One by one, whatever the planner makes of how many holds an account has.
+  LEFT JOIN LATERAL (SELECT * FROM hold i WHERE i.account_id = $1 AND i.hold_id = o.hold_id LIMIT 1) h ON true
  ORDER BY v.number, h.hold_id DESC
