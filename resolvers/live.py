@@ -28,6 +28,7 @@ from schema.limits import LimitStatus, shown_limit
 from schema.scalars import Version
 from schema.scopes import spender_seen
 from services.ledger.live_views import BalanceView, CrossingsEvent, CrossingsView, DayLimitView, StateEvent
+from services.live.pace import Pace
 from services.live.view import Event, View
 from services.principal import Scope
 
@@ -62,11 +63,11 @@ class LiveSubscriptions:
         since_version: the last version seen; a snapshot comes at once unless it is the same and the day has not ended
         member_id: as this member of the account sees it
         """
-        account = await _account_watched(info, account_id)
+        account = await account_watched(info, account_id)
         spender = await spender_seen(
             info.context.reads, members_seen(info), account.tenant_id, account.account_id, member_id, None
         )
-        return _shown(info, account, BalanceView(spender), since_version, _balance)
+        return shown_events(info, account, BalanceView(spender), since_version, _balance)
 
     @strawberry.subscription
     async def daily_limit(
@@ -84,11 +85,11 @@ class LiveSubscriptions:
         since_version: the last version seen; a snapshot comes at once unless it is the same and the day has not ended
         member_id: the day of this member of the account, against its own limit or the default for members
         """
-        account = await _account_watched(info, account_id)
+        account = await account_watched(info, account_id)
         spender = await spender_seen(
             info.context.reads, members_seen(info), account.tenant_id, account.account_id, member_id, None
         )
-        return _shown(info, account, DayLimitView(spender.member_id), since_version, _day)
+        return shown_events(info, account, DayLimitView(spender.member_id), since_version, _day)
 
     @strawberry.subscription
     async def low_balance(
@@ -103,11 +104,11 @@ class LiveSubscriptions:
         account_id: whose balance; absent: that of the credential's own account
         since_version: to resume, the last warning's version: all crossed with it or later, not those still crossed
         """
-        account = await _account_watched(info, account_id)
+        account = await account_watched(info, account_id)
         return _warnings(info, account, since_version)
 
 
-async def _account_watched(info: Info, account_id: str | None) -> ScopedAccount:
+async def account_watched(info: Info, account_id: str | None) -> ScopedAccount:
     """The account that a subscription is about. Raises a coded error where there is none in the credential's scope."""
     account = account_in_scope(info, Scope.READ, account_id)
     if (
@@ -118,15 +119,17 @@ async def _account_watched(info: Info, account_id: str | None) -> ScopedAccount:
     return account
 
 
-async def _shown(
+async def shown_events(
     info: Info,
     account: ScopedAccount,
     view: View[EventShown],
     since_version: int | None,
     show: Callable[[EventShown], Shown],
+    pace: Pace | None = None,
 ) -> AsyncGenerator[Shown | None, None]:
+    """What a view shows, at the pace given, else at most ten times a second; `show` must be a function of a module."""
     live = info.context.services.live
-    async with live.watch(account.tenant_id, account.account_id, view, since_version) as events:
+    async with live.watch(account.tenant_id, account.account_id, view, since_version, pace=pace) as events:
         async for event in events:
             yield event.shown_as(show)
 

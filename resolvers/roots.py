@@ -18,6 +18,7 @@ from resolvers.grants import GrantMutations
 from resolvers.holds import HoldMutations, HoldQueries
 from resolvers.limits import LimitMutations
 from resolvers.live import LiveSubscriptions
+from resolvers.live_feeds import FeedSubscriptions
 from resolvers.margin import MarginQueries
 from resolvers.members import MemberMutations
 from resolvers.offers import OfferQueries
@@ -76,7 +77,7 @@ class Mutation(
 
 
 @output
-class Subscription(LiveSubscriptions):
+class Subscription(LiveSubscriptions, FeedSubscriptions):
     """What is told as it happens."""
 
 

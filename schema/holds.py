@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -9,15 +11,40 @@ from uuid import UUID
 import strawberry
 
 from rules.identity import IdKind
+from rules.ledger.hold_events import HoldsEvent as HoldsEventRecord
 from rules.ledger.journal import Entry as EntryRow
 from rules.ledger.records import CaptureView
 from rules.ledger.state import Hold as HoldRow
 from schema.described import output
 from schema.nodes import Node, shown_id, shown_id_or_none, shown_member_id
 from schema.prices import EstimateLine, PriceBook, shown_book, shown_line
-from schema.reads import Info
+from schema.reads import Info, LedgerReads
 from schema.scalars import Tokens, Version
 from schema.words import EntryKind, HoldState, WorkOutcome
+
+
+class HoldsTogether:
+    """Holds that are told of in one event: what was captured of them is read once, whoever selects it how often."""
+
+    __slots__ = ("_captures", "_event", "_reading")
+
+    def __init__(self, event: HoldsEventRecord) -> None:
+        self._event = event
+        self._captures: Mapping[int, tuple[CaptureView, ...]] | None = None
+        self._reading = asyncio.Lock()
+
+    async def captures(self, reads: LedgerReads, hold_id: int) -> tuple[CaptureView, ...]:
+        """The latest captures of one of them, up to the event's version."""
+        async with self._reading:
+            if self._captures is None:
+                position = self._event.position
+                self._captures = await reads.latest_captures(
+                    position.tenant_id,
+                    position.account_id,
+                    [row.hold_id for row in self._event.holds if row.captures > 0],
+                    position.version,
+                )
+        return self._captures.get(hold_id, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +54,7 @@ class HoldRecord:
     tenant_id: UUID
     account_id: UUID
     row: HoldRow
+    together: HoldsTogether | None = None
 
 
 @output
@@ -88,8 +116,13 @@ class Hold(Node):
 
     @strawberry.field
     async def captures(self, info: Info) -> list[Capture]:
-        """What was captured, call by call, oldest first."""
+        """What was captured, call by call, oldest first.
+
+        In events of `holds` only the latest calls, of some 20 lines."""
         record = self.record
+        if record.together is not None:
+            latest = await record.together.captures(info.context.reads, record.row.hold_id)
+            return [_shown_capture(capture) for capture in latest]
         captures = await info.context.reads.hold_captures(record.tenant_id, record.account_id, record.row)
         return [_shown_capture(capture) for capture in captures]
 
@@ -142,8 +175,48 @@ class Entry(Node):
     """What whoever caused it wrote; of an ADJUSTMENT the setting that was changed."""
 
 
-def shown_hold(tenant_id: UUID, account_id: UUID, row: HoldRow) -> Hold:
-    """A hold's row as it is shown."""
+@output
+class HoldsEvent:
+    """An account's holds as they change. Versions of one subscription only rise, and asOf with them."""
+
+    account_id: strawberry.ID
+    """Whose holds they are."""
+    member_id: strawberry.ID | None
+    """The member whose holds alone are told of."""
+    version: Version
+    """The number of the latest journal entry that it tells of."""
+    as_of: datetime
+    """When that entry was made."""
+    snapshot: bool
+    """Whether `holds` are what is open, in place of all that was told before: first, and where more than 100 changed.
+    Otherwise they are those that changed since the event before."""
+    open_count: int
+    """How many of the holds that are told of here are open."""
+    held: Tokens
+    """Tokens that these open holds have set aside."""
+    holds: list[Hold]
+    """Newest first, 100 at most, each as it is now: of a snapshot the newest open ones; else those that were made,
+    extended, captured, refunded or ended."""
+
+
+def shown_holds_event(event: HoldsEventRecord) -> HoldsEvent:
+    """What is told of holds as it is shown."""
+    tenant_id, account_id = event.position.tenant_id, event.position.account_id
+    together = HoldsTogether(event)
+    return HoldsEvent(
+        account_id=shown_id(IdKind.ACCOUNT, account_id),
+        member_id=shown_member_id(account_id, event.view.member_id),
+        version=Version(event.version),
+        as_of=event.as_of,
+        snapshot=event.snapshot,
+        open_count=event.open.number,
+        held=Tokens(event.open.held),
+        holds=[shown_hold(tenant_id, account_id, row, together) for row in event.holds],
+    )
+
+
+def shown_hold(tenant_id: UUID, account_id: UUID, row: HoldRow, together: HoldsTogether | None = None) -> Hold:
+    """A hold's row as it is shown; `together` with others of one event."""
     return Hold(
         id=shown_id(IdKind.HOLD, account_id, row.hold_id),
         account_id=shown_id(IdKind.ACCOUNT, account_id),
@@ -160,7 +233,7 @@ def shown_hold(tenant_id: UUID, account_id: UUID, row: HoldRow) -> Hold:
         expires_at=row.expires_at,
         ended_at=row.ended_at,
         description=row.description,
-        record=HoldRecord(tenant_id, account_id, row),
+        record=HoldRecord(tenant_id, account_id, row, together),
     )
 
 

@@ -6,6 +6,7 @@ a record has passed the scope already: the tenant and account named here are the
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Protocol, TypeAlias
 from uuid import UUID
@@ -149,6 +150,11 @@ class LedgerReads(Protocol):
 
     async def hold_captures(self, tenant_id: UUID, account_id: UUID, hold: Hold) -> tuple[CaptureView, ...]:
         """What was captured, oldest first, with the steps that led to each line's cost."""
+
+    async def latest_captures(
+        self, tenant_id: UUID, account_id: UUID, hold_ids: Sequence[int], version: int
+    ) -> Mapping[int, tuple[CaptureView, ...]]:
+        """As `hold_captures` for several holds in one read, up to a version, of each only its latest."""
 
     async def grants(
         self, tenant_id: UUID, account_id: UUID, part: Slice[int], *, active_only: bool, seen: MembersSeen = EVERYONE

@@ -7,13 +7,17 @@ from uuid import UUID
 
 import strawberry
 
+from rules.identity import IdKind
+from rules.ledger.usage import UsageKey
+from rules.ledger.usage_events import NOTHING, Sums
+from rules.ledger.usage_events import UsageEvent as UsageEventRecord
 from rules.ledger.usage_reports import Forecast as ForecastRecord
 from rules.ledger.usage_reports import UsageReport as UsageReportRecord
 from rules.ledger.usage_reports import UsageRow as UsageRowRecord
 from rules.ledger.usage_reports import WorkEnds
 from schema.described import output
-from schema.nodes import shown_member_id
-from schema.scalars import Long, TimeZone, Tokens, tokens_or_none
+from schema.nodes import shown_id, shown_member_id
+from schema.scalars import Long, TimeZone, Tokens, Version, tokens_or_none
 
 
 @output
@@ -88,6 +92,63 @@ class UsageReport:
 
 
 @output
+class UsageSum:
+    """What tokens were charged for, in one sum. Keys that it is not told apart by are null, and so are those that the
+    work does not have."""
+
+    date: date | None
+    """The local day of the captures, in the time zone that the account had then; of refunds their own day."""
+    model: str | None
+    """The model; null for plain amounts, and for rounding at the end of holds."""
+    category: str | None
+    """The model's category."""
+    member_id: strawberry.ID | None
+    """The member; null where the credential does not see members apart."""
+    project: str | None
+    """The project."""
+    tokens: Tokens
+    """Tokens charged and not given back; negative where more was given back than charged."""
+    refunded: Tokens
+    """Tokens given back."""
+    uses: Long
+    """How many uses were captured: the sum of the lines' counts."""
+    operations: Long
+    """How many lines were captured."""
+
+
+@output
+class UsageEvent:
+    """An account's usage as it happens. (version, asOf) of one subscription's events only rise.
+
+    Who adds up `rows` by their keys from the snapshot on has the day by model, category, member and project, and each
+    later capture and refund exactly once; `today` is whole in every event.
+    """
+
+    account_id: strawberry.ID
+    """Whose usage it is."""
+    member_id: strawberry.ID | None
+    """The member whose usage alone is told."""
+    project: str | None
+    """The project whose usage alone is told."""
+    version: Version
+    """The number of the latest journal entry that is counted."""
+    as_of: datetime
+    """The later of that entry's instant and the beginning of the day."""
+    snapshot: bool
+    """Whether `rows` are what the day came to so far, in place of all that was told before; else they are what came
+    since the event before."""
+    today: UsageSum
+    """All of the account's running local day."""
+    day_ends_at: datetime
+    """The local midnight at which the next day begins; an event tells of it also where nothing happens then."""
+    rows: list[UsageSum]
+    """By day, model, category, member and project, at most 200: those with the most tokens charged and given back,
+    the most first."""
+    rest: UsageSum | None
+    """What does not fit into `rows`, in one sum without keys; null where everything does."""
+
+
+@output
 class Forecast:
     """How long what is available lasts, if usage stays as it was. What expires or comes in meanwhile is left aside."""
 
@@ -114,6 +175,25 @@ def shown_report(account_id: UUID, report: UsageReportRecord) -> UsageReport:
     )
 
 
+def shown_usage_event(event: UsageEventRecord) -> UsageEvent:
+    """What is told of usage as it is shown."""
+    account_id, view, day = event.position.account_id, event.view, event.position.day
+    today = UsageKey(day.day, view.member_id, view.project, None, None)
+    rest = event.added.rest
+    return UsageEvent(
+        account_id=shown_id(IdKind.ACCOUNT, account_id),
+        member_id=shown_member_id(account_id, view.member_id),
+        project=view.project,
+        version=Version(event.version),
+        as_of=event.as_of,
+        snapshot=event.snapshot,
+        today=_shown_sum(account_id, today, event.today),
+        day_ends_at=day.ends_at,
+        rows=[_shown_sum(account_id, key, sums) for key, sums in event.added.rows.items()],
+        rest=None if rest == NOTHING else _shown_sum(account_id, None, rest),
+    )
+
+
 def shown_forecast(forecast: ForecastRecord) -> Forecast:
     """A forecast as it is shown."""
     return Forecast(
@@ -121,6 +201,20 @@ def shown_forecast(forecast: ForecastRecord) -> Forecast:
         days_left=forecast.days_left,
         runs_out_on=forecast.runs_out_on,
         basis=forecast.basis,
+    )
+
+
+def _shown_sum(account_id: UUID, key: UsageKey | None, sums: Sums) -> UsageSum:
+    return UsageSum(
+        date=None if key is None else key.day,
+        model=None if key is None else key.model,
+        category=None if key is None else key.category,
+        member_id=None if key is None else shown_member_id(account_id, key.member_id),
+        project=None if key is None else key.project,
+        tokens=Tokens(sums.tokens),
+        refunded=Tokens(sums.refunded),
+        uses=Long(sums.uses),
+        operations=Long(sums.operations),
     )
 
 

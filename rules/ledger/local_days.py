@@ -28,10 +28,15 @@ _latest: Final[dict[str, LocalDay]] = {}
 
 def local_day(time_zone: str, instant: datetime) -> date:
     """The day in this time zone (an IANA name) at this instant."""
+    return running_day(time_zone, instant).day
+
+
+def running_day(time_zone: str, instant: datetime) -> LocalDay:
+    """As `local_day_of`, from memory where it is the day last asked for."""
     known = _latest.get(time_zone)
     if known is None or not known.starts_at <= instant < known.ends_at:
         known = _latest[time_zone] = local_day_of(time_zone, instant)
-    return known.day
+    return known
 
 
 def local_day_of(time_zone: str, instant: datetime) -> LocalDay:

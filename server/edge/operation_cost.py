@@ -1,7 +1,8 @@
 """The cost of an operation: how many rows and queries it may lead to, known before it runs.
 
 A list that is asked for by the page costs QUERY_COST, and for each of its `first` rows what is selected of a row. Every
-other object costs 1; a list of unknown length counts as LIST_LENGTH of them. Scalars are free, `totalCount` is a query.
+other object costs 1; a list of unknown length counts as LIST_LENGTH of them, an event's as the most that it may have.
+Scalars are free, `totalCount` is a query.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ from graphql import (
     is_list_type,
 )
 
+from rules.ledger.hold_events import HOLDS_MAX
+from rules.ledger.usage_events import ROWS_MAX
 from schema.connections import FIRST_MAX
 from server.edge.document_size import too_complex
 
@@ -41,6 +44,8 @@ QUERY_COST = 20
 """What a query of its own weighs against a row: it takes a connection to the database."""
 LIST_LENGTH = 3
 """Assumed of lists that come whole, such as a hold's lines; most have one."""
+LIST_LENGTHS = {("HoldsEvent", "holds"): HOLDS_MAX, ("UsageEvent", "rows"): ROWS_MAX}
+"""Of lists that events may have this many of, again and again."""
 SEARCH_COST = 2_500
 """Of a search that forgives typing errors: over the longest price list it takes most of a second."""
 REPORT_COST = 500
@@ -144,7 +149,9 @@ class _Costs:
             return _Cost(asked + inner.once + self._rows(node, definition) * inner.each_row)
         if not is_list_type(get_nullable_type(definition.type)):
             return _Cost(1 + inner.once + (REPORT_COST if named.name == "UsageReport" else 0))
-        return _Cost(each_row=1 + inner.once) if of_page else _Cost(LIST_LENGTH * (1 + inner.once))
+        if of_page:
+            return _Cost(each_row=1 + inner.once)
+        return _Cost(LIST_LENGTHS.get((parent.name, name), LIST_LENGTH) * (1 + inner.once))
 
     @staticmethod
     def _searches(node: FieldNode) -> bool:

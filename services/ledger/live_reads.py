@@ -19,8 +19,10 @@ from rules.ledger.balance import BalanceSnapshot, Parts, snapshot_of
 from rules.ledger.burn_down import Spender
 from rules.ledger.kinds import LimitPeriod
 from rules.ledger.limits import running, today_of
+from rules.ledger.local_days import running_day
 from rules.ledger.spending import Window
 from rules.ledger.state import AccountState
+from services.ledger.live_feeds import Feeds, HoldsFeed, UsageFeed
 from services.ledger.live_views import (
     CROSSINGS_KEPT_MAX,
     BalanceView,
@@ -52,8 +54,10 @@ class LiveReads:
             if reading is None:
                 return None
             seen = await _read(connection, reading, wanted)
-        events = {view: seen.event(view) for view in wanted}
-        return Reading(reading.version, reading.as_of, reading.due_in_seconds, events)
+        events = {view: seen.event(view, wish) for view, wish in wanted.items()}
+        day_ends_at = running_day(reading.account.time_zone, reading.now).ends_at
+        due_in_seconds = due_or_midnight(reading.due_in_seconds, reading.now, day_ends_at)
+        return Reading(reading.version, reading.as_of, due_in_seconds, events)
 
     async def positions(self, accounts: Sequence[UUID]) -> Mapping[UUID, Position]:
         """Where these accounts stand, in one query that settles nothing; unknown ones are left out."""
@@ -73,8 +77,9 @@ class _Seen:
     """What is assigned to each member that is wanted, by when it expires."""
     of_projects: Mapping[str, list[asyncpg.Record]]
     crossings: CrossingsEvent | None
+    feeds: Feeds
 
-    def event(self, view: View[Any]) -> Event:
+    def event(self, view: View[Any], wish: Wanted) -> Event:
         """What the view shows."""
         match view:
             case BalanceView(spender):
@@ -85,6 +90,8 @@ class _Seen:
                 return StateEvent(today, was_reset=reading.was_reset)
             case CrossingsView() if self.crossings is not None:
                 return self.crossings
+            case UsageFeed() | HoldsFeed():
+                return self.feeds.event(view, wish.before)
             case _:
                 raise LookupError(f"no reader knows {view}")
 
@@ -152,7 +159,8 @@ async def _read(connection: asyncpg.Connection, reading: AccountReading, wanted:
                 of_members[part["member_id"]].append(part)
             if part["project"] is not None:
                 of_projects[part["project"]].append(part)
-    return _Seen(reading, AccountState(account, scopes=scopes), of_members, of_projects, crossings)
+    feeds = await Feeds.read(connection, reading, wanted)
+    return _Seen(reading, AccountState(account, scopes=scopes), of_members, of_projects, crossings, feeds)
 
 
 async def _crossings(connection: asyncpg.Connection, reading: AccountReading, wish: Wanted) -> CrossingsEvent:
@@ -189,6 +197,11 @@ async def _crossings(connection: asyncpg.Connection, reading: AccountReading, wi
 
 
 def _until_due_or_midnight(row: asyncpg.Record) -> float | None:
-    """As `AccountReading.due_in_seconds`, from list_positions.sql."""
+    """As `Reading.due_in_seconds`, from list_positions.sql.
+
+    After a change of the time zone the window of limits ends at another instant than the day that usage is counted by.
+    """
     day, now = Window(None, row["day_starts_at"], row["day_ends_at"]), row["observed_at"]
-    return due_or_midnight(row["due_in_seconds"], now, running(LimitPeriod.DAY, day, row["time_zone"], now).ends_at)
+    window_ends_at = running(LimitPeriod.DAY, day, row["time_zone"], now).ends_at
+    due_in_seconds = due_or_midnight(row["due_in_seconds"], now, window_ends_at)
+    return due_or_midnight(due_in_seconds, now, running_day(row["time_zone"], now).ends_at)

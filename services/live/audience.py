@@ -47,6 +47,7 @@ class Audience:
             self._told = event
         for subscriber in self._following:
             subscriber.offer(event)
+        event.forget_conflated()
         first = event.first
         for subscriber in self._came_before(reads_begun):
             if first is not None:

@@ -63,6 +63,10 @@ class Event(ABC):
             self._conflated = kept = (untaken, self.following(untaken))
         return kept[1]  # type: ignore[return-value] # what `following` made of this event
 
+    def forget_conflated(self) -> None:
+        """To be called once all have been offered it: what they had not taken must not live as long as this event."""
+        self._conflated = None
+
     def shown_as(self, show: Callable[[Self], Shown]) -> Shown:
         """The event in the form that `show` gives it: made once, and the same object for every subscriber."""
         kept = self._shown

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,9 @@ CHARGE = """mutation ($key: String!) {
 }"""
 BALANCE = "subscription ($account: ID!) { balance(accountId: $account) { version asOf available } }"
 
+USAGE = "subscription ($account: ID!) { usage(accountId: $account) { snapshot today { tokens } rows { tokens } } }"
+HOLDS = "subscription ($account: ID!) { holds(accountId: $account) { snapshot openCount holds { id state } } }"
+
 
 async def ask(server: Server, document: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
     # A connection for each request, so that requests reach both processes.
@@ -48,16 +53,47 @@ async def ask(server: Server, document: str, variables: dict[str, Any] | None = 
     return dict(result)
 
 
-async def watch(server: Server, account: str, seen: list[tuple[int, str]], until: int) -> None:
+async def events_of(server: Server, account: str, document: str) -> AsyncIterator[dict[str, Any]]:
+    """What a socket of its own is told."""
     transport = WebsocketsTransport(
         url=server.url.replace("http://", "ws://"), init_payload={"authorization": f"Bearer {server.key}"}
     )
     async with Client(transport=transport) as session:
-        async for event in session.subscribe(GraphQLRequest(BALANCE, variable_values={"account": account})):
-            balance = event["balance"]
+        async for event in session.subscribe(GraphQLRequest(document, variable_values={"account": account})):
+            (told,) = event.values()
+            yield told
+
+
+async def watch(server: Server, account: str, seen: list[tuple[int, str]], until: int) -> None:
+    async with aclosing(events_of(server, account, BALANCE)) as events:
+        async for balance in events:
             seen.append((balance["version"], balance["asOf"]))
             if balance["version"] >= until:
                 assert balance["available"] == str(50 - CHARGES)
+                return
+
+
+async def watch_usage(server: Server, account: str, begun: list[str]) -> None:
+    """Until all charges are told of: those of the day, and one by one what was added."""
+    added = 0
+    async with aclosing(events_of(server, account, USAGE)) as events:
+        async for told in events:
+            assert told["snapshot"] is (not begun)
+            begun.append(told["today"]["tokens"])
+            added += sum(int(row["tokens"]) for row in told["rows"])
+            assert told["today"]["tokens"] == str(added), "nothing twice, and nothing lost"
+            if added >= CHARGES:
+                return
+
+
+async def watch_holds(server: Server, account: str, begun: set[str]) -> None:
+    """Until every hold is told of to its end."""
+    async with aclosing(events_of(server, account, HOLDS)) as events:
+        async for told in events:
+            begun.add("" if told["snapshot"] else "more")
+            begun |= {hold["id"] for hold in told["holds"] if hold["state"] == "COMMITTED"}
+            if len(begun) == 2 + CHARGES:
+                assert told["openCount"] == 0
                 return
 
 
@@ -68,10 +104,16 @@ async def test_subscribers_of_both_processes_see_the_last_of_many_charges_and_on
         assert await ask(server, GRANT) == {"replayed": False}
         last = 1 + 2 * CHARGES  # The grant, then HOLD and CAPTURE of each charge.
         seen: list[list[tuple[int, str]]] = [[] for _ in range(SOCKETS)]
+        usage: list[list[str]] = [[] for _ in range(SOCKETS)]
+        holds: list[set[str]] = [set() for _ in range(SOCKETS)]
         async with asyncio.TaskGroup() as group, asyncio.timeout(ANSWER_SECONDS_MAX + CONVERGENCE_SECONDS_MAX):
             for events in seen:
                 group.create_task(watch(server, account, events, last))
-            await eventually(lambda: all(seen), what="everyone has the first snapshot")
+            for told in usage:
+                group.create_task(watch_usage(server, account, told))
+            for ended in holds:
+                group.create_task(watch_holds(server, account, ended))
+            await eventually(lambda: all(seen) and all(usage) and all(holds), what="everyone has the first snapshot")
             for number in range(CHARGES):
                 assert "balance" in await ask(server, CHARGE, {"key": f"charge {number}"})
 

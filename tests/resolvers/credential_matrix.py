@@ -228,6 +228,8 @@ TABLE: Final[dict[str, Row]] = {
     ),
     "Mutation.advanceClock": Row(SECRET, "mutation { advanceClock(input: {seconds: 1}) { __typename } }", logged=True),
     "Subscription.balance": Row(READERS, "subscription { balance(accountId: $account) { accountId version } }"),
+    "Subscription.holds": Row(READERS, "subscription { holds(accountId: $account) { accountId version } }"),
+    "Subscription.usage": Row(READERS, "subscription { usage(accountId: $account) { accountId version } }"),
     "Subscription.dailyLimit": Row(READERS, "subscription { dailyLimit(accountId: $account) { accountId version } }"),
     "Subscription.lowBalance": Row(READERS, "subscription { lowBalance(accountId: $account) { id accountId } }"),
 }

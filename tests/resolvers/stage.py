@@ -17,16 +17,21 @@ from rules.credentials import CredentialKind
 from rules.identity import IdKind, account_id_of, member_id_of, public_id
 from rules.ledger.alerting import Alerting
 from rules.ledger.balance import POOL, BalanceSnapshot
+from rules.ledger.hold_events import HoldsEvent, HoldsPosition, HoldsView, OpenHolds
 from rules.ledger.kinds import LimitPeriod, LimitScope, MemberRole
 from rules.ledger.limit_status import LimitStatus
+from rules.ledger.local_days import local_day_of
 from rules.ledger.records import Page
 from rules.ledger.state import Hold
 from rules.ledger.team import Member
+from rules.ledger.usage import UsageKey
+from rules.ledger.usage_events import Breakdown, Sums, UsageEvent, UsagePosition, UsageView
 from rules.pricing.formulas import Flat
 from rules.pricing.policies import Policies
 from rules.pricing.price_book import Dimension, DimensionType, Price, PriceBook, PriceBounds
 from rules.pricing.tokens import MICROS
 from services.ledger.live_views import StateEvent
+from services.live.pace import Pace
 from services.live.view import View
 from services.principal import CLIENT_SCOPES, SCOPES, Principal, Scope
 
@@ -121,6 +126,31 @@ def a_hold(**changes: Any) -> Hold:
     return Hold(**facts | changes)
 
 
+def a_usage_event(**changes: Any) -> UsageEvent:
+    day = local_day_of("UTC", NOON)
+    key = UsageKey(day.day, MEMBER, "film", "flux", "image")
+    facts: dict[str, Any] = {
+        "view": UsageView(),
+        "position": UsagePosition(ACCOUNT, 9, NOON, day),
+        "snapshot": False,
+        "today": Sums(20 * MICROS, 5 * MICROS, 2**40, 3),
+        "added": Breakdown({key: Sums(2 * MICROS, 3 * MICROS, 4, 1)}),
+    }
+    return UsageEvent(**facts | changes)
+
+
+def a_holds_event(*numbers: int, **changes: Any) -> HoldsEvent:
+    holds = tuple(a_hold(hold_id=number, captures=number % 2) for number in numbers)
+    facts: dict[str, Any] = {
+        "view": HoldsView(),
+        "position": HoldsPosition(TENANT, ACCOUNT, 9, NOON),
+        "snapshot": True,
+        "open": OpenHolds(123, 456 * MICROS, holds),
+        "holds": holds,
+    }
+    return HoldsEvent(**facts | changes)
+
+
 def a_member(**changes: Any) -> Member:
     facts: dict[str, Any] = {
         "member_id": MEMBER,
@@ -181,7 +211,13 @@ class Feed:
 
     @asynccontextmanager
     async def watch(
-        self, tenant_id: UUID, account_id: UUID, view: View[Any], since_version: int | None = None
+        self,
+        tenant_id: UUID,
+        account_id: UUID,
+        view: View[Any],
+        since_version: int | None = None,
+        *,
+        pace: Pace | None = None,
     ) -> AsyncIterator[AsyncIterator[Any]]:
         queue: asyncio.Queue[Any] = asyncio.Queue()
         self.listeners.append(queue)

@@ -14,11 +14,15 @@ from graphql import parse as parse_document
 from strawberry.types.field import StrawberryField
 
 from resolvers.context import Context
-from resolvers.live import LiveSubscriptions
+from resolvers.roots import Subscription
 from rules.identity import IdKind, member_id_of, public_id
 from rules.ledger.alerting import AlertEvent
 from rules.ledger.burn_down import Spender
+from rules.ledger.hold_events import HoldsView
 from rules.ledger.kinds import AlertKind
+from rules.ledger.records import MembersSeen
+from rules.ledger.usage_events import UsageView
+from services.ledger.live_feeds import FeedEvent, HoldsFeed, UsageFeed
 from services.ledger.live_views import BalanceView, CrossingsEvent, CrossingsView, DayLimitView
 from services.principal import Principal
 from tests.resolvers.stage import (
@@ -34,8 +38,10 @@ from tests.resolvers.stage import (
     Stage,
     a_balance,
     a_client_token,
+    a_holds_event,
     a_limit,
     a_member,
+    a_usage_event,
 )
 
 BALANCE = (
@@ -128,6 +134,8 @@ ALL_OF_LIVE = {
     "balance": "{ balance(accountId: $id) { version } }",
     "dailyLimit": "{ dailyLimit(accountId: $id) { version } }",
     "lowBalance": "{ lowBalance(accountId: $id) { id } }",
+    "holds": "{ holds(accountId: $id) { version } }",
+    "usage": "{ usage(accountId: $id) { version } }",
 }
 
 
@@ -153,7 +161,7 @@ def test_every_subscription_checks_access_before_its_stream_begins(schema: Graph
 
 
 def _live_fields() -> list[StrawberryField]:
-    return LiveSubscriptions.__strawberry_definition__.fields  # type: ignore[attr-defined, no-any-return]
+    return Subscription.__strawberry_definition__.fields  # type: ignore[attr-defined, no-any-return]
 
 
 @pytest.mark.parametrize("field", ALL_OF_LIVE)
@@ -181,7 +189,13 @@ async def test_a_client_token_that_names_no_account_watches_its_own(
     coming = asyncio.ensure_future(anext(events))
     await stage.live.listened.wait()
 
-    expected = {"balance": BalanceView(), "dailyLimit": DayLimitView(), "lowBalance": CrossingsView()}
+    expected = {
+        "balance": BalanceView(),
+        "dailyLimit": DayLimitView(),
+        "lowBalance": CrossingsView(),
+        "holds": HoldsFeed(HoldsView(seen=MembersSeen(everyone=False))),
+        "usage": UsageFeed(UsageView(by_member=False)),
+    }
     assert stage.live.views == [expected[field]]
     coming.cancel()
     await asyncio.gather(coming, return_exceptions=True)
@@ -221,8 +235,11 @@ async def test_all_who_watch_the_same_are_given_one_object_to_write_out(
         coming.append(asyncio.ensure_future(anext(stream)))
         await asyncio.sleep(0.01)
     crossing = AlertEvent(1, AlertKind.LOW_BALANCE, NOON, 3, 0, threshold_percent=20)
+    holds, usage = a_holds_event(7), a_usage_event()
     events = {
         "balance": a_balance(),
+        "holds": FeedEvent(holds, holds),
+        "usage": FeedEvent(usage, usage),
         "dailyLimit": a_limit(),
         "lowBalance": CrossingsEvent(ACCOUNT, 3, NOON, after=1, through=1, snapshot=(crossing,)),
     }

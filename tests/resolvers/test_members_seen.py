@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from graphql import GraphQLError, GraphQLSchema, graphql
+from graphql import ExecutionResult, GraphQLError, GraphQLSchema, graphql, subscribe
+from graphql import parse as parse_document
 
 from models.account import AccountKind
 from resolvers.context import Context
 from resolvers.plain import PlainCall, exported_account
-from resolvers.scope import ScopedAccount
+from resolvers.scope import ScopedAccount, member_in_account, parsed
 from rules.identity import IdKind, public_id
 from rules.ledger.kinds import MemberRole
 from rules.ledger.outcomes import GrantEffect, HoldEffect, MembersEffect
@@ -250,3 +251,68 @@ async def test_who_sees_not_everyone_gets_no_export(team: Team, caller: str) -> 
     for allowed in ("backend", "an admin"):
         call = PlainCall(Context(team.callers[allowed], team.services))
         assert isinstance(exported_account(call, "team"), ScopedAccount)
+
+
+HOLDS = "subscription($member: ID) { holds(memberId: $member) { openCount held holds { id memberId } } }"
+USAGE = "subscription($member: ID) { usage(memberId: $member) { memberId today { tokens } rows { memberId tokens } } }"
+
+
+async def first_event(team: Team, caller: str, query: str, member: str | None = None) -> dict[str, Any] | None:
+    """What a subscription begins with; None where it is refused."""
+    # The backend's key names the account that client tokens are of.
+    text = query.replace("(memberId", f'(accountId: "{team.account}", memberId')
+    started = subscribe(
+        team.schema,
+        parse_document(text),
+        context_value=Context(team.callers[caller], team.services),
+        variable_values={"member": member},
+    )
+    if not isinstance(started, AsyncIterator | ExecutionResult):
+        started = await started
+    if isinstance(started, ExecutionResult):
+        return None
+    event = await anext(started)
+    await started.aclose()  # type: ignore[attr-defined]
+    assert not event.errors, event.errors
+    assert event.data is not None
+    return event.data
+
+
+@pytest.mark.parametrize(
+    ("caller", "holds", "usage", "by_member"),
+    [
+        ("backend", {"pool", "ann", "ben"}, "6", {"pool", "ann", "ben"}),
+        ("an admin", {"pool", "ann", "ben"}, "6", {"pool", "ann", "ben"}),
+        ("ann", {"pool", "ann"}, "2", {"ann"}),
+        ("nobody in particular", {"pool"}, "6", {"pool"}),
+    ],
+)
+async def test_what_is_watched_is_what_may_be_listed(
+    team: Team, caller: str, holds: set[str], usage: str, by_member: set[str]
+) -> None:
+    owners = {None: "pool", team.ann: "ann", team.ben: "ben"}
+    ids = dict(zip(("ann", "ben"), (team.ann, team.ben), strict=True))
+    tenant_id = team.callers["backend"].tenant_id
+    assert tenant_id is not None
+    named = parsed(team.account, IdKind.ACCOUNT)
+    assert named is not None
+    owner = named.owner
+    for name in ("pool", "ann", "ben"):
+        member = member_in_account(owner, ids[name]) if name in ids else None
+        request = ReserveRequest(tenant_id, owner, f"open {name}", work=MICROS, member_id=member)
+        assert isinstance(await team.services.fares.reserve(request), HoldEffect)
+
+    held = await first_event(team, caller, HOLDS)
+    used = await first_event(team, caller, USAGE)
+
+    assert held is not None
+    assert used is not None
+    assert {owners[hold["memberId"]] for hold in held["holds"]["holds"]} == holds
+    assert held["holds"]["openCount"] == len(holds)
+    assert used["usage"]["today"]["tokens"] == usage
+    assert {owners[row["memberId"]] for row in used["usage"]["rows"]} == by_member
+    for query in (HOLDS, USAGE):
+        of_ben = await first_event(team, caller, query, team.ben)
+        assert (of_ben is not None) == ("ben" in holds)
+        if of_ben is not None and query is HOLDS:
+            assert [hold["memberId"] for hold in of_ben["holds"]["holds"]] == [team.ben]

@@ -39,7 +39,9 @@ OUTPUTS = {
         "updatePromoCode:PromoCodeResult redeemPromoCode:GrantResult grantTokensToMany:GrantTokensToManyResult "
         "saveWorkflow:WorkflowResult archiveWorkflow:ArchiveWorkflowResult saveProject:ProjectResult"
     ),
-    "Subscription": "balance:Balance dailyLimit:LimitStatus lowBalance:LowBalanceWarning",
+    "Subscription": (
+        "balance:Balance dailyLimit:LimitStatus lowBalance:LowBalanceWarning holds:HoldsEvent usage:UsageEvent"
+    ),
     "LowBalanceWarning": (
         "id:ID! accountId:ID! version:Version! available:Tokens! thresholdPercent:Int thresholdTokens:Tokens "
         "snapshot:Boolean! autoTopUp:Boolean! at:DateTime!"
@@ -165,6 +167,18 @@ OUTPUTS = {
         "committed:Long! cancelled:Long! failed:Long! filtered:Long! timedOut:Long! expired:Long! failedPercent:String "
         "filteredPercent:String"
     ),
+    "UsageSum": (
+        "date:Date model:String category:String memberId:ID project:String tokens:Tokens! refunded:Tokens! uses:Long! "
+        "operations:Long!"
+    ),
+    "UsageEvent": (
+        "accountId:ID! memberId:ID project:String version:Version! asOf:DateTime! snapshot:Boolean! today:UsageSum! "
+        "dayEndsAt:DateTime! rows:[UsageSum!]! rest:UsageSum"
+    ),
+    "HoldsEvent": (
+        "accountId:ID! memberId:ID version:Version! asOf:DateTime! snapshot:Boolean! openCount:Int! held:Tokens! "
+        "holds:[Hold!]!"
+    ),
     "Forecast": "averagePerDay:Tokens! daysLeft:Int runsOutOn:Date basis:Int!",
     "AccountConnection": "edges:[AccountEdge!]! nodes:[Account!]! pageInfo:PageInfo! totalCount:Int!",
     "AccountEdge": "cursor:String! node:Account!",
@@ -279,6 +293,8 @@ ARGUMENTS = {
     "Subscription.balance": "accountId:ID sinceVersion:Version memberId:ID",
     "Subscription.dailyLimit": "accountId:ID sinceVersion:Version memberId:ID",
     "Subscription.lowBalance": "accountId:ID sinceVersion:Version",
+    "Subscription.holds": "accountId:ID memberId:ID",
+    "Subscription.usage": "accountId:ID memberId:ID project:String",
     "Account.balance": "",
     "Account.grants": "activeOnly:Boolean=true first:Int=50 after:String",
     "Account.holds": "state:HoldState first:Int=50 after:String",

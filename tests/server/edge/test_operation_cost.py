@@ -6,8 +6,10 @@ import pytest
 from graphql import GraphQLError, GraphQLSchema
 
 from resolvers.roots import build_schema
+from rules.ledger.hold_events import HOLDS_MAX
+from rules.ledger.usage_events import ROWS_MAX
 from server.edge.documents import Document, Documents
-from server.edge.operation_cost import COST_MAX, QUERY_COST, REPORT_COST, SEARCH_COST, operation_cost
+from server.edge.operation_cost import COST_MAX, LIST_LENGTH, QUERY_COST, REPORT_COST, SEARCH_COST, operation_cost
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +62,24 @@ def test_an_operation_costs_its_rows_and_queries(
     schema: GraphQLSchema, documents: Documents, text: str, cost: int
 ) -> None:
     document = read(documents, text)
+    (operation,) = document.operations.values()
+
+    assert operation_cost(schema, document.node, operation, None) == cost
+
+
+@pytest.mark.parametrize(
+    ("selected", "cost"),
+    [
+        ("usage { version today { tokens } }", 2),
+        ("usage { rows { model tokens } }", 1 + ROWS_MAX),
+        ("holds { openCount held }", 1),
+        ("holds { holds { id state remaining } }", 1 + HOLDS_MAX),
+        ("holds { holds { lines { cost } } }", 1 + HOLDS_MAX * (1 + LIST_LENGTH)),
+        ("holds { holds { captures { lines { cost } } } }", 1 + HOLDS_MAX * (1 + LIST_LENGTH * (1 + LIST_LENGTH))),
+    ],
+)
+def test_an_event_costs_what_it_may_have(schema: GraphQLSchema, documents: Documents, selected: str, cost: int) -> None:
+    document = read(documents, f"subscription {{ {selected} }}")
     (operation,) = document.operations.values()
 
     assert operation_cost(schema, document.node, operation, None) == cost

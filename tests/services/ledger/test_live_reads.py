@@ -86,7 +86,7 @@ async def counted(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncI
                 await asyncio.sleep(0.01)
             finally:
                 connection.remove_query_logger(note)
-            if not any("price_book" in query for query in statements):
+            if not any(" price_book " in query for query in statements):
                 snapshots.append(statements)
 
     with monkeypatch.context() as patch:

@@ -1,12 +1,19 @@
 """Subscribers of one account who want different things of it are served by the same reads."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from typing import Self
 
 import pytest
 
+from services.live.audience import Audience
+from services.live.pace import Pace
+from services.live.subscriber import Subscriber
+from services.live.view import Event
 from services.live.watcher import Watcher
 from tests.services.live.accounts_table import TENANT, AccountsTable, Growth, GrowthView, Shown, StateView
 from tests.services.live.display import Display, eventually
@@ -234,3 +241,31 @@ def test_a_chain_of_untaken_events_keeps_no_event_alive() -> None:
 
     assert (untaken.after, untaken.version) == (0, 49)
     assert untaken._conflated is None
+
+
+class Weighed(Event):
+    """An event whose end can be noticed, and that is told together with those before it."""
+
+    def repeats(self, told: Event) -> bool:
+        return False
+
+    def following(self, untaken: Self) -> Self:
+        return type(self)(self.version, self.as_of)
+
+
+async def test_events_that_were_not_taken_are_not_kept_by_those_that_came_after() -> None:
+    audience = Audience()
+    late: list[Subscriber[Weighed]] = [Subscriber(None, Pace(1, 0.0)) for _ in range(2)]
+    for subscriber in late:
+        audience.join(subscriber, 0)
+    shown: list[weakref.ref[Weighed]] = []
+    for version in range(1, 50):
+        event = Weighed(version, START)
+        shown.append(weakref.ref(event))
+        audience.show(event, 1)
+        del event
+        # In turns, so that each is one behind when the next one comes.
+        await anext(late[version % 2])
+    gc.collect()
+
+    assert sum(event() is not None for event in shown) <= 3
