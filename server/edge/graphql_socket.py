@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import aclosing, suppress
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from resolvers.context import Context
 from resolvers.errors import ErrorCode
 from server.edge.configuration import FRAME_BYTES_MAX, Edge, ServedServices, bearer_key, is_origin_allowed
+from server.edge.credential_watch import CredentialEnd, CredentialWatch
 from server.edge.execution import Answer, Execution, Operation, refusal
 from server.edge.http_answers import encoded
 from server.edge.http_requests import BadRequest, decoded, operation_of
@@ -31,10 +33,6 @@ OPERATIONS_MAX: Final = 20
 OPERATION_ID_LENGTH_MAX: Final = 128
 SEND_SECONDS_MAX: Final = 20.0
 """For a client to take a message; who does not read for so long is gone."""
-CREDENTIAL_CHECK_SECONDS: Final = 1.5
-"""How often a socket's key is looked at again. A look may be answered from what this process remembers, for three
-seconds: together that stays below the five within which a revoked key ends, with half a second for the looking."""
-
 _CREDENTIAL_ENDED: Final = 4403
 
 logger = logging.getLogger(__name__)
@@ -55,10 +53,11 @@ _NOT_READ: Final = Closed(1011, "The client does not read")
 class GraphqlSocket:
     """An endpoint for websockets; each gets a connection of its own."""
 
-    def __init__(self, execution: Execution, services: ServedServices, edge: Edge) -> None:
+    def __init__(self, execution: Execution, services: ServedServices, edge: Edge, watch: CredentialWatch) -> None:
         self._execution = execution
         self._services = services
         self._edge = edge
+        self._watch = watch
 
     async def serve(self, websocket: WebSocket) -> None:
         """Serves one websocket to its end."""
@@ -72,19 +71,22 @@ class GraphqlSocket:
             await websocket.close(4406, f"Subprotocol not acceptable: offer {PROTOCOL}")
             return
         await websocket.accept(subprotocol=PROTOCOL)
-        await _Connection(websocket, self._execution, self._services).serve()
+        await _Connection(websocket, self._execution, self._services, self._watch).serve()
 
 
 class _Connection:
     """One client: its credential, and the operations that run for it."""
 
-    def __init__(self, websocket: WebSocket, execution: Execution, services: ServedServices) -> None:
+    def __init__(
+        self, websocket: WebSocket, execution: Execution, services: ServedServices, watch: CredentialWatch
+    ) -> None:
         self._websocket = websocket
         self._execution = execution
         self._services = services
+        self._watch = watch
         self._context: Context | None = None
         self._operations: dict[str, asyncio.Task[None]] = {}
-        self._watch: asyncio.Task[None] | None = None
+        self._forget_credential: Callable[[], None] | None = None
         self._closing: asyncio.Future[Closed] = asyncio.get_running_loop().create_future()
 
     async def serve(self) -> None:
@@ -109,7 +111,9 @@ class _Connection:
             await self._end(reading)
 
     async def _end(self, reading: asyncio.Task[None]) -> None:
-        tasks = [reading, *self._operations.values(), *([self._watch] if self._watch else [])]
+        if self._forget_credential is not None:
+            self._forget_credential()
+        tasks = [reading, *self._operations.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -121,6 +125,9 @@ class _Connection:
                     await self._websocket.close(closed.code, closed.reason)
         else:
             self._closing.cancel()
+
+    def _lose_credential(self, end: CredentialEnd) -> None:
+        self._close_soon(Closed(_CREDENTIAL_ENDED, end.reason))
 
     def _close_soon(self, closed: Closed) -> None:
         if not self._closing.done():
@@ -165,7 +172,7 @@ class _Connection:
         key, principal = await self._credential(parameters or {})
         self._context = Context(principal, self._services)
         if key is not None and principal is not None:
-            self._watch = asyncio.create_task(self._watch_credential(key, principal))
+            self._forget_credential = self._watch.add(key, principal, self._lose_credential)
         await self._send({"type": "connection_ack"})
 
     async def _credential(self, parameters: dict[str, Any]) -> tuple[str | None, Principal | None]:
@@ -185,23 +192,6 @@ class _Connection:
         if principal is None:
             raise Closed(_CREDENTIAL_ENDED, "Forbidden: the key or token is unknown, revoked or expired")
         return key, principal
-
-    async def _watch_credential(self, key: str, begun_as: Principal) -> None:
-        """Ends the socket once the key or client token is revoked or expired, or may no longer do what it could."""
-        while True:
-            await asyncio.sleep(CREDENTIAL_CHECK_SECONDS)
-            try:
-                principal = await self._services.credentials.authenticate(key)
-            except UNAVAILABLE:
-                # An outage says nothing about the key.
-                continue
-            if principal is None:
-                self._close_soon(Closed(_CREDENTIAL_ENDED, "The key or token was revoked or has expired"))
-                return
-            if principal.role is not begun_as.role:
-                # What runs here was begun with the rights of then.
-                self._close_soon(Closed(_CREDENTIAL_ENDED, "The role has changed: connect again"))
-                return
 
     async def _take(self, message: dict[str, Any]) -> None:
         match message["type"]:

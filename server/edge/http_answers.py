@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -12,19 +13,38 @@ from server.edge.execution import Answer
 
 JSON: Final = "application/json"
 GRAPHQL: Final = "application/graphql-response+json"
+EVENTS: Final = "text/event-stream"
 
 
-def wanted_media_type(accept: str | None) -> str | None:
-    """The media type to answer with, of the two that are offered; None when the client takes neither.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How a client wants its answer. `single`: the media type of one answer, which None takes not at all.
 
-    A client that lists one of them gets it, whatever else it lists: urql puts `text/event-stream` into every request.
+    `events`: whether a subscription may be streamed to it.
     """
+
+    single: str | None
+    events: bool
+
+
+def wanted(accept: str | None) -> Wanted:
+    """What an Accept header asks for."""
     if accept is None or not accept.strip():
-        return JSON
+        return Wanted(JSON, events=False)
     weights = accept_weights(accept)
+    return Wanted(_single(weights), events=weights.get(EVENTS, 0.0) > 0)
+
+
+def _single(weights: Mapping[str, float]) -> str | None:
+    """Of what is offered.
+
+    A client that lists JSON gets it, whatever else it lists: urql puts `text/event-stream` into every request.
+    """
     named = [kind for kind in (GRAPHQL, JSON) if weights.get(kind, 0.0) > 0]
     if named:
         return max(named, key=lambda kind: weights[kind])
+    if weights.get(EVENTS, 0.0) > 0:
+        return EVENTS
     if any(weights.get(wildcard, 0.0) > 0 for wildcard in ("*/*", "application/*")) and weights.get(JSON) != 0:
         return JSON
     return None
