@@ -34,6 +34,9 @@ from services.shipped_price_books import ShippedPriceBooks
 GRAPHQL_PATH: Final = "/graphql"
 
 UVICORN_LIMITS: Final[Mapping[str, Any]] = {
+    # Names, because the settings travel to other processes.
+    "http": "server.edge.connections:HttpConnection",
+    "ws": "server.edge.connections:SocketConnection",
     # Frames are refused while they arrive, not when they have filled the memory.
     "ws_max_size": FRAME_BYTES_MAX,
     # Compression keeps a window of its own for every socket.
@@ -85,7 +88,7 @@ def routes_of(services: ServedServices, edge: Edge) -> list[BaseRoute]:
     routes: list[BaseRoute] = [
         # Two routes on one path; a mount would answer a POST without the slash with a redirect.
         Route(GRAPHQL_PATH, GraphqlView(execution, services, watch)),
-        WebSocketRoute(GRAPHQL_PATH, GraphqlSocket(execution, services, edge, watch).serve),
+        WebSocketRoute(GRAPHQL_PATH, GraphqlSocket(execution, services, edge, watch)),
         *plain_routes(services),
         *export_routes(services),
         *price_routes(services, shipped=ShippedPriceBooks() if edge.shipped_prices else None),

@@ -12,11 +12,12 @@ from starlette.types import Receive, Scope, Send
 
 from resolvers.context import Context
 from resolvers.errors import ErrorCode
+from server.edge.answers import Answer, refusal
 from server.edge.callers import CHALLENGE, caller_of
 from server.edge.configuration import ServedServices, bearer_key
 from server.edge.credential_watch import CredentialWatch
 from server.edge.event_stream import EventStream, Watch, known_answers
-from server.edge.execution import Answer, Execution, Operation, refusal
+from server.edge.execution import Execution, Operation
 from server.edge.http_answers import EVENTS, GRAPHQL, JSON, Wanted, respond, wanted
 from server.edge.http_requests import BadRequest, read_get, read_post
 from server.edge.request_errors import RETRY_AFTER_SECONDS, UNAVAILABLE, UNAVAILABLE_MESSAGE, new_request_id
@@ -105,7 +106,7 @@ class GraphqlView:
                 stream = await self._execution.stream(document, operation, context, request_id)
                 if isinstance(stream, Answer):
                     return EventStream(known_answers(stream), request_id)
-                return EventStream(stream, request_id, self._watch_of(request, principal))
+                return EventStream(stream, request_id, lives_on=True, watch=self._watch_of(request, principal))
             case OperationType.MUTATION if request.method != "POST":
                 raise BadRequest("Mutations take POST.", status=405)
             case _:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from starlette.responses import Response
 
-from server.edge.execution import Answer
+from server.edge.answers import Answer
 
 JSON: Final = "application/json"
 GRAPHQL: Final = "application/graphql-response+json"
@@ -73,11 +72,6 @@ _MEMBERS_MAX: Final = 32
 """Members of an Accept header that are read."""
 
 
-def encoded(body: Mapping[str, Any]) -> bytes:
-    """The body as JSON. ASCII alone, so that whatever text is in it can be encoded."""
-    return json.dumps(body, separators=(",", ":")).encode("ascii")
-
-
 def respond(
     answer: Answer,
     media_type: str,
@@ -90,7 +84,7 @@ def respond(
     if status is None:
         status = 400 if answer.refused and media_type == GRAPHQL else 200
     return Response(
-        encoded(answer.body),
+        answer.text,
         status_code=status,
         headers={
             "content-type": f"{media_type}; charset=utf-8",

@@ -42,9 +42,7 @@ class Served:
 @asynccontextmanager
 async def serving(stage: Stage) -> AsyncIterator[Served]:
     app = build_app(stage, Edge(introspection=True, graphiql=False, allowed_origins=frozenset({ALLOWED})))
-    config = uvicorn.Config(
-        app, ws="websockets-sansio", lifespan="off", log_config=None, timeout_graceful_shutdown=2, **UVICORN_LIMITS
-    )
+    config = uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=2, **UVICORN_LIMITS)
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         running = asyncio.create_task(server._serve([listener]))
