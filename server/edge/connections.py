@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 from starlette.types import Scope
+from uvicorn._types import ASGIReceiveEvent
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
@@ -46,6 +47,9 @@ class Connection(Protocol):
 
 class TextConnection(Connection, Protocol):
     """A websocket's."""
+
+    def forget_handshake(self) -> None:
+        """Gives up the memory of what was said before the socket was accepted, headers included."""
 
     def write_text(self, text: bytes) -> bool:
         """Sends a text message of UTF-8 at once; False when the client has to read first, or is no longer there."""
@@ -92,6 +96,61 @@ class HttpConnection(HttpToolsProtocol):
         self.transport.abort()
 
 
+class _Inbox:
+    """What came for the one who reads it, in order; as much of asyncio.Queue as uvicorn uses."""
+
+    __slots__ = ("_arrived", "_next", "_reader")
+
+    def __init__(self) -> None:
+        self._arrived: list[ASGIReceiveEvent] = []
+        # The oldest last, so that taking one costs the same however many there are.
+        self._next: list[ASGIReceiveEvent] = []
+        self._reader: asyncio.Future[None] | None = None
+
+    def empty(self) -> bool:
+        return not self._next and not self._arrived
+
+    def put_nowait(self, event: ASGIReceiveEvent) -> None:
+        self._arrived.append(event)
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
+
+    async def get(self) -> ASGIReceiveEvent:
+        while self.empty():
+            self._reader = asyncio.get_running_loop().create_future()
+            try:
+                await self._reader
+            finally:
+                self._reader = None
+        if not self._next:
+            self._next, self._arrived = self._arrived[::-1], []
+        return self._next.pop()
+
+
+class _Gate:
+    """Open, or closed for those who then wait; as much of asyncio.Event as uvicorn uses."""
+
+    __slots__ = ("_closed",)
+
+    def __init__(self) -> None:
+        self._closed: asyncio.Event | None = None
+
+    def is_set(self) -> bool:
+        return self._closed is None
+
+    def set(self) -> None:
+        if self._closed is not None:
+            self._closed.set()
+            self._closed = None
+
+    def clear(self) -> None:
+        self._closed = self._closed or asyncio.Event()
+
+    async def wait(self) -> None:
+        if self._closed is not None:
+            await self._closed.wait()
+
+
 class SocketConnection(WebSocketsSansIOProtocol):
     """uvicorn's, for websockets."""
 
@@ -101,6 +160,9 @@ class SocketConnection(WebSocketsSansIOProtocol):
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
         self.close_timeout = CLOSE_SECONDS_MAX
+        # Of what a socket takes that only waits, asyncio's own would be a tenth.
+        self.queue = cast("asyncio.Queue[ASGIReceiveEvent]", _Inbox())
+        self.writable = cast(asyncio.Event, _Gate())
         self._pings = 0
         self._pings_since_seconds = float("-inf")
 
@@ -127,6 +189,13 @@ class SocketConnection(WebSocketsSansIOProtocol):
     def abort(self) -> None:
         """As Connection's."""
         self.transport.abort()
+
+    def forget_handshake(self) -> None:
+        """As TextConnection's."""
+        # Emptied, because the parser of the handshake keeps hold of it as long as the socket lives.
+        self.request.headers.clear()
+        self.response.headers.clear()
+        cast(list[tuple[bytes, bytes]], self.scope["headers"]).clear()
 
     def write_text(self, text: bytes) -> bool:
         """As TextConnection's."""

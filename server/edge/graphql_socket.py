@@ -90,6 +90,22 @@ class GraphqlSocket:
 class _Connection:
     """One client: its credential, and the operations that run for it."""
 
+    __slots__ = (
+        "_calls",
+        "_closed",
+        "_connection",
+        "_context",
+        "_execution",
+        "_forget_credential",
+        "_is_stopping",
+        "_patience",
+        "_reader",
+        "_services",
+        "_streams",
+        "_watch",
+        "_websocket",
+    )
+
     def __init__(
         self, websocket: WebSocket, execution: Execution, services: ServedServices, watch: CredentialWatch
     ) -> None:
@@ -210,6 +226,8 @@ class _Connection:
             raise Closed(4400, "The payload of connection_init must be an object")
         key, principal = await self._credential(parameters or {})
         self._context = Context(principal, self._services)
+        if self._connection is not None:
+            self._connection.forget_handshake()
         if key is not None and principal is not None:
             self._forget_credential = self._watch.add(key, principal, self._lose_credential)
         await self._send({"type": "connection_ack"})
