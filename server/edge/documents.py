@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from graphql import (
@@ -29,6 +30,7 @@ from graphql.validation.validate import ValidationAbortedError
 from resolvers.errors import ErrorCode, coded
 from server.edge.document_size import measure, too_complex
 from server.edge.operation_cost import COST_MAX, cost_refusal, operation_cost
+from server.edge.subscriptions import depends_on_events_alone
 
 LENGTH_MAX = 262_144
 """Characters, comments and blanks included."""
@@ -64,13 +66,16 @@ _RULES = tuple(_BoundedOverlaps if rule is OverlappingFieldsCanBeMergedRule else
 class Document:
     """A valid document. `operations` are by name, None for the one without.
 
-    `costly`: the operations that may cost too much, and do so unless their variables ask for little.
+    `costly`: the operations that may cost too much, and do so unless their variables ask for little. `number`: no other
+    document of the process has it. `depends_on_events_alone`: of its subscriptions, whoever asks.
     """
 
     schema: GraphQLSchema
     node: DocumentNode
     operations: Mapping[str | None, OperationDefinitionNode]
     costly: frozenset[str | None] = frozenset()
+    depends_on_events_alone: bool = False
+    number: int = field(default_factory=count().__next__)
 
     def operation_type(self, name: str | None, variables: Mapping[str, Any] | None = None) -> OperationType:
         """The type of the operation that is to be executed.
@@ -158,7 +163,9 @@ class Documents:
         }
         if not operations:
             raise coded(ErrorCode.BAD_USER_INPUT, "The document has no operation.")
-        return Document(self._schema, node, operations, self._costly(node, operations))
+        is_live = any(operation.operation is OperationType.SUBSCRIPTION for operation in operations.values())
+        alone = is_live and depends_on_events_alone(self._schema, node)
+        return Document(self._schema, node, operations, self._costly(node, operations), alone)
 
     def _costly(
         self, node: DocumentNode, operations: Mapping[str | None, OperationDefinitionNode]

@@ -6,17 +6,25 @@ read from our own cache and handed to graphql-core directly.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterable, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeGuard, cast
 
-from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType, execute, subscribe
+from graphql import (
+    ExecutionResult,
+    Executor,
+    GraphQLError,
+    GraphQLSchema,
+    OperationType,
+    create_source_event_stream,
+    execute,
+)
 from strawberry.execution import optimized_is_awaitable
 
 from resolvers.context import Context
-from resolvers.errors import ErrorCode
+from server.edge.answers import Answer
 from server.edge.documents import Document, Documents
-from server.edge.request_errors import shown_error, shown_errors
+from server.edge.subscriptions import SharedAnswers, Subscription, answer_of, asked_of, refused
 
 _IS_AWAITABLE: Final = cast(Callable[[Any], TypeGuard[Awaitable[Any]]], optimized_is_awaitable)
 """Asked of every value; Strawberry's looks at the commonest types first."""
@@ -34,30 +42,23 @@ class Operation:
     operation_name: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer, ready to be encoded. `refused`: nothing ran, and `body` has no data."""
-
-    body: dict[str, Any]
-    refused: bool = False
-
-
 class Execution:
     """Executes operations on one schema."""
 
     def __init__(self, schema: GraphQLSchema, documents: Documents) -> None:
         self._schema = schema
         self._documents = documents
+        self._shared = SharedAnswers()
 
     def read(self, operation: Operation, request_id: str) -> tuple[Document, OperationType] | Answer:
         """The document and which type of operation is meant; or why it cannot be executed."""
         document = self._documents.read(operation.query)
         if not isinstance(document, Document):
-            return _refused(document, request_id)
+            return refused(document, request_id)
         try:
             return document, document.operation_type(operation.operation_name, operation.variables)
         except GraphQLError as error:
-            return _refused([error], request_id)
+            return refused([error], request_id)
 
     async def run(self, document: Document, operation: Operation, context: Context, request_id: str) -> Answer:
         """Executes a query or mutation. Never raises for what happens inside."""
@@ -73,55 +74,29 @@ class Execution:
         )
         if not isinstance(result, ExecutionResult):
             result = await result
-        return _answer(result, request_id)
+        return answer_of(result, request_id)
 
     async def stream(
         self, document: Document, operation: Operation, context: Context, request_id: str
-    ) -> AsyncGenerator[Answer, None] | Answer:
-        """Begins a subscription: its events, or why there are none."""
-        started = subscribe(
+    ) -> Subscription | Answer:
+        """Begins a subscription: its answers, or why there are none."""
+        executor = Executor.build(
             self._schema,
             document.node,
             context_value=context,
-            variable_values=operation.variables,
+            raw_variable_values=operation.variables,
             operation_name=operation.operation_name,
             max_coercion_errors=VARIABLE_ERRORS_MAX,
             hide_suggestions=not self._documents.introspection,
+            is_awaitable=_IS_AWAITABLE,
         )
-        if not isinstance(started, ExecutionResult | AsyncIterator):
-            started = await started
-        if isinstance(started, ExecutionResult):
-            return _refused(started.errors or [], request_id)
-        return _answers(started, request_id)
-
-
-async def _answers(events: AsyncIterator[ExecutionResult], request_id: str) -> AsyncGenerator[Answer, None]:
-    try:
-        async for event in events:
-            yield _answer(event, request_id)
-    except Exception as error:
-        # graphql-core lets through what the source of events raises.
-        failure = GraphQLError("the stream of events failed", original_error=error)
-        yield _refused([failure], request_id)
-    finally:
-        close = getattr(events, "aclose", None)
-        if close is not None:
-            await close()
-
-
-def _answer(result: ExecutionResult, request_id: str) -> Answer:
-    if not result.errors:
-        return Answer({"data": result.data})
-    if result.data is None:
-        # Every root field may be null, so data as a whole is only missing where nothing ran.
-        return _refused(result.errors, request_id)
-    return Answer({"errors": shown_errors(result.errors, request_id), "data": result.data})
-
-
-def _refused(errors: list[GraphQLError], request_id: str) -> Answer:
-    return Answer({"errors": shown_errors(errors, request_id)}, refused=True)
-
-
-def refusal(code: ErrorCode, message: str, request_id: str) -> Answer:
-    """An answer to a request that was not even read."""
-    return Answer({"errors": [shown_error(code, message, request_id)]}, refused=True)
+        if isinstance(executor, list):
+            return refused(executor, request_id)
+        source = create_source_event_stream(executor)
+        if not isinstance(source, ExecutionResult | AsyncIterable):
+            source = await source
+        if isinstance(source, ExecutionResult):
+            return refused(source.errors or [], request_id)
+        asked = asked_of(document.number, operation.operation_name, operation.variables)
+        shared = self._shared if document.depends_on_events_alone else None
+        return Subscription(aiter(source), executor, asked, request_id, shared)
