@@ -101,6 +101,11 @@ class Database:
         """False where one role does all the work."""
         return self._has_own_roles
 
+    async def identity(self) -> str:
+        """Tells this database from every other, in digits and a hyphen; a physical copy of the server has the same."""
+        async with self.spanning_reader() as connection:
+            return str(await connection.fetchval(statement("read_identity")))
+
     @asynccontextmanager
     async def tenant(self, tenant_id: UUID) -> AsyncIterator[asyncpg.Connection]:
         """A read-write transaction that sees one tenant's rows; models and the connection given both work in it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import time
 from collections.abc import Awaitable, Callable
@@ -14,7 +15,7 @@ import asyncpg
 import pytest
 from tortoise.exceptions import OperationalError
 
-from models import pool
+from models import pool, statements
 from models.api_key import ApiKey, ApiKeyKind
 from models.database import LANE_IDLE_TIMEOUT, LANE_LOCK_TIMEOUT, Database
 from models.roles import Role, session_settings
@@ -34,6 +35,14 @@ async def an_api_key(tenant_id: UUID) -> ApiKey:
         secret_hash=uuid4().bytes + uuid4().bytes,
         created_at=datetime.now(UTC),
     )
+
+
+async def test_a_database_has_an_identity_that_no_other_has_and_that_stays(database: Database, empty_dsn: str) -> None:
+    connection = await asyncpg.connect(empty_dsn)
+    other = await connection.fetchval(statements.statement("read_identity"))
+    await connection.close()
+    assert await database.identity() == await database.identity() != other
+    assert re.fullmatch(r"[0-9]+-[0-9]+", await database.identity())
 
 
 class TestWhatATenantSees:

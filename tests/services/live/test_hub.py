@@ -127,8 +127,8 @@ async def test_a_database_that_comes_back_is_right_again_within_three_seconds(ac
     async with Cable(accounts.dsn) as cable:
         pool = accounts.pool
         async with (
-            asyncpg.create_pool(cable.dsn, min_size=1, max_size=5) as pool_over_cable,
-            a_hub(accounts, PostgresBus(cable.dsn), healing_seconds=1) as hub,
+            asyncpg.create_pool(cable.address, min_size=1, max_size=5) as pool_over_cable,
+            a_hub(accounts, PostgresBus(cable.address), healing_seconds=1) as hub,
             Display(hub, account) as display,
         ):
             await display.shows(1)
@@ -223,6 +223,6 @@ async def test_a_hub_starts_and_stops_while_the_database_is_away(accounts: Accou
     async with Cable(accounts.dsn) as cable:
         cable.unplug()
         async with asyncio.timeout(10):
-            async with LiveHub(accounts, PostgresBus(cable.dsn)) as hub:
+            async with LiveHub(accounts, PostgresBus(cable.address)) as hub:
                 hub.changed(UUID(int=7), 1)
                 assert not hub.bus_connected
