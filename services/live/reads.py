@@ -8,13 +8,11 @@ from typing import Generic, TypeVar
 from uuid import UUID
 
 from services.live.episode import Episode
+from services.live.patience import Patience
 from services.live.reader import AccountReader, Snapshot
 
 READS_AT_ONCE_MAX = 32
 """A thousand accounts that fall due at the same midnight must not take every connection from those who pay."""
-
-READ_SECONDS_MAX = 3.0
-"""A read that takes longer is given up and tried again; on a half-open connection it would never end."""
 
 SnapshotShown = TypeVar("SnapshotShown", bound=Snapshot)
 
@@ -32,6 +30,7 @@ class Reads(Generic[SnapshotShown]):
         self._reader = reader
         self._turns = asyncio.Semaphore(READS_AT_ONCE_MAX)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._patience = Patience()
         self._episode = Episode(logger, "reading watched accounts")
 
     def start(self, work: Coroutine[None, None, None]) -> None:
@@ -49,7 +48,8 @@ class Reads(Generic[SnapshotShown]):
     async def read(self, tenant_id: UUID, account_id: UUID) -> SnapshotShown | None:
         """The account's snapshot, or None when there is no such account; raises ReadFailed."""
         try:
-            async with asyncio.timeout(READ_SECONDS_MAX):
+            # On a half-open connection it would never end.
+            async with self._patience.limit():
                 snapshot = await self._reader.read(tenant_id, account_id)
         except Exception as error:
             # Whatever went wrong in a reader must not end the account's live view: it is read again.
