@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.faults.processes import ROOT
+from tests.faults.processes import ROOT, children_of, command_of
 from tests.services.ledger.cashier import eventually
 
 START_SECONDS_MAX = 60.0
@@ -22,9 +22,9 @@ ANSWER_SECONDS_MAX = 30.0
 
 
 class Server:
-    """A server on a port and data directory of its own, started like a user's."""
+    """A server on a port and data directory of its own, started like a user's, with more settings where given."""
 
-    def __init__(self, data_dir: Path, processes: int) -> None:
+    def __init__(self, data_dir: Path, processes: int, **settings: str) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self._port = free.getsockname()[1]
         self.data_dir = data_dir
@@ -34,6 +34,7 @@ class Server:
             "PORT": str(self._port),
             "FAREBOX_DATA_DIR": str(data_dir),
             "WEB_CONCURRENCY": str(processes),
+            **settings,
         }
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -57,6 +58,12 @@ class Server:
                 return answer.status_code == 200
 
             await eventually(ready, within_seconds=START_SECONDS_MAX, what="the server is ready")
+
+    @property
+    def web_processes(self) -> list[int]:
+        """Those that serve, where there are several."""
+        assert self._process is not None
+        return [child for child in children_of(self._process.pid) if b"spawn_main" in command_of(child)]
 
     def end(self, number: signal.Signals) -> int:
         assert self._process is not None
@@ -85,8 +92,8 @@ class Server:
 
 
 @contextmanager
-def served(data_dir: Path, processes: int) -> Iterator[Server]:
-    server = Server(data_dir, processes)
+def served(data_dir: Path, processes: int, **settings: str) -> Iterator[Server]:
+    server = Server(data_dir, processes, **settings)
     server.start()
     try:
         yield server
