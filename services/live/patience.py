@@ -35,6 +35,7 @@ class Patience:
             async with time_limit(self._seconds):
                 yield
         except Exception:
+            # Of many that were given up together only the first counts.
             if loop.time() - begun_at_seconds >= self._seconds:
                 self._seconds = min(2 * self._seconds, PATIENCE_SECONDS_MAX)
             raise

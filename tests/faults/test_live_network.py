@@ -12,8 +12,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from models.database import Database
+from models.database import POOL_SIZE, Database
+from models.pool import SLOT_TIMEOUT_SECONDS
 from models.tenant import Tenant, TenantMode
+from models.unavailable import DatabaseBusy
 from services.ledger.reads import AccountReading, LedgerReads
 from services.ledger.writer import Writer
 from services.live.bus import SupervisedBackend
@@ -37,7 +39,9 @@ CHANGES = 3
 class Process:
     """The ledger and the live layer of one server process."""
 
+    database: Database
     cashier: Cashier
+    reads: LedgerReads
     hub: LiveHub[AccountReading]
 
 
@@ -45,9 +49,10 @@ class Process:
 async def a_process(dsn: str, tenant_id: UUID, backend: SupervisedBackend) -> AsyncIterator[Process]:
     async with await Database.open(dsn) as database:
         writer = Writer(database, announce=lambda account_id, version: hub.changed(account_id, version))
-        hub: LiveHub[AccountReading] = LiveHub(LedgerReads(database, writer, PriceBooks(database)), backend)
+        reads = LedgerReads(database, writer, PriceBooks(database))
+        hub: LiveHub[AccountReading] = LiveHub(reads, backend)
         async with hub, writer:
-            yield Process(Cashier(writer, tenant_id), hub)
+            yield Process(database, Cashier(writer, tenant_id), reads, hub)
 
 
 @pytest.fixture
@@ -132,6 +137,26 @@ async def test_a_database_that_refused_for_a_while_is_right_in_time_when_it_is_b
         assert display.versions[-1] < version
         await proxy.listen()
         await display.shows(version, within_seconds=HEALED_WITHIN_SECONDS + NOISE_SECONDS)
+
+
+async def test_an_exhausted_pool_refuses_reads_at_once_and_holds_up_neither_charges_nor_what_is_shown_afterwards(
+    dsn: str, tenant_id: UUID
+) -> None:
+    async with a_process(dsn, tenant_id, PostgresBus(dsn)) as process:
+        account = await process.cashier.open(tokens=100)
+        async with Display(process.hub, account, tenant_id=tenant_id) as display:
+            await display.shows(await change(process, account))
+            async with AsyncExitStack() as borrowed:
+                for _ in range(POOL_SIZE):
+                    await borrowed.enter_async_context(process.database.reader(tenant_id))
+                begun_at_seconds = monotonic()
+                asked = [process.reads.balance(tenant_id, account) for _ in range(50)]
+                answers = await asyncio.gather(*asked, return_exceptions=True)
+                assert {type(answer) for answer in answers} == {DatabaseBusy}
+                assert monotonic() - begun_at_seconds < SLOT_TIMEOUT_SECONDS + NOISE_SECONDS
+                version = await change(process, account)
+            await display.shows(version, within_seconds=HEALED_WITHIN_SECONDS + NOISE_SECONDS)
+    display.assert_strictly_rising()
 
 
 @pytest.mark.soak
