@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 
 from models.orm import Orm
-from models.pool import COMMAND_TIMEOUT_SECONDS, ConnectionPool, connect
+from models.pool import COMMAND_TIMEOUT_SECONDS, ConnectionPool, Doubt, connect
 from models.roles import Role, session_settings
 from models.statements import statement
 from models.unavailable import is_lost, unreachable_when_lost
@@ -72,9 +72,10 @@ class Database:
         orm = await Orm.load()
         server_settings = session_settings(Role.SERVER, has_own_roles=has_own_roles)
         spanning_settings = session_settings(Role.WRITER, has_own_roles=has_own_roles)
-        server = await ConnectionPool.open(dsn, server_settings, size=pool_size)
+        doubt = Doubt()
+        server = await ConnectionPool.open(dsn, server_settings, size=pool_size, doubt=doubt)
         try:
-            spanning = await ConnectionPool.open(dsn, spanning_settings, size=spanning_pool_size)
+            spanning = await ConnectionPool.open(dsn, spanning_settings, size=spanning_pool_size, doubt=doubt)
         except BaseException:
             await server.close()
             raise
@@ -100,6 +101,11 @@ class Database:
     def has_own_roles(self) -> bool:
         """False where one role does all the work."""
         return self._has_own_roles
+
+    async def identity(self) -> str:
+        """Tells this database from every other, in digits and a hyphen; a physical copy of the server has the same."""
+        async with self.spanning_reader() as connection:
+            return str(await connection.fetchval(statement("read_identity")))
 
     @asynccontextmanager
     async def tenant(self, tenant_id: UUID) -> AsyncIterator[asyncpg.Connection]:

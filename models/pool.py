@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import Final, cast
 
 import asyncpg
 
-from models.unavailable import DatabaseBusy, unreachable_when_lost, unreachable_while_connecting
+from models.unavailable import DatabaseBusy, is_lost, unreachable_when_lost, unreachable_while_connecting
 
 CONNECT_TIMEOUT_SECONDS: Final = 10.0
 """A TLS handshake and SCRAM are some six round trips: enough for a server half a second away."""
@@ -39,19 +40,47 @@ SESSION_SETTINGS: Final[Mapping[str, str]] = {
 }
 
 
+_limit: ContextVar[float | None] = ContextVar("limit", default=None)
+
+
+@asynccontextmanager
+async def time_limit(seconds: float) -> AsyncIterator[None]:
+    """Ends the block with TimeoutError or `DatabaseUnreachable` after so long, whatever has become of the network.
+
+    A connection that is lent by then is cut: it may be silent for good, and rolling back or cancelling would wait for
+    it as well. The others that are open are replaced before they are lent again.
+    """
+    ends_at = asyncio.get_running_loop().time() + seconds
+    token = _limit.set(ends_at)
+    try:
+        async with asyncio.timeout_at(ends_at):
+            yield
+    finally:
+        _limit.reset(token)
+
+
+class Doubt:
+    """Shared by the pools of one server: since what moment their open connections may be dead."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+
 class ConnectionPool:
     """Lends connections, at most `size` at once.
 
     Raises `DatabaseBusy` when none came free in time, `DatabaseUnreachable` when one cannot be made or is lost.
     """
 
-    def __init__(self, pool: asyncpg.Pool, size: int) -> None:
+    def __init__(self, pool: asyncpg.Pool, size: int, doubt: Doubt) -> None:
         self._pool = pool
+        self._doubt = doubt
+        self._doubt_times_heeded = doubt.times
         self._slots = asyncio.Semaphore(size)
         self._waiting = 0
 
     @classmethod
-    async def open(cls, dsn: str, settings: Mapping[str, str], *, size: int) -> ConnectionPool:
+    async def open(cls, dsn: str, settings: Mapping[str, str], *, size: int, doubt: Doubt) -> ConnectionPool:
         """Connects once, so that a wrong address or role is known at start, and the rest as needed."""
         with unreachable_while_connecting():
             pool = await asyncpg.create_pool(
@@ -62,7 +91,7 @@ class ConnectionPool:
                 command_timeout=COMMAND_TIMEOUT_SECONDS,
                 server_settings={**SESSION_SETTINGS, **settings},
             )
-        return cls(pool, size)
+        return cls(pool, size, doubt)
 
     async def close(self) -> None:
         """Waits briefly for what is lent, then cuts it."""
@@ -77,18 +106,35 @@ class ConnectionPool:
         """Lends one connection for the block."""
         await self._take_slot()
         try:
+            await self._heed_doubt()
             # Slots and connections are equally many, so this waits for no other borrower, only for connecting.
             with unreachable_while_connecting():
                 lent = await self._pool.acquire(timeout=CONNECT_TIMEOUT_SECONDS)
+            # The pool's proxy has every method of a connection, and refuses them once it is returned.
+            connection = cast(asyncpg.Connection, lent)
+            ends_at = _limit.get()
+            cut = None if ends_at is None else asyncio.get_running_loop().call_at(ends_at, self._cut, connection)
             try:
-                # The pool's proxy has every method of a connection, and refuses them once it is returned.
-                connection = cast(asyncpg.Connection, lent)
-                with unreachable_when_lost(connection):
-                    yield connection
+                try:
+                    with unreachable_when_lost(connection):
+                        yield connection
+                finally:
+                    await self._pool.release(lent, timeout=RELEASE_TIMEOUT_SECONDS)
             finally:
-                await self._pool.release(lent, timeout=RELEASE_TIMEOUT_SECONDS)
+                if cut is not None:
+                    cut.cancel()
         finally:
             self._slots.release()
+
+    def _cut(self, connection: asyncpg.Connection) -> None:
+        if not is_lost(connection):
+            connection.terminate()
+            self._doubt.times += 1
+
+    async def _heed_doubt(self) -> None:
+        if self._doubt_times_heeded != self._doubt.times:
+            self._doubt_times_heeded = self._doubt.times
+            await self._pool.expire_connections()
 
     async def _take_slot(self) -> None:
         if self._waiting >= WAITING_MAX:

@@ -57,7 +57,7 @@ def create_app() -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with open_services(dsn, root_key=root_key) as services:
+        async with open_services(dsn, root_key=root_key, bus_url=settings.bus_url) as services:
             app.router.routes.extend(routes_of(services, edge))
             yield
 

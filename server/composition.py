@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
-from typing import Final
+from typing import Final, TypeVar
 
 from models.database import Database
 from models.migrations import is_current
@@ -30,6 +31,7 @@ from services.ledger.sweeper import Sweeper
 from services.ledger.usage import Usage
 from services.ledger.writer import Writer
 from services.limits import Limits
+from services.live.bus import SupervisedBackend
 from services.live.hub import LiveHub
 from services.live.postgres_bus import PostgresBus
 from services.loyalty import LoyaltyReviews
@@ -54,6 +56,8 @@ DATABASE_WAIT_SECONDS: Final = 60.0
 """For a database that recovers from a crash; past it the process gives up."""
 
 DATABASE_PAUSE_SECONDS: Final = 0.5
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -113,11 +117,11 @@ class Services:
         return checks
 
 
-async def _patiently_open(dsn: str) -> Database:
+async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:
     deadline = monotonic() + DATABASE_WAIT_SECONDS
     while True:
         try:
-            return await Database.open(dsn)
+            return await ask()
         except DatabaseUnavailable as error:
             # Left behind before it ever served, a process would keep the port for as long as it waits.
             if monotonic() >= deadline or parent_is_gone():
@@ -126,19 +130,28 @@ async def _patiently_open(dsn: str) -> Database:
             await asyncio.sleep(DATABASE_PAUSE_SECONDS)
 
 
+async def _carrier(database: Database, bus_url: str | None) -> SupervisedBackend:
+    if bus_url is None:
+        return PostgresBus(database.dsn)
+    from services.live.redis_bus import RedisBus  # noqa: PLC0415 - a quarter of a second for who has no Redis
+
+    return RedisBus(bus_url, installation=await _patiently(database.identity))
+
+
 @asynccontextmanager
-async def open_services(dsn: str, *, root_key: str) -> AsyncIterator[Services]:
+async def open_services(dsn: str, *, root_key: str, bus_url: str | None = None) -> AsyncIterator[Services]:
     """Opens everything on a migrated database; on leaving, what is queued is finished before connections close.
 
-    A database that is away or still recovering is waited for: a process that starts then must not end the server.
+    A database that is away or still recovering is waited for: a process that starts then must not end the server. A
+    bus that is away is not.
     """
-    async with await _patiently_open(dsn) as database:
+    async with await _patiently(partial(Database.open, dsn)) as database:
         price_books = PriceBooks(database)
         credentials = Credentials(database, root_key=root_key)
         # The writer tells the hub what it committed, and the hub reads through the writer what is due.
         writer = Writer(database, announce=lambda account_id, version: live.changed(account_id, version))
         reads = LedgerReads(database, writer, price_books)
-        live = LiveHub(LiveReads(database, reads), PostgresBus(dsn))
+        live = LiveHub(LiveReads(database, reads), await _carrier(database, bus_url))
         referrals = Referrals(database, writer, price_books)
         loyalty = LoyaltyReviews(database, writer, price_books)
         redemptions = Redemptions(database, writer, price_books)

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 PORT_MAX = 65_535
 PROCESSES_MAX = 64
@@ -25,6 +25,9 @@ _TEST_PREFIX = "FAREBOX_TEST_"
 _DISTINCTIVE_LENGTH_MIN = 10
 # One or two letters of DATABASE_URL: less alike are the names of other programs.
 _MISSPELT_LIKENESS_MIN = 0.9
+
+_BUS_TLS_OPTIONS = frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile"})
+"""What a rediss:// address may say after the question mark; switching checks off is not among it."""
 
 T = TypeVar("T")
 
@@ -45,7 +48,7 @@ class Settings:
     """The settings of one server. Its text does not show the secrets.
 
     `database_url` and `root_key` None: the server brings its own. `port` 0: any free one. `allowed_origins`: pages
-    elsewhere that may use the API.
+    elsewhere that may use the API. `bus_url` None: processes hear of each other through the database.
     """
 
     host: str = "127.0.0.1"
@@ -54,6 +57,7 @@ class Settings:
     environment: Environment = Environment.DEVELOPMENT
     processes: int = 1
     database_url: str | None = field(default=None, repr=False)
+    bus_url: str | None = field(default=None, repr=False)
     root_key: str | None = field(default=None, repr=False)
     allowed_origins: frozenset[str] = frozenset()
 
@@ -83,6 +87,23 @@ def _database_url(text: str) -> str:
     parts = urlsplit(text)
     _ = parts.port  # Raises ValueError when it is no port.
     if parts.scheme not in ("postgresql", "postgres") or len(parts.path) < 2:
+        raise ValueError
+    return text
+
+
+def _bus_url(text: str) -> str:
+    parts = urlsplit(text)
+    _ = parts.port  # Raises ValueError when it is no port.
+    if parts.scheme not in ("redis", "rediss") or not parts.hostname or parts.fragment:
+        raise ValueError
+    if re.fullmatch(r"/?|/[0-9]{1,5}", parts.path) is None:
+        raise ValueError
+    # Where the other end is not encrypted there is nothing to say of certificates.
+    known = _BUS_TLS_OPTIONS if parts.scheme == "rediss" else frozenset[str]()
+    if (
+        not {name for name, _ in parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))}
+        <= known
+    ):
         raise ValueError
     return text
 
@@ -171,6 +192,13 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         ),
         database_url=reader.read(
             "DATABASE_URL", _database_url, None, "like postgresql://user:password@host:5432/database", secret=True
+        ),
+        bus_url=reader.read(
+            "BUS_URL",
+            _bus_url,
+            None,
+            "like redis://user:password@host:6379/0, or rediss:// for TLS; without it Postgres carries the messages",
+            secret=True,
         ),
         root_key=reader.read(
             "FAREBOX_ROOT_KEY",

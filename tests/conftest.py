@@ -26,6 +26,7 @@ from models.database import Database
 from models.migrations import migrate
 from models.tenant import Tenant, TenantMode
 from server.postgres.embedded import EmbeddedPostgres
+from tests.redis_server import RedisServer, running_redis
 
 ADMINISTRATION_TIMEOUT_SECONDS = 30.0
 
@@ -112,6 +113,13 @@ async def dsn(postgres_dsn: str, template: str) -> AsyncIterator[str]:
     await administer(postgres_dsn, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
     yield database_named(postgres_dsn, name)
     await administer(postgres_dsn, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis of the test's own; it starts in a few hundredths of a second."""
+    with running_redis(tmp_path / "redis") as server:
+        yield server
 
 
 @pytest.fixture

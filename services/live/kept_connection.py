@@ -1,17 +1,17 @@
-"""One direct connection to Postgres that comes back by itself."""
+"""One connection to a server that comes back by itself, whatever it speaks."""
 
 import asyncio
 import logging
 import random
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-
-import asyncpg
+from typing import Generic, TypeVar
 
 from services.live.episode import Episode
 
 CONNECT_SECONDS_MAX = 4.0
-"""A connect goes back and forth several times; a database half a second away must still be reached."""
+"""A connect goes back and forth several times; a server half a second away must still be reached."""
 
 CLOSE_SECONDS_MAX = 0.5
 COMMAND_SECONDS_MAX = 1.5
@@ -24,6 +24,8 @@ RECONNECT_SECONDS_FIRST = 0.05
 RECONNECT_SECONDS_MAX = 0.8
 """The longest wait between two tries, so that with the connect itself all is well within three seconds."""
 
+ConnectionT = TypeVar("ConnectionT")
+
 logger = logging.getLogger(__name__)
 
 
@@ -31,27 +33,65 @@ class ConnectionAway(Exception):
     """There is no connection now, and none came up in time."""
 
 
-class KeptConnection:
+class Link(ABC, Generic[ConnectionT]):
+    """How connections of one kind are made, asked whether they live, and ended.
+
+    Whatever a method raises means that the connection is of no use. `place` is what is connected to, for people: no
+    password.
+    """
+
+    place: str
+
+    @abstractmethod
+    async def make(self, lost: asyncio.Event) -> ConnectionT:
+        """A new connection, which sets `lost` if it learns that it is gone; given CONNECT_SECONDS_MAX."""
+
+    @abstractmethod
+    async def probe(self, connection: ConnectionT) -> None:
+        """Goes to the other end and back; given COMMAND_SECONDS_MAX."""
+
+    @abstractmethod
+    async def close(self, connection: ConnectionT) -> None:
+        """Says goodbye; given CLOSE_SECONDS_MAX."""
+
+    @abstractmethod
+    async def abort(self, connection: ConnectionT) -> None:
+        """Ends it without waiting for the other end, closed or not."""
+
+    async def stay(self, connection: ConnectionT, lost: asyncio.Event, turn: asyncio.Lock) -> None:
+        """Returns when `lost` is set, and raises when a probe, made in turn with other uses, is not answered."""
+        while not lost.is_set():
+            try:
+                async with asyncio.timeout(PROBE_SECONDS):
+                    await lost.wait()
+            except TimeoutError:
+                async with turn, asyncio.timeout(COMMAND_SECONDS_MAX):
+                    await self.probe(connection)
+
+
+class KeptConnection(Generic[ConnectionT]):
     """Connects in the background and again whenever the connection is lost, with growing, bounded waits.
 
     `prepare` runs on every new connection before it counts as up. Uses are one at a time; a use that fails gives
-    the connection up, since nobody knows what it was in the middle of. Must not be a transaction-pooling proxy.
+    the connection up, since nobody knows what it was in the middle of.
     """
 
     def __init__(
         self,
-        dsn: str,
+        link: Link[ConnectionT],
         *,
         purpose: str,
-        prepare: Callable[[asyncpg.Connection], Awaitable[None]] | None = None,
+        prepare: Callable[[ConnectionT], Awaitable[None]] | None = None,
     ) -> None:
-        self._dsn = dsn
+        self._link = link
+        self._subject = f"the connection to {link.place} for {purpose}"
         self._purpose = purpose
         self._prepare = prepare
-        self._connection: asyncpg.Connection | None = None
+        self._connection: ConnectionT | None = None
+        self._lost = asyncio.Event()
         self._up = asyncio.Event()
         self._turn = asyncio.Lock()
-        self._episode = Episode(logger, f"the connection to Postgres for {purpose}")
+        self._episode = Episode(logger, self._subject)
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -71,23 +111,24 @@ class KeptConnection:
             self._task = None
 
     @asynccontextmanager
-    async def use(self, wait_seconds: float) -> AsyncIterator[asyncpg.Connection]:
+    async def use(self, wait_seconds: float) -> AsyncIterator[ConnectionT]:
         """Lends the connection, waiting for it at most so long; raises ConnectionAway."""
         try:
             async with asyncio.timeout(wait_seconds):
                 await self._up.wait()
                 await self._turn.acquire()
         except TimeoutError:
-            raise ConnectionAway(f"no connection to Postgres for {self._purpose}") from None
+            raise ConnectionAway(f"{self._subject} is away") from None
         try:
-            connection = self._connection
+            connection, lost = self._connection, self._lost
             if connection is None:
-                raise ConnectionAway(f"no connection to Postgres for {self._purpose}")
+                raise ConnectionAway(f"{self._subject} is away")
             try:
                 yield connection
             except BaseException:
                 self._take_down(connection)
-                connection.terminate()
+                lost.set()
+                await self._link.abort(connection)
                 raise
         finally:
             self._turn.release()
@@ -110,44 +151,30 @@ class KeptConnection:
 
     async def _hold_one(self) -> None:
         """Connects, keeps the connection until it is lost, and raises why."""
-        connection = await asyncpg.connect(
-            self._dsn,
-            timeout=CONNECT_SECONDS_MAX,
-            command_timeout=COMMAND_SECONDS_MAX,
-            # A message that a crash of the database loses is healed; waiting for its disk gains nothing.
-            server_settings={"application_name": f"farebox {self._purpose}", "synchronous_commit": "off"},
-        )
         lost = asyncio.Event()
-        connection.add_termination_listener(lambda _: lost.set())
+        async with asyncio.timeout(CONNECT_SECONDS_MAX):
+            connection = await self._link.make(lost)
         try:
             if self._prepare is not None:
-                await self._prepare(connection)
-            self._connection = connection
+                async with asyncio.timeout(COMMAND_SECONDS_MAX):
+                    await self._prepare(connection)
+            self._connection, self._lost = connection, lost
             self._up.set()
             self._episode.over()
-            await self._probe_until(lost, connection)
+            await self._link.stay(connection, lost, self._turn)
         except asyncio.CancelledError:
-            # A farewell spares the database's log a complaint; where it fails, the abort below does without.
+            # A farewell spares the server's log a complaint; where it fails, the abort below does without.
             with suppress(Exception):
                 async with asyncio.timeout(CLOSE_SECONDS_MAX):
-                    await connection.close()
+                    await self._link.close(connection)
             raise
         finally:
             self._take_down(connection)
-            connection.terminate()
-        raise ConnectionAway(f"the connection to Postgres for {self._purpose} was lost")
+            await self._link.abort(connection)
+        raise ConnectionAway(f"{self._subject} was lost")
 
-    def _take_down(self, connection: asyncpg.Connection) -> None:
+    def _take_down(self, connection: ConnectionT) -> None:
         """Lets nobody begin to use this connection any more; leaves alone a newer one."""
         if self._connection is connection:
             self._connection = None
             self._up.clear()
-
-    async def _probe_until(self, lost: asyncio.Event, connection: asyncpg.Connection) -> None:
-        while not lost.is_set():
-            try:
-                async with asyncio.timeout(PROBE_SECONDS):
-                    await lost.wait()
-            except TimeoutError:
-                async with self._turn:
-                    await connection.execute("SELECT 1")

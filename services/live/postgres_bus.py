@@ -3,91 +3,66 @@
 import asyncio
 
 import asyncpg
-from broadcaster import Event
 
-from services.live.bus import BusUnavailable, SupervisedBackend
-from services.live.kept_connection import ConnectionAway, KeptConnection
-from services.live.messages import RESYNC_TEXT
-
-INBOUND_MESSAGES_MAX = 256
-"""Messages waiting to be taken in, up to 2 MB; a process further behind forgets them and resyncs."""
-
-PUBLISH_WAIT_SECONDS = 0.5
-"""How long a message waits for the connection before it is given back to the publisher."""
+from services.live.kept_bus import AWAY, KeptBus
+from services.live.kept_connection import COMMAND_SECONDS_MAX, CONNECT_SECONDS_MAX, Link
 
 _NOTIFY = "SELECT pg_notify($1, $2)"
+_PROBE = "SELECT 1"
 
 
-class PostgresBus(SupervisedBackend):
-    """Listens on one connection and publishes on another, both direct, each kept up by itself.
+class PostgresLink(Link[asyncpg.Connection]):
+    """Direct connections to Postgres under an application name; not through a transaction-pooling proxy."""
 
-    Publishing is one message at a time and never inside a transaction of the ledger: a NOTIFY holds a lock of the
-    whole server while its transaction commits.
+    place = "Postgres"
+
+    def __init__(self, dsn: str, application_name: str) -> None:
+        self._dsn = dsn
+        self._application_name = application_name
+
+    async def make(self, lost: asyncio.Event) -> asyncpg.Connection:
+        """Connects."""
+        connection = await asyncpg.connect(
+            self._dsn,
+            timeout=CONNECT_SECONDS_MAX,
+            command_timeout=COMMAND_SECONDS_MAX,
+            # A message that a crash of the database loses is healed; waiting for its disk gains nothing.
+            server_settings={"application_name": self._application_name, "synchronous_commit": "off"},
+        )
+        connection.add_termination_listener(lambda _: lost.set())
+        return connection
+
+    async def probe(self, connection: asyncpg.Connection) -> None:
+        """Runs a statement."""
+        await connection.execute(_PROBE)
+
+    async def close(self, connection: asyncpg.Connection) -> None:
+        """Ends the session in order."""
+        await connection.close()
+
+    async def abort(self, connection: asyncpg.Connection) -> None:
+        """Drops the socket."""
+        connection.terminate()
+
+
+class PostgresBus(KeptBus[asyncpg.Connection]):
+    """Publishing is one message at a time and never inside a transaction of the ledger.
+
+    A NOTIFY holds a lock of the whole server while its transaction commits. Who listens is who uses the same database.
     """
 
+    failures = (*AWAY, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+
     def __init__(self, dsn: str) -> None:
-        self._channel: str | None = None
-        self._inbound: asyncio.Queue[Event] = asyncio.Queue(INBOUND_MESSAGES_MAX)
-        self._listener = KeptConnection(dsn, purpose="bus listener", prepare=self._listen)
-        self._publisher = KeptConnection(dsn, purpose="bus publisher")
+        super().__init__(
+            listening=PostgresLink(dsn, "farebox bus listener"), publishing=PostgresLink(dsn, "farebox bus publisher")
+        )
 
-    @property
-    def connected(self) -> bool:
-        """Whether both connections are up as far as is known."""
-        return self._listener.connected and self._publisher.connected
+    async def _listen(self, connection: asyncpg.Connection, channel: str) -> None:
+        await connection.add_listener(channel, self._received)
 
-    async def connect(self) -> None:
-        """Begins to connect the publishing side; does not wait for it."""
-        self._publisher.start()
-
-    async def disconnect(self) -> None:
-        """Closes both connections."""
-        await self._listener.stop()
-        await self._publisher.stop()
-
-    async def subscribe(self, group: str) -> None:
-        """Begins to listen on the channel; does not wait for it. A second channel is refused."""
-        if self._channel is not None:
-            raise ValueError(f"already listening on {self._channel!r}: this bus has one channel")
-        self._channel = group
-        self._listener.start()
-
-    async def unsubscribe(self, group: str) -> None:
-        """Stops listening."""
-        await self._listener.stop()
-        self._channel = None
-
-    async def publish(self, channel: str, message: str) -> None:
-        """Sends the message to everyone who listens; raises BusUnavailable."""
-        try:
-            async with self._publisher.use(PUBLISH_WAIT_SECONDS) as connection:
-                await connection.execute(_NOTIFY, channel, message)
-        except (
-            ConnectionAway,
-            OSError,
-            TimeoutError,
-            asyncpg.PostgresError,
-            asyncpg.InterfaceError,
-            asyncpg.InternalClientError,
-        ) as error:
-            raise BusUnavailable("the message could not be sent through Postgres") from error
-
-    async def next_published(self) -> Event:
-        """The next message, or a resync."""
-        return await self._inbound.get()
-
-    async def _listen(self, connection: asyncpg.Connection) -> None:
-        if self._channel is not None:
-            await connection.add_listener(self._channel, self._received)
-            # Only now, when nothing can be missed any more, is it worth comparing with the database.
-            self._take_in(self._channel, RESYNC_TEXT)
+    async def _send(self, connection: asyncpg.Connection, channel: str, message: str) -> None:
+        await connection.execute(_NOTIFY, channel, message)
 
     def _received(self, connection: object, process: int, channel: str, payload: object) -> None:
-        self._take_in(channel, str(payload))
-
-    def _take_in(self, channel: str, message: str) -> None:
-        if self._inbound.full():
-            while not self._inbound.empty():
-                self._inbound.get_nowait()
-            message = RESYNC_TEXT
-        self._inbound.put_nowait(Event(channel, message))
+        self._take_in(str(payload))

@@ -7,14 +7,13 @@ from contextlib import asynccontextmanager
 from uuid import UUID
 
 from services.live.episode import Episode
+from services.live.patience import Patience
 from services.live.reader import AccountReader, Reading, Wanted
 from services.live.view import Event, View
 
 READS_AT_ONCE_MAX = 32
 """A thousand accounts that fall due at the same midnight must not take every connection from those who pay."""
 
-READ_SECONDS_MAX = 3.0
-"""A read that takes longer is given up and tried again; on a half-open connection it would never end."""
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +29,7 @@ class Reads:
         self._reader = reader
         self._turns = asyncio.Semaphore(READS_AT_ONCE_MAX)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._patience = Patience()
         self._episode = Episode(logger, "reading watched accounts")
 
     def start(self, work: Coroutine[None, None, None]) -> None:
@@ -47,7 +47,8 @@ class Reads:
     async def read(self, tenant_id: UUID, account_id: UUID, wanted: Mapping[View[Event], Wanted]) -> Reading | None:
         """The account as these views show it, or None when there is no such account; raises ReadFailed."""
         try:
-            async with asyncio.timeout(READ_SECONDS_MAX):
+            # On a half-open connection it would never end.
+            async with self._patience.limit():
                 reading = await self._reader.read(tenant_id, account_id, wanted)
             if reading is not None and not wanted.keys() <= reading.events.keys():
                 raise LookupError(f"nothing was read for {wanted.keys() - reading.events.keys()}")

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from services.live.healing import HEALING_SECONDS, Healing
 from services.live.pace import Pace
+from services.live.patience import Patience
 from services.live.reader import AccountReader
 from services.live.reads import Reads
 from services.live.subscriber import EventShown, Subscriber
@@ -28,6 +29,7 @@ class Watcher:
     def __init__(self, reader: AccountReader, *, healing_seconds: float | None = HEALING_SECONDS) -> None:
         self._reader = reader
         self._reads = Reads(reader)
+        self._patience = Patience()
         self._healing = Healing(self._compare, period_seconds=healing_seconds)
         # By account, since that is all that a message on the bus says. More than one under an account only
         # when a tenant asks for what is not its own: then each has its own reads, and they answer None to it.
@@ -100,7 +102,8 @@ class Watcher:
         accounts = list(self._watched)
         if not accounts:
             return
-        positions = await self._reader.positions(accounts)
+        async with self._patience.limit():
+            positions = await self._reader.positions(accounts)
         for number, account_id in enumerate(accounts, start=1):
             if number % COMPARED_AT_ONCE_MAX == 0:
                 await asyncio.sleep(0)

@@ -122,16 +122,26 @@ def processes_of(data_dir: Path) -> list[int]:
     (cluster,) = [path for path in data_dir.glob("postgres-*") if path.is_dir()]
     found = read_process(cluster)
     assert found is not None
-    main = found[0]
+    return [found[0], *children_of(found[0])]
+
+
+def children_of(parent: int) -> list[int]:
     children = []
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = status.read_text().rpartition(")")[2].split()
         except (FileNotFoundError, ProcessLookupError):
             continue
-        if int(fields[1]) == main:
+        if int(fields[1]) == parent:
             children.append(int(status.parent.name))
-    return [main, *children]
+    return children
+
+
+def command_of(process: int) -> bytes:
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 def signal_all(processes: Sequence[int], number: signal.Signals) -> None:

@@ -8,13 +8,13 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 
-from tests.faults.processes import ROOT
+from tests.faults.processes import ROOT, children_of, command_of
 from tests.services.ledger.cashier import eventually
 
 START_SECONDS_MAX = 60.0
@@ -22,9 +22,9 @@ ANSWER_SECONDS_MAX = 30.0
 
 
 class Server:
-    """A server on a port and data directory of its own, started like a user's."""
+    """A server on a port and data directory of its own, started like a user's, with more settings where given."""
 
-    def __init__(self, data_dir: Path, processes: int, settings: Mapping[str, str]) -> None:
+    def __init__(self, data_dir: Path, processes: int, **settings: str) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self._port = free.getsockname()[1]
         self.data_dir = data_dir
@@ -59,6 +59,12 @@ class Server:
 
             await eventually(ready, within_seconds=START_SECONDS_MAX, what="the server is ready")
 
+    @property
+    def web_processes(self) -> list[int]:
+        """Those that serve, where there are several."""
+        assert self._process is not None
+        return [child for child in children_of(self._process.pid) if b"spawn_main" in command_of(child)]
+
     def end(self, number: signal.Signals) -> int:
         assert self._process is not None
         self._process.send_signal(number)
@@ -91,8 +97,7 @@ class Server:
 
 @contextmanager
 def served(data_dir: Path, processes: int, **settings: str) -> Iterator[Server]:
-    """Ready to be waited for; `settings` are variables of its environment."""
-    server = Server(data_dir, processes, settings)
+    server = Server(data_dir, processes, **settings)
     server.start()
     try:
         yield server

@@ -164,7 +164,7 @@ async def test_a_thousand_commits_are_seen_rising_and_to_the_end_whatever_is_cut
         ):
             account = (await caller.ask(OPEN))["account"]["id"]
             await caller.ask(GRANT, amount=str(GRANTED))
-            url = f"ws://{urlsplit(cable.dsn).netloc.rpartition('@')[2]}/graphql"
+            url = f"ws://{urlsplit(cable.address).netloc.rpartition('@')[2]}/graphql"
             watchers = [Watcher(url, server.key, account) for _ in range(WATCHERS)]
             async with in_background(watcher.watch() for watcher in watchers) as watching:
                 await eventually(lambda: all(watcher.seen for watcher in watchers), what="everyone has a snapshot")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import time
 from collections.abc import Awaitable, Callable
@@ -14,12 +15,13 @@ import asyncpg
 import pytest
 from tortoise.exceptions import OperationalError
 
-from models import pool
+from models import pool, statements
 from models.api_key import ApiKey, ApiKeyKind
 from models.database import LANE_IDLE_TIMEOUT, LANE_LOCK_TIMEOUT, Database
 from models.roles import Role, session_settings
 from models.tenant import Tenant, TenantMode
 from models.unavailable import DatabaseBusy, DatabaseUnreachable
+from tests.faults.proxy import Proxy
 
 TenantBuilder = Callable[..., Awaitable[Tenant]]
 
@@ -34,6 +36,14 @@ async def an_api_key(tenant_id: UUID) -> ApiKey:
         secret_hash=uuid4().bytes + uuid4().bytes,
         created_at=datetime.now(UTC),
     )
+
+
+async def test_a_database_has_an_identity_that_no_other_has_and_that_stays(database: Database, empty_dsn: str) -> None:
+    connection = await asyncpg.connect(empty_dsn)
+    other = await connection.fetchval(statements.statement("read_identity"))
+    await connection.close()
+    assert await database.identity() == await database.identity() != other
+    assert re.fullmatch(r"[0-9]+-[0-9]+", await database.identity())
 
 
 class TestWhatATenantSees:
@@ -231,6 +241,41 @@ class TestWhenTheDatabaseDoesNotServe:
             outcomes = await asyncio.gather(*(use() for _ in range(10)), return_exceptions=True)
         assert sum(isinstance(outcome, DatabaseBusy) for outcome in outcomes) == 7
         assert outcomes.count(None) == 3
+
+    @pytest.mark.parametrize("use", ["reader", "tenant", "spanning_reader", "administration"])
+    async def test_at_a_time_limit_a_silent_connection_is_cut_and_all_others_are_replaced(
+        self, dsn: str, use: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(pool, "CLOSE_TIMEOUT_SECONDS", 0.1)
+
+        def begin(database: Database, use: str) -> AbstractAsyncContextManager[asyncpg.Connection]:
+            begins = getattr(database, use)
+            return begins(uuid4()) if use in ("reader", "tenant") else begins()  # type: ignore[no-any-return]
+
+        async with Proxy(dsn) as proxy, await Database.open(proxy.dsn) as database:
+            for one, two in (("reader", "tenant"), ("spanning_reader", "administration")):
+                async with begin(database, one), begin(database, two):
+                    pass
+            proxy.fall_silent()
+            started = time.perf_counter()
+            with pytest.raises((TimeoutError, DatabaseUnreachable)):
+                async with pool.time_limit(0.2), begin(database, use) as connection:
+                    await connection.execute("SELECT 1")
+            assert 0.2 <= time.perf_counter() - started < 2
+            started = time.perf_counter()
+            for each in ("reader", "tenant", "spanning_reader", "administration"):
+                async with begin(database, each) as connection:
+                    assert await connection.fetchval("SELECT 1") == 1
+            assert time.perf_counter() - started < 2
+
+    async def test_within_a_time_limit_nothing_is_cut(self, database: Database) -> None:
+        pids = set()
+        for _ in range(3):
+            async with pool.time_limit(10), database.reader(uuid4()) as connection:
+                pids.add(connection.get_server_pid())
+        async with database.reader(uuid4()) as connection:
+            pids.add(connection.get_server_pid())
+        assert len(pids) == 1
 
     async def test_lost_connections_neither_leak_nor_last(self, dsn: str, postgres_dsn: str) -> None:
         killer = await asyncpg.connect(postgres_dsn)

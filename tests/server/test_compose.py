@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from ruamel.yaml import YAML
@@ -51,6 +52,19 @@ def test_the_server_takes_the_environment_that_the_compose_file_gives(
     settings = read_settings(values | {"DATABASE_URL": database})
     assert settings.database_url == "postgresql://farebox:x@database:5432/farebox"
     assert settings.environment == "production"
+    assert settings.bus_url is None
+
+
+def test_redis_is_there_for_who_asks_for_it(compose: dict[str, dict[str, dict[str, dict[str, str]]]]) -> None:
+    redis: dict[str, object] = {**compose["services"]["redis"]}
+    assert redis["profiles"] == ["redis"]
+    suggested = dict(
+        line.removeprefix("# ").split("=", 1)
+        for line in (ROOT / ".env.example").read_text().splitlines()
+        if line.startswith(("# COMPOSE_PROFILES=", "# BUS_URL="))
+    )
+    assert suggested["COMPOSE_PROFILES"] == "redis"
+    assert urlsplit(read_settings({"BUS_URL": suggested["BUS_URL"]}).bus_url or "").hostname in compose["services"]
 
 
 def test_the_server_waits_for_a_healthy_database_of_the_newest_version(

@@ -21,6 +21,7 @@ class TestReading:
         assert settings.environment is Environment.DEVELOPMENT
         assert settings.database_url is None
         assert settings.root_key is None
+        assert settings.bus_url is None
 
     def test_every_variable_is_read(self) -> None:
         environment = {
@@ -28,6 +29,7 @@ class TestReading:
             "PORT": "9000",
             "FAREBOX_DATA_DIR": "/var/lib/farebox data",
             "DATABASE_URL": "postgresql://owner:secret@db.example:6432/fares?sslmode=require",
+            "BUS_URL": "rediss://bus:secret@redis.example:6380/1?ssl_ca_certs=/etc/ssl/redis.pem",
             "FAREBOX_ROOT_KEY": A_ROOT_KEY,
             "FAREBOX_ENV": "production",
             "FAREBOX_ALLOWED_ORIGINS": "https://app.example.com, http://localhost:5173",
@@ -38,6 +40,7 @@ class TestReading:
             port=9000,
             data_dir=Path("/var/lib/farebox data"),
             database_url="postgresql://owner:secret@db.example:6432/fares?sslmode=require",
+            bus_url="rediss://bus:secret@redis.example:6380/1?ssl_ca_certs=/etc/ssl/redis.pem",
             root_key=A_ROOT_KEY,
             environment=Environment.PRODUCTION,
             processes=4,
@@ -52,6 +55,10 @@ class TestReading:
     def test_a_socket_s_directory_may_stand_in_the_database_url(self) -> None:
         dsn = "postgresql://farebox@/farebox?host=%2Ftmp%2Fa%20b&port=5432"
         assert read_settings({"DATABASE_URL": dsn}).database_url == dsn
+
+    @pytest.mark.parametrize("url", ["redis://localhost", "redis://:p%40ss@[::1]:6379/", "rediss://redis.example/15"])
+    def test_a_bus_may_be_any_redis(self, url: str) -> None:
+        assert read_settings({"BUS_URL": url}).bus_url == url
 
 
 class TestRefusing:
@@ -93,6 +100,15 @@ class TestRefusing:
             ("DATABASE_URL", "postgresql://me:hunter2@localhost"),
             ("DATABASE_URL", "postgresql://me:hunter2@localhost:port/fares"),
             ("DATABASE_URL", "postgresql://me:hunter2@[half/fares"),
+            ("BUS_URL", "amqp://me:hunter2@localhost"),
+            ("BUS_URL", "hunter2"),
+            ("BUS_URL", "redis:///hunter2"),
+            ("BUS_URL", "redis://me:hunter2@localhost:port"),
+            ("BUS_URL", "redis://me:hunter2@localhost/fares"),
+            ("BUS_URL", "redis://me:hunter2@localhost?ssl_ca_certs=/etc/ssl/redis.pem"),
+            ("BUS_URL", "rediss://me:hunter2@localhost?ssl_cert_reqs=none"),
+            ("BUS_URL", "rediss://me:hunter2@localhost?ssl_ca_certs"),
+            ("BUS_URL", "redis://me:hun#ter2@localhost"),
             ("FAREBOX_ROOT_KEY", "hunter2"),
             ("FAREBOX_ROOT_KEY", "hunter2 " * 10),
             ("FAREBOX_ROOT_KEY", "hunter2" * 100),
@@ -120,6 +136,7 @@ class TestRefusing:
             ("FAREBOX_PORT", "PORT"),
             ("FAREBOX_HOST", "HOST"),
             ("FAREBOX_DATABASE_URL", "DATABASE_URL"),
+            ("FAREBOX_BUS_URL", "BUS_URL"),
             ("FAREBOX_WEB_CONCURENCY", "WEB_CONCURRENCY"),
             ("FAREBOX_DATADIR", "FAREBOX_DATA_DIR"),
             ("FAREBOX_ROOTKEY", "FAREBOX_ROOT_KEY"),
@@ -152,8 +169,13 @@ class TestRefusing:
 
 class TestSecrets:
     def test_the_text_of_settings_shows_no_secret(self) -> None:
-        settings = Settings(database_url="postgresql://me:hunter2@localhost/fares", root_key=A_ROOT_KEY)
+        settings = Settings(
+            database_url="postgresql://me:hunter2@localhost/fares",
+            bus_url="redis://:swordfish@localhost",
+            root_key=A_ROOT_KEY,
+        )
         assert "hunter2" not in repr(settings)
+        assert "swordfish" not in repr(settings)
         assert A_ROOT_KEY not in repr(settings)
 
     def test_a_given_root_key_is_used_and_written_nowhere(self, tmp_path: Path) -> None:

@@ -1,15 +1,15 @@
-"""A TCP cable to the test's Postgres that can be cut, unplugged for a while, or go silent without a word."""
+"""A TCP cable to the test's Postgres or Redis that can be cut, unplugged for a while, or go silent without a word."""
 
 import asyncio
 from typing import Self
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 
 class Cable:
-    """Forwards connections made to `dsn` until it is told otherwise."""
+    """Forwards connections made to `far_address`, by way of its own `address`, until it is told otherwise."""
 
-    def __init__(self, dsn: str) -> None:
-        self._target = urlsplit(dsn)
+    def __init__(self, far_address: str) -> None:
+        self._target = urlsplit(far_address)
         self._pumps: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
         self._flows = asyncio.Event()
@@ -19,8 +19,9 @@ class Cable:
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         port = self._server.sockets[0].getsockname()[1]
-        credentials = self._target.netloc.rpartition("@")[0]
-        self.dsn = f"postgresql://{credentials}@127.0.0.1:{port}{self._target.path}?sslmode=disable"
+        credentials, at, _ = self._target.netloc.rpartition("@")
+        query = "sslmode=disable" if self._target.scheme == "postgresql" else ""
+        self.address = urlunsplit(self._target._replace(netloc=f"{credentials}{at}127.0.0.1:{port}", query=query))
         return self
 
     async def __aexit__(self, *_: object) -> None:

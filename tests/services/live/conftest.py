@@ -4,12 +4,19 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.services.live.accounts_table import AccountsTable
+from tests.services.live.bus_servers import BusServer, PostgresAsBus, RedisAsBus
 
 
 @pytest.fixture
 def dsn(empty_dsn: str) -> str:
     """The live layer needs nothing of the product's tables."""
     return empty_dsn
+
+
+@pytest.fixture(params=["postgres", "redis"])
+def bus_server(request: pytest.FixtureRequest, dsn: str) -> BusServer:
+    """Each server that can carry the bus, for real."""
+    return PostgresAsBus(dsn) if request.param == "postgres" else RedisAsBus(request.getfixturevalue("redis_server"))
 
 
 @pytest.fixture

@@ -60,7 +60,8 @@ class Display:
         await eventually(lambda: version in self.versions[-1:], within_seconds)
 
     def assert_strictly_rising(self) -> None:
-        assert all(earlier.order < later.order for earlier, later in pairwise(self.shown)), self.versions
+        positions = [(snapshot.version, snapshot.as_of) for snapshot in self.shown]
+        assert all(earlier < later for earlier, later in pairwise(positions)), self.versions
 
 
 async def eventually(condition: Callable[[], bool], within_seconds: float = PATIENCE_SECONDS) -> None:

@@ -11,10 +11,13 @@ import pytest
 from services.live.bus import SupervisedBackend
 from services.live.hub import LiveHub
 from services.live.postgres_bus import PostgresBus
+from tests.redis_server import RedisServer
 from tests.services.live.accounts_table import STATE, AccountsTable
+from tests.services.live.bus_servers import BusServer, RedisAsBus
 from tests.services.live.cable import Cable
 from tests.services.live.carrier import Carrier
 from tests.services.live.display import HEALED_WITHIN_SECONDS, PATIENCE_SECONDS, Display, eventually
+from tests.services.live.disturbed import Disturbed
 
 
 @asynccontextmanager
@@ -32,11 +35,13 @@ async def commit(accounts: AccountsTable, hub: LiveHub, account: UUID) -> int:
     return version
 
 
-async def test_with_healing_off_the_bus_alone_carries_a_commit_to_another_process(accounts: AccountsTable) -> None:
+async def test_with_healing_off_the_bus_alone_carries_a_commit_to_another_process(
+    accounts: AccountsTable, bus_server: BusServer
+) -> None:
     account = await accounts.open(version=1)
     async with (
-        a_hub(accounts, PostgresBus(accounts.dsn)) as here,
-        a_hub(accounts, PostgresBus(accounts.dsn)) as there,
+        a_hub(accounts, bus_server.bus()) as here,
+        a_hub(accounts, bus_server.bus()) as there,
         Display(there, account) as display,
     ):
         await display.shows(1)
@@ -96,28 +101,76 @@ asyncio.run(announce(*sys.argv[1:]))
 
 
 @pytest.mark.parametrize("purpose", ["bus listener", "bus publisher"])
-@pytest.mark.parametrize("healing_seconds", [None, 1], ids=["bus alone", "with healing"])
-async def test_killing_a_bus_connection_under_traffic_is_right_again_within_three_seconds(
-    accounts: AccountsTable, purpose: str, healing_seconds: float | None
+async def test_killing_a_bus_connection_under_traffic_is_right_again_within_three_seconds_by_the_bus_alone(
+    accounts: AccountsTable, bus_server: BusServer, purpose: str
 ) -> None:
     account = await accounts.open(version=1)
     async with (
-        a_hub(accounts, PostgresBus(accounts.dsn), healing_seconds=healing_seconds) as here,
-        a_hub(accounts, PostgresBus(accounts.dsn), healing_seconds=healing_seconds) as there,
+        a_hub(accounts, bus_server.bus()) as here,
+        a_hub(accounts, bus_server.bus()) as there,
         Display(there, account) as display,
     ):
         await display.shows(1)
         for number in range(150):
             version = await commit(accounts, here, account)
             if number % 40 == 20:
-                assert await accounts.pool.fetch(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                    " WHERE datname = current_database() AND application_name = $1",
-                    f"farebox {purpose}",
-                )
+                await bus_server.kill(purpose)
             await asyncio.sleep(0.005)
         await display.shows(version, within_seconds=HEALED_WITHIN_SECONDS)
 
+    display.assert_strictly_rising()
+
+
+@pytest.mark.parametrize("healing_seconds", [None, 1], ids=["bus alone", "with healing"])
+async def test_restarting_redis_under_traffic_is_right_again_within_three_seconds(
+    accounts: AccountsTable, redis_server: RedisServer, healing_seconds: float | None
+) -> None:
+    account, bus_server = await accounts.open(version=1), RedisAsBus(redis_server)
+    async with (
+        a_hub(accounts, bus_server.bus(), healing_seconds=healing_seconds) as here,
+        a_hub(accounts, bus_server.bus(), healing_seconds=healing_seconds) as there,
+        Display(there, account) as display,
+    ):
+        await display.shows(1)
+        for number in range(120):
+            version = await commit(accounts, here, account)
+            if number in (30, 90):
+                redis_server.end()
+            if number == 60:
+                redis_server.start()
+            await asyncio.sleep(0.005)
+        if healing_seconds is None:
+            redis_server.start()
+        # With healing it needs no Redis for that.
+        await display.shows(version, within_seconds=HEALED_WITHIN_SECONDS)
+
+    display.assert_strictly_rising()
+
+
+@pytest.mark.parametrize(
+    ("lost_share", "healing_seconds"), [(0.0, None), (0.8, 1)], ids=["none lost, bus alone", "most lost, with healing"]
+)
+async def test_what_a_real_carrier_doubles_delays_reorders_and_loses_is_right_within_three_seconds(
+    accounts: AccountsTable, bus_server: BusServer, lost_share: float, healing_seconds: float | None
+) -> None:
+    account = await accounts.open(version=1)
+    disturbed = Disturbed(bus_server.bus(), lost_share=lost_share, doubled_share=0.5, delay_seconds_max=0.3)
+    async with (
+        a_hub(accounts, bus_server.bus(), healing_seconds=healing_seconds) as here,
+        a_hub(accounts, disturbed, healing_seconds=healing_seconds) as there,
+        Display(there, account) as display,
+    ):
+        await display.shows(1)
+        for _ in range(100):
+            version = await commit(accounts, here, account)
+            await asyncio.sleep(0.005)
+        await display.shows(version, within_seconds=HEALED_WITHIN_SECONDS)
+        # What is still under way changes nothing any more.
+        await asyncio.sleep(0.3)
+
+    assert disturbed.doubled > 0
+    assert (disturbed.lost > 0) == (lost_share > 0)
+    assert display.versions[-1] == version
     display.assert_strictly_rising()
 
 
@@ -127,8 +180,8 @@ async def test_a_database_that_comes_back_is_right_again_within_three_seconds(ac
     async with Cable(accounts.dsn) as cable:
         pool = accounts.pool
         async with (
-            asyncpg.create_pool(cable.dsn, min_size=1, max_size=5) as pool_over_cable,
-            a_hub(accounts, PostgresBus(cable.dsn), healing_seconds=1) as hub,
+            asyncpg.create_pool(cable.address, min_size=1, max_size=5) as pool_over_cable,
+            a_hub(accounts, PostgresBus(cable.address), healing_seconds=1) as hub,
             Display(hub, account) as display,
         ):
             await display.shows(1)
@@ -223,6 +276,6 @@ async def test_a_hub_starts_and_stops_while_the_database_is_away(accounts: Accou
     async with Cable(accounts.dsn) as cable:
         cable.unplug()
         async with asyncio.timeout(10):
-            async with LiveHub(accounts, PostgresBus(cable.dsn)) as hub:
+            async with LiveHub(accounts, PostgresBus(cable.address)) as hub:
                 hub.changed(UUID(int=7), 1)
                 assert not hub.bus_connected

@@ -6,13 +6,14 @@ import asyncpg
 import pytest
 
 from services.live.kept_connection import ConnectionAway, KeptConnection
+from services.live.postgres_bus import PostgresLink
 from tests.services.live.cable import Cable
 from tests.services.live.display import PATIENCE_SECONDS
 
 
 @asynccontextmanager
-async def kept(dsn: str) -> AsyncIterator[KeptConnection]:
-    connection = KeptConnection(dsn, purpose="test")
+async def kept(dsn: str) -> AsyncIterator[KeptConnection[asyncpg.Connection]]:
+    connection = KeptConnection(PostgresLink(dsn, "farebox test"), purpose="test")
     connection.start()
     try:
         yield connection
@@ -55,7 +56,7 @@ async def test_what_prepares_a_connection_runs_on_each_new_one_and_is_tried_agai
         if len(prepared) == 1:
             raise RuntimeError("not yet")
 
-    connection = KeptConnection(dsn, purpose="test", prepare=prepare)
+    connection = KeptConnection(PostgresLink(dsn, "farebox test"), purpose="test", prepare=prepare)
     connection.start()
     async with connection.use(PATIENCE_SECONDS) as usable:
         assert prepared[0].is_closed()
@@ -71,7 +72,7 @@ async def test_tries_to_connect_grow_apart(dsn: str) -> None:
         tries += 1
         raise RuntimeError("never")
 
-    connection = KeptConnection(dsn, purpose="test", prepare=refuse)
+    connection = KeptConnection(PostgresLink(dsn, "farebox test"), purpose="test", prepare=refuse)
     connection.start()
     await asyncio.sleep(2)
     await connection.stop()
@@ -82,5 +83,5 @@ async def test_tries_to_connect_grow_apart(dsn: str) -> None:
 async def test_stopping_while_connecting_ends_at_once(dsn: str) -> None:
     async with Cable(dsn) as cable:
         cable.unplug()
-        async with asyncio.timeout(2), kept(cable.dsn):
+        async with asyncio.timeout(2), kept(cable.address):
             await asyncio.sleep(0.01)

@@ -1,0 +1,43 @@
+"""How long an answer of the database is waited for before its connection counts as dead."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from models.pool import time_limit
+
+PATIENCE_SECONDS_MIN = 1.0
+"""So soon a silent connection is given up where answers take milliseconds. The next comparison asks within a second and
+gives up after one more: with what is asked anew all is right within three."""
+
+PATIENCE_SECONDS_MAX = 12.0
+"""A read goes back and forth up to twenty times on a new connection: enough for a database half a second away."""
+
+_TIMES_THE_LAST_ANSWER = 4
+
+
+class Patience:
+    """Learns from the answers, as TCP learns when to send again: a database that is far is not taken for a dead one."""
+
+    __slots__ = ("_seconds",)
+
+    def __init__(self) -> None:
+        self._seconds = PATIENCE_SECONDS_MIN
+
+    @asynccontextmanager
+    async def limit(self) -> AsyncIterator[None]:
+        """Limits what is asked in the block, as `time_limit` does; when that is too short, the next may take twice as
+        long.
+        """
+        loop = asyncio.get_running_loop()
+        begun_at_seconds = loop.time()
+        try:
+            async with time_limit(self._seconds):
+                yield
+        except Exception:
+            # Of many that were given up together only the first counts.
+            if loop.time() - begun_at_seconds >= self._seconds:
+                self._seconds = min(2 * self._seconds, PATIENCE_SECONDS_MAX)
+            raise
+        taken_seconds = loop.time() - begun_at_seconds
+        self._seconds = min(max(_TIMES_THE_LAST_ANSWER * taken_seconds, PATIENCE_SECONDS_MIN), PATIENCE_SECONDS_MAX)

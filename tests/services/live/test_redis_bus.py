@@ -1,0 +1,132 @@
+import asyncio
+import os
+import shutil
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from redis.asyncio import Redis
+
+from services.live.bus import CHANNEL, Bus, BusUnavailable
+from services.live.messages import Changes, Message, Resync, encode_changes
+from services.live.redis_bus import RedisBus
+from tests.redis_server import ALL_IS_THERE, RedisServer, a_free_port, running_redis
+from tests.services.live.bus_servers import INSTALLATION
+from tests.services.live.display import PATIENCE_SECONDS, eventually
+
+LEAST_RIGHTS = "user fares on >hunter2 resetchannels &farebox:* -@all +@connection +@pubsub"
+
+
+@asynccontextmanager
+async def a_connected_bus(url: str, installation: str = INSTALLATION) -> AsyncIterator[tuple[Bus, list[Message]]]:
+    heard: list[Message] = []
+    async with Bus(RedisBus(url, installation), heard.append) as bus:
+        await eventually(lambda: bus.connected and heard == [Resync()])
+        heard.clear()
+        yield bus, heard
+
+
+async def assert_carries(bus: Bus, heard: list[Message]) -> None:
+    account = uuid4()
+    (text,) = encode_changes({account: 7})
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            try:
+                await bus.publish(text)
+                break
+            except BusUnavailable:
+                await asyncio.sleep(0.01)
+    await eventually(lambda: Changes(((account, 7),)) in heard)
+
+
+async def test_two_installations_on_one_redis_hear_nothing_of_each_other(redis_server: RedisServer) -> None:
+    async with (
+        a_connected_bus(redis_server.url, "1-5") as (bus, heard),
+        a_connected_bus(redis_server.url, "1-6") as (_, heard_elsewhere),
+    ):
+        await assert_carries(bus, heard)
+        await asyncio.sleep(0.1)
+    assert heard_elsewhere == []
+
+
+async def test_a_redis_that_was_killed_is_heard_again_with_a_resync(redis_server: RedisServer) -> None:
+    async with a_connected_bus(redis_server.url) as (bus, heard):
+        redis_server.end()
+        await eventually(lambda: not bus.connected)
+        redis_server.start()
+        await eventually(lambda: Resync() in heard)
+        await assert_carries(bus, heard)
+
+
+async def test_what_a_stranger_publishes_here_is_a_resync_and_costs_no_connection(redis_server: RedisServer) -> None:
+    async with a_connected_bus(redis_server.url) as (bus, heard):
+        async with Redis.from_url(redis_server.url, protocol=2) as stranger:
+            await stranger.publish(f"{CHANNEL}:{INSTALLATION}", b"\xff\xfe\x00")
+        await eventually(lambda: heard == [Resync()])
+        assert bus.connected
+        await assert_carries(bus, heard)
+
+
+async def test_a_user_with_the_least_rights_a_password_and_a_database_number_will_do(tmp_path: Path) -> None:
+    with running_redis(tmp_path / "redis", ["requirepass 'p@ss word'", LEAST_RIGHTS]) as server:
+        for credentials in ("fares:hunter2", ":p%40ss%20word"):
+            async with a_connected_bus(f"redis://{credentials}@127.0.0.1:{server.port}/3") as (bus, heard):
+                await assert_carries(bus, heard)
+
+
+async def test_a_wrong_password_is_told_of_and_not_repeated(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    with running_redis(tmp_path / "redis", [LEAST_RIGHTS]) as server:
+        async with Bus(RedisBus(f"redis://fares:swordfish@127.0.0.1:{server.port}", INSTALLATION), print) as bus:
+            await eventually(lambda: "AuthenticationError" in caplog.text)
+            with pytest.raises(BusUnavailable) as refusal:
+                await bus.publish("c")
+            assert not bus.connected
+    assert "swordfish" not in caplog.text
+    assert "swordfish" not in f"{refusal.value!r} {refusal.value.__cause__!r}"
+
+
+class TestTls:
+    @pytest.fixture
+    def certificate(self, tmp_path: Path) -> tuple[Path, Path]:
+        if shutil.which("openssl") is None:
+            if os.environ.get(ALL_IS_THERE):
+                pytest.fail("openssl is missing")
+            pytest.skip("this machine has no openssl")
+        key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+        words = "-x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
+        subprocess.run(
+            [
+                "openssl",
+                "req",
+                *words.split(),
+                "-addext",
+                "subjectAltName=IP:127.0.0.1",
+                "-keyout",
+                key,
+                "-out",
+                certificate,
+            ],
+            check=True,
+            capture_output=True,
+            timeout=PATIENCE_SECONDS,
+        )
+        return key, certificate
+
+    async def test_a_certificate_is_checked_against_the_authority_that_is_named(
+        self, tmp_path: Path, certificate: tuple[Path, Path], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        key, own = certificate
+        port = a_free_port()
+        settings = [f"tls-port {port}", f"tls-cert-file {own}", f"tls-key-file {key}", "tls-auth-clients no"]
+        with running_redis(tmp_path / "redis", settings):
+            async with a_connected_bus(f"rediss://127.0.0.1:{port}?ssl_ca_certs={own}") as (bus, heard):
+                await assert_carries(bus, heard)
+
+            caplog.clear()
+            async with Bus(RedisBus(f"rediss://127.0.0.1:{port}", INSTALLATION), print) as bus:
+                await eventually(lambda: "certificate" in caplog.text.lower())
+                assert not bus.connected
