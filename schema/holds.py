@@ -13,7 +13,7 @@ import strawberry
 from rules.identity import IdKind
 from rules.ledger.hold_events import HoldsEvent as HoldsEventRecord
 from rules.ledger.journal import Entry as EntryRow
-from rules.ledger.records import CaptureView
+from rules.ledger.records import CaptureView, LineView
 from rules.ledger.state import Hold as HoldRow
 from schema.described import output
 from schema.nodes import Node, shown_id, shown_id_or_none, shown_member_id
@@ -24,14 +24,26 @@ from schema.words import EntryKind, HoldState, WorkOutcome
 
 
 class HoldsTogether:
-    """Holds that are told of in one event: what was captured of them is read once, whoever selects it how often."""
+    """Holds that are told of in one event: what lies behind them is read once, whoever selects it how often.
 
-    __slots__ = ("_captures", "_event", "_reading")
+    Their rows come without lines, so that events that wait for slow clients stay small.
+    """
+
+    __slots__ = ("_captures", "_event", "_lines", "_reading")
 
     def __init__(self, event: HoldsEventRecord) -> None:
         self._event = event
+        self._lines: Mapping[int, tuple[LineView, ...]] | None = None
         self._captures: Mapping[int, tuple[CaptureView, ...]] | None = None
         self._reading = asyncio.Lock()
+
+    async def lines(self, reads: LedgerReads, hold_id: int) -> tuple[LineView, ...]:
+        """What one of them was made for, by now."""
+        async with self._reading:
+            if self._lines is None:
+                position, hold_ids = self._event.position, [row.hold_id for row in self._event.holds]
+                self._lines = await reads.lines_of_holds(position.tenant_id, position.account_id, hold_ids)
+        return self._lines.get(hold_id, ())
 
     async def captures(self, reads: LedgerReads, hold_id: int) -> tuple[CaptureView, ...]:
         """The latest captures of one of them, up to the event's version."""
@@ -110,8 +122,11 @@ class Hold(Node):
     @strawberry.field
     async def lines(self, info: Info) -> list[EstimateLine]:
         """What was set aside, line by line; empty for a plain amount."""
-        record = self.record
-        lines = await info.context.reads.hold_lines(record.tenant_id, record.account_id, record.row)
+        record, reads = self.record, info.context.reads
+        if record.together is not None:
+            lines = await record.together.lines(reads, record.row.hold_id)
+        else:
+            lines = await reads.hold_lines(record.tenant_id, record.account_id, record.row)
         return [shown_line(line) for line in lines]
 
     @strawberry.field

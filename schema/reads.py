@@ -148,6 +148,11 @@ class LedgerReads(Protocol):
     async def hold_lines(self, tenant_id: UUID, account_id: UUID, hold: Hold) -> tuple[LineView, ...]:
         """What was set aside, line by line, re-rated at the hold's price book version; empty for a plain amount."""
 
+    async def lines_of_holds(
+        self, tenant_id: UUID, account_id: UUID, hold_ids: Sequence[int]
+    ) -> Mapping[int, tuple[LineView, ...]]:
+        """As `hold_lines` for several holds in one read."""
+
     async def hold_captures(self, tenant_id: UUID, account_id: UUID, hold: Hold) -> tuple[CaptureView, ...]:
         """What was captured, oldest first, with the steps that led to each line's cost."""
 

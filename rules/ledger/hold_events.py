@@ -39,7 +39,7 @@ class HoldsView:
 
 
 class ChangedHold(NamedTuple):
-    """A hold as it is now, and what became of it since another moment."""
+    """A hold as it is now, without its lines, and what became of it since another moment."""
 
     hold: Hold
     held_change: int
@@ -48,7 +48,7 @@ class ChangedHold(NamedTuple):
 
 
 class OpenHolds(NamedTuple):
-    """The open holds of a view: how many, what they hold, and the newest of them, by id downwards."""
+    """The open holds of a view: how many, what they hold, and the newest of them, by id downwards. Without lines."""
 
     number: int
     held: int

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
-from operator import attrgetter
 from typing import Final
 from uuid import UUID
 
@@ -40,7 +37,7 @@ from rules.ledger.spending import Scope, Spending
 from rules.ledger.state import Account, AccountState, Grant, Hold
 from rules.ledger.team import Member
 from rules.pricing.money import Paid
-from services.ledger.line_views import captured_views, reserved_views
+from services.ledger.line_views import captured_views, captures_of_holds, reserved_views, views_of_holds
 from services.ledger.writer import Writer
 from services.price_books import PriceBooks
 
@@ -165,7 +162,15 @@ class LedgerReads:
 
     async def hold_lines(self, tenant_id: UUID, account_id: UUID, hold: Hold) -> tuple[LineView, ...]:
         """What was set aside, line by line, rated anew at the version it was priced at; empty for a plain amount."""
-        return await reserved_views(self._price_books, tenant_id, hold)
+        return await reserved_views(self._price_books, tenant_id, hold.lines_json)
+
+    async def lines_of_holds(
+        self, tenant_id: UUID, account_id: UUID, hold_ids: Sequence[int]
+    ) -> Mapping[int, tuple[LineView, ...]]:
+        """As `hold_lines` for several holds in one read."""
+        async with self._database.reader(tenant_id) as connection:
+            found = await connection.fetch(statement("list_hold_lines"), account_id, list(hold_ids))
+        return await views_of_holds(self._price_books, tenant_id, {row["hold_id"]: row["lines"] for row in found})
 
     async def hold_captures(self, tenant_id: UUID, account_id: UUID, hold: Hold) -> tuple[CaptureView, ...]:
         """What was captured, oldest first, with the steps that led to each line's cost."""
@@ -185,12 +190,8 @@ class LedgerReads:
             found = await connection.fetch(
                 statement("list_latest_captured_lines"), account_id, list(hold_ids), version, LATEST_LINES
             )
-        captures: dict[int, tuple[CaptureView, ...]] = {}
-        for hold_id, lines in groupby((rows.read_line(tuple(row)) for row in found), key=attrgetter("hold_id")):
-            captures[hold_id] = await captured_views(self._price_books, tenant_id, list(lines))
-            # Rating a hundred holds' lines must not keep everybody else waiting.
-            await asyncio.sleep(0)
-        return captures
+        lines = [rows.read_line(tuple(row)) for row in found]
+        return await captures_of_holds(self._price_books, tenant_id, lines)
 
     async def charge(self, tenant_id: UUID, account_id: UUID, hold_id: int) -> ChargeFacts | None:
         """One hold with its first captured lines and entries, and what it burned, all from one snapshot."""

@@ -8,16 +8,23 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from graphql import ExecutionResult, GraphQLSchema, subscribe
+from graphql import ExecutionResult, GraphQLSchema, graphql, subscribe
 from graphql import parse as parse_document
 
+from models.account import AccountKind
 from resolvers.context import Context
 from rules.identity import IdKind, public_id
 from rules.ledger.hold_events import HoldsView
 from rules.ledger.kinds import HoldState, MemberRole
-from rules.ledger.records import CaptureView, MembersSeen
+from rules.ledger.outcomes import GrantEffect, HoldEffect
+from rules.ledger.records import CaptureView, LineView, MembersSeen
+from rules.ledger.requests import CommitRequest, GrantRequest, ReserveRequest
 from rules.ledger.usage_events import Breakdown, Sums, UsageView
+from rules.pricing.formulas import PricingType
+from rules.pricing.rating import LineRequest
 from rules.pricing.tokens import MICROS
+from server.composition import open_services
+from services.accounts import AccountRecord
 from services.ledger.live_feeds import FeedEvent, HoldsFeed, UsageFeed
 from services.live.view import View
 from services.principal import Principal
@@ -37,6 +44,7 @@ from tests.resolvers.stage import (
     a_member,
     a_usage_event,
 )
+from tests.resolvers.test_credential_matrix import a_tenant
 from tests.services.ledger.cashier import eventually
 
 SUM = "{ date model category memberId project tokens refunded uses operations }"
@@ -163,6 +171,8 @@ async def test_holds_are_shown_whole_and_read_once_for_what_was_captured(schema:
         return {7: (CaptureView(2 * MICROS, NOON, ()),)}
 
     stage.reads.answers["latest_captures"] = captures
+    line = LineView(None, "flux", 1, MICROS, 2 * MICROS, MICROS, MICROS, PricingType.FLAT, 3, ())
+    stage.reads.answers["lines_of_holds"] = {7: (line,)}
     event = a_holds_event(*range(7, 107))
 
     (answer,) = await shown(schema, stage, HOLDS, event)
@@ -184,11 +194,14 @@ async def test_holds_are_shown_whole_and_read_once_for_what_was_captured(schema:
     assert told["holds"][0]["captures"] == [{"amount": "2", "at": "2026-03-01T12:00:00Z"}]
     assert all(hold["captures"] == [] for hold in told["holds"][1:])
     assert asked == [(TENANT, ACCOUNT, tuple(range(7, 107, 2)), 9)], "one read, of those captured from"
-    assert not any(name == "hold_captures" for name, _, _ in stage.reads.calls)
+    assert told["holds"][0]["lines"] == [{"cost": "2"}]
+    read = [name for name, _, _ in stage.reads.calls]
+    assert read.count("lines_of_holds") == 1
+    assert not {"hold_captures", "hold_lines"} & set(read)
 
 
 async def test_what_was_captured_is_read_once_for_all_who_are_told(schema: GraphQLSchema, stage: Stage) -> None:
-    stage.reads.answers["latest_captures"] = {}
+    stage.reads.answers |= {"latest_captures": {}, "lines_of_holds": {}}
     answers = [await start(schema, stage, HOLDS) for _ in range(3)]
     firsts = [asyncio.ensure_future(anext(events)) for events in answers]
     await eventually(lambda: len(stage.live.listeners) == 3)
@@ -198,3 +211,51 @@ async def test_what_was_captured_is_read_once_for_all_who_are_told(schema: Graph
 
     assert all(result.errors is None for result in results)
     assert [name for name, _, _ in stage.reads.calls].count("latest_captures") == 1
+    assert [name for name, _, _ in stage.reads.calls].count("lines_of_holds") == 1
+
+
+async def test_an_events_holds_show_the_lines_and_captures_that_they_have(schema: GraphQLSchema, dsn: str) -> None:
+    shown_of_a_hold = (
+        "id state amount lines { model count cost steps { label amount } } captures { amount lines { cost } }"
+    )
+    async with open_services(dsn, root_key="the root key") as services:
+        _, backend = await a_tenant(services, "ours")
+        tenant_id = backend.tenant_id
+        assert tenant_id is not None
+        account = await services.accounts.create(
+            tenant_id, external_id="rider", name="Rider", kind=AccountKind.PERSONAL, time_zone="UTC"
+        )
+        assert isinstance(account, AccountRecord)
+        owner = account.account_id
+        granted = await services.grants.grant_tokens(GrantRequest(tenant_id, owner, "first", 1_000 * MICROS))
+        assert isinstance(granted, GrantEffect)
+        context = Context(backend, services)
+        events: Any = await subscribe(
+            schema,
+            parse_document(f"subscription($id: ID) {{ holds(accountId: $id) {{ holds {{ {shown_of_a_hold} }} }} }}"),
+            context_value=context,
+            variable_values={"id": public_id(IdKind.ACCOUNT, owner)},
+        )
+        assert (await anext(events)).data == {"holds": {"holds": []}}
+        work = (LineRequest("upscale", count=3), LineRequest("picture", {"steps": 50}))
+        reserved = await services.fares.reserve(ReserveRequest(tenant_id, owner, "r", work=work))
+        assert isinstance(reserved, HoldEffect), reserved
+        committed = await services.fares.commit(
+            CommitRequest(tenant_id, owner, "c", hold_id=reserved.hold.hold_id, actual=work[:1], final=False)
+        )
+        assert isinstance(committed, HoldEffect), committed
+
+        told: list[Any] = []
+        while not told or not told[-1]["captures"]:
+            (hold,) = (await asyncio.wait_for(anext(events), 20)).data["holds"]["holds"]
+            told.append(hold)
+        await events.aclose()
+
+        asked = await graphql(
+            schema,
+            f'{{ hold(id: "{told[-1]["id"]}") {{ {shown_of_a_hold} }} }}',
+            context_value=context,
+        )
+        assert asked.data == {"hold": told[-1]}
+        assert [line["model"] for line in told[-1]["lines"]] == ["upscale", "picture"]
+        assert [capture["amount"] for capture in told[-1]["captures"]] == ["24"]

@@ -15,6 +15,7 @@ from rules.ledger import hold_events
 from rules.ledger.commands import Line, Refund
 from rules.ledger.hold_events import HoldsEvent, HoldsPosition, HoldsView
 from rules.ledger.kinds import HoldState, Mutation
+from rules.ledger.line_codec import encode_lines
 from rules.ledger.records import EVERYONE, MembersSeen
 from services.ledger import live_holds
 from services.ledger.live_holds import read_holds
@@ -204,3 +205,18 @@ async def test_the_latest_captures_of_many_holds_are_whole_calls_up_to_a_version
     }
     whole = await reads.hold_captures(cashier.tenant_id, account, held(await cashier.commit(account, long)).hold)
     assert [capture.amount for capture in whole][:3] == [3, 7, 11]
+
+
+async def test_rows_of_events_do_without_lines(cashier: Cashier, reads: LedgerReads) -> None:
+    account = await cashier.open(tokens=1_000)
+    lines = tuple(Line(f"line {number}", None, None, "{}", 1, 1, 1) for number in range(1_000))
+    hold = await cashier.hold(account, 1_000, lines=lines, lines_json=encode_lines(lines))
+    screen = Screen(reads, cashier.tenant_id, account, HoldsView())
+    await screen.read()
+    held(await cashier.commit(account, hold, 1, final=False))
+    await screen.read()
+
+    (told,) = screen.told[HoldsView()]
+    known = screen.known[HoldsView()]
+    assert known is not None
+    assert {row.lines_json for event in (told, known) for row in (*event.holds, *event.open.newest)} == {"[]"}
