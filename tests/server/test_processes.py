@@ -41,7 +41,6 @@ APPLICATION = """
 import asyncio
 import os
 
-from server.composition import open_services
 from server.parent_watch import watch_parent
 
 
@@ -64,6 +63,8 @@ def create_app():
 
 
 def without_a_database():
+    from server.composition import open_services  # The others start without it.
+
     watch_parent(60)
 
     async def app(scope, receive, send):
@@ -218,7 +219,8 @@ class TestSeveralProcesses:
 
 
 class TestListening:
-    def test_a_port_in_use_is_named_in_one_line(self) -> None:
+    def test_a_port_in_use_is_named_in_one_line(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("server.listener.PORT_ATTEMPTS", 2)
         with listen(Settings(port=0)) as taken:
             port = taken.getsockname()[1]
             with pytest.raises(
