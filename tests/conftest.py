@@ -86,6 +86,13 @@ def directory_in_memory() -> Iterator[Path | None]:
         yield Path(directory)
 
 
+@pytest.fixture
+def memory_path(tmp_path: Path) -> Iterator[Path]:
+    """Like `tmp_path`, for data directories of an embedded Postgres: what it writes through costs no disk."""
+    with directory_in_memory() as in_memory:
+        yield in_memory or tmp_path
+
+
 @pytest.fixture(scope="session")
 def template(postgres_dsn: str) -> Iterator[str]:
     """The name of a migrated database without rows."""
