@@ -11,6 +11,9 @@ ARGS ?=
 RUN := .venv/bin/python
 PACKAGES := server resolvers schema services models rules
 
+# Without bytecode every start, and every worker of the tests, compiles all it imports anew: seconds each.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from functools import cache, partial
+from typing import Final
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -15,7 +16,8 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from resolvers.roots import build_schema
 from server.composition import open_services
-from server.edge.configuration import FRAME_BYTES_MAX, Edge, ServedServices
+from server.edge.bounds import UVICORN_LIMITS as UVICORN_LIMITS
+from server.edge.configuration import Edge, ServedServices
 from server.edge.credential_watch import CredentialWatch
 from server.edge.documents import Documents
 from server.edge.execution import Execution
@@ -32,17 +34,6 @@ from server.settings import Environment, InvalidSettings, Settings, read_setting
 from services.shipped_price_books import ShippedPriceBooks
 
 GRAPHQL_PATH: Final = "/graphql"
-
-UVICORN_LIMITS: Final[Mapping[str, Any]] = {
-    # Names, because the settings travel to other processes.
-    "http": "server.edge.connections:HttpConnection",
-    "ws": "server.edge.connections:SocketConnection",
-    # Frames are refused while they arrive, not when they have filled the memory.
-    "ws_max_size": FRAME_BYTES_MAX,
-    # Compression keeps a window of its own for every socket.
-    "ws_per_message_deflate": False,
-}
-"""What whoever runs uvicorn has to set for the edge's bounds to hold from the first byte."""
 
 
 def create_app() -> Starlette:
@@ -96,10 +87,11 @@ def routes_of(services: ServedServices, edge: Edge) -> list[BaseRoute]:
         Route("/readyz", Readyz(services).respond),
     ]
     if edge.introspection:
-        sdl = sdl_of(schema)
+        # Written when first asked for, because that takes longer than all other routes together.
+        sdl = cache(partial(sdl_of, schema))
 
         async def schema_text(_: Request) -> Response:
-            return PlainTextResponse(sdl)
+            return PlainTextResponse(sdl())
 
         routes.append(Route("/schema.graphql", schema_text))
     if edge.graphiql:

@@ -13,7 +13,7 @@ import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
-from server.app import UVICORN_LIMITS
+from server.edge.bounds import UVICORN_LIMITS
 from server.listener import BACKLOG
 from server.settings import Settings
 

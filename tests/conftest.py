@@ -16,7 +16,6 @@ from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import asyncpg
@@ -26,6 +25,7 @@ from models.database import Database
 from models.migrations import migrate
 from models.tenant import Tenant, TenantMode
 from server.postgres.embedded import EmbeddedPostgres
+from tests.databases import Administrator, Databases, copies_of, database_named
 from tests.redis_server import RedisServer, running_redis
 
 ADMINISTRATION_TIMEOUT_SECONDS = 30.0
@@ -35,11 +35,6 @@ SHARED_MEMORY_BYTES_MIN = 4 * 2**30
 SHARED_MEMORY_PREFIX = "farebox-tests-"
 
 TenantBuilder = Callable[..., Awaitable[Tenant]]
-
-
-def database_named(dsn: str, name: str) -> str:
-    """The same server and user, another database."""
-    return urlunsplit(urlsplit(dsn)._replace(path=f"/{name}"))
 
 
 async def administer(dsn: str, statement: str) -> None:
@@ -87,32 +82,55 @@ def directory_in_memory() -> Iterator[Path | None]:
         yield Path(directory)
 
 
+@pytest.fixture
+def memory_path(tmp_path: Path) -> Iterator[Path]:
+    """Like `tmp_path`, for data directories of an embedded Postgres: what it writes through costs no disk."""
+    with directory_in_memory() as in_memory:
+        yield in_memory or tmp_path
+
+
 @pytest.fixture(scope="session")
-def template(postgres_dsn: str) -> Iterator[str]:
+def administrator(postgres_dsn: str) -> Iterator[Administrator]:
+    """Who makes and drops databases."""
+    administrator = Administrator(postgres_dsn)
+    yield administrator
+    administrator.close()
+
+
+@pytest.fixture(scope="session")
+def template(administrator: Administrator) -> Iterator[str]:
     """The name of a migrated database without rows."""
     name = f"farebox_template_{uuid4().hex[:12]}"
-    run_apart(administer(postgres_dsn, f"CREATE DATABASE {name}"))
-    run_apart(migrate(database_named(postgres_dsn, name)))
+    administrator.order(f"CREATE DATABASE {name}").result()
+    run_apart(migrate(database_named(administrator.dsn, name)))
     yield name
-    run_apart(administer(postgres_dsn, f"DROP DATABASE {name} WITH (FORCE)"))
+    administrator.order(f"DROP DATABASE {name} WITH (FORCE)").result()
+
+
+@pytest.fixture(scope="session")
+def empty_databases(administrator: Administrator) -> Iterator[Databases]:
+    with copies_of(administrator, "template1") as databases:
+        yield databases
+
+
+@pytest.fixture(scope="session")
+def migrated_databases(administrator: Administrator, template: str) -> Iterator[Databases]:
+    with copies_of(administrator, template) as databases:
+        yield databases
 
 
 @pytest.fixture
-async def empty_dsn(postgres_dsn: str) -> AsyncIterator[str]:
+async def empty_dsn(empty_databases: Databases) -> AsyncIterator[str]:
     """A database of the test's own that was never migrated."""
-    name = f"farebox_test_{uuid4().hex[:12]}"
-    await administer(postgres_dsn, f"CREATE DATABASE {name}")
-    yield database_named(postgres_dsn, name)
-    await administer(postgres_dsn, f"DROP DATABASE {name} WITH (FORCE)")
+    async with empty_databases.one() as dsn:
+        yield dsn
 
 
 @pytest.fixture
-async def dsn(postgres_dsn: str, template: str) -> AsyncIterator[str]:
+async def dsn(migrated_databases: Databases) -> AsyncIterator[str]:
     """A migrated database of the test's own."""
-    name = f"farebox_test_{uuid4().hex[:12]}"
-    await administer(postgres_dsn, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
-    yield database_named(postgres_dsn, name)
-    await administer(postgres_dsn, f"DROP DATABASE {name} WITH (FORCE)")
+    async with migrated_databases.one() as dsn:
+        yield dsn
 
 
 @pytest.fixture

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Protocol
 
 from resolvers.context import Services
+from server.edge.bounds import BODY_BYTES_MAX as BODY_BYTES_MAX
+from server.edge.bounds import FRAME_BYTES_MAX as FRAME_BYTES_MAX
 from services.principal import Principal
-
-BODY_BYTES_MAX: Final = 512 * 1024
-"""A request of 100 lines takes less than a tenth of it."""
-FRAME_BYTES_MAX: Final = BODY_BYTES_MAX
-"""Of a websocket, for the same content."""
 
 
 @dataclass(frozen=True, slots=True)

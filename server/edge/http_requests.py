@@ -10,7 +10,7 @@ from starlette.datastructures import QueryParams
 from starlette.requests import ClientDisconnect, Request
 
 from resolvers.errors import ErrorCode
-from server.edge.configuration import BODY_BYTES_MAX
+from server.edge.bounds import BODY_BYTES_MAX
 from server.edge.execution import Operation
 from server.edge.unstorable_text import holds_unstorable, may_be_unstorable
 

@@ -21,6 +21,7 @@ from models.tenant import Tenant, TenantMode
 from models.unavailable import DatabaseUnavailable
 from server.postgres.embedded import EmbeddedPostgres
 from services.ledger.writer import Writer
+from tests.conftest import directory_in_memory
 from tests.faults.processes import (
     Answer,
     FareLoop,
@@ -38,8 +39,10 @@ RECOVERY_SECONDS_MAX = 60.0
 
 
 @pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("durable")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    # What dies is processes: what they wrote outlives them in memory as it does in the cache of a disk.
+    with directory_in_memory() as in_memory:
+        yield in_memory or tmp_path_factory.mktemp("durable")
 
 
 @pytest.fixture(scope="module")

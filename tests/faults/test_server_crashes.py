@@ -159,8 +159,8 @@ async def kill_again_and_again(data_dir: Path, processes: int, rounds: int) -> N
         assert audited.returncode == 0, audited.stdout + audited.stderr
 
 
-async def test_a_server_and_its_postgres_are_killed_and_nothing_answered_is_lost(tmp_path: Path) -> None:
-    await kill_again_and_again(tmp_path / "data", processes=1, rounds=ROUNDS_SHORT)
+async def test_a_server_and_its_postgres_are_killed_and_nothing_answered_is_lost(memory_path: Path) -> None:
+    await kill_again_and_again(memory_path / "data", processes=1, rounds=ROUNDS_SHORT)
 
 
 @pytest.mark.soak

@@ -1,17 +1,22 @@
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 import httpx
 import pytest
 
 from server.postgres.cluster import read_process
+from tests.conftest import directory_in_memory
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 60.0
@@ -78,37 +83,95 @@ class Served:
         return self.process.wait(PATIENCE_SECONDS)
 
 
+class Ended:
+    """What a server left behind that was told to stop."""
+
+    def __init__(self, server: Served, number: signal.Signals) -> None:
+        self.data_dir, postgres = server.data_dir, server.postgres_process_id
+        self.exit_code = server.stop(number)
+        self.postgres_lived_on = Path(f"/proc/{postgres}").exists()
+        assert server.process.stdout is not None
+        self.last_line = server.process.stdout.read().splitlines()[-1]
+        self.log = (self.data_dir / "postgres.log").read_text()
+
+    def assert_in_order(self) -> None:
+        assert self.exit_code == 0
+        assert self.last_line == "Stopped."
+        assert not self.postgres_lived_on
+        assert "database system is shut down" in self.log.splitlines()[-1]
+
+
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A server that stays up, for all who need one and neither stop it nor set it up."""
-    server = Served(an_environment(tmp_path_factory.mktemp("running") / "my data"))
-    yield server
-    server.stop(signal.SIGTERM)
-    assert server.process.stdout is not None
-    server.process.stdout.close()
+def data_dirs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """For the data directories of this module's servers."""
+    with directory_in_memory() as in_memory:
+        yield in_memory or tmp_path_factory.mktemp("data")
 
 
-@pytest.fixture
-def serve() -> Iterator[Serve]:
+@contextmanager
+def serving() -> Iterator[Serve]:
+    """Starts servers, and sees to their end."""
     served: list[Served] = []
 
     def start(data_dir: Path, **settings: str) -> Served:
         served.append(Served(an_environment(data_dir, **settings)))
         return served[-1]
 
-    yield start
-    for server in served:
-        if server.process.poll() is None:
-            server.stop(signal.SIGTERM)
-        assert server.process.stdout is not None
-        server.process.stdout.close()
+    try:
+        yield start
+    finally:
+        for server in served:
+            if server.process.poll() is None:
+                server.stop(signal.SIGTERM)
+            assert server.process.stdout is not None
+            server.process.stdout.close()
 
 
-def wait_until_gone(process_id: int) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while Path(f"/proc/{process_id}").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    with serving() as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def running(data_dirs: Path) -> Iterator[Served]:
+    """A server that stays up, for all who need one and neither stop it nor set it up."""
+    with serving() as start:
+        yield start(data_dirs / "my data")
+
+
+@pytest.fixture(scope="module")
+def ended(data_dirs: Path) -> Ended:
+    """A server that made its database, ran as one process, and was interrupted."""
+    with serving() as start:
+        return Ended(start(data_dirs / "ended"), signal.SIGINT)
+
+
+@pytest.fixture
+def data_left(ended: Ended, memory_path: Path) -> Path:
+    """A copy of the data that it left."""
+    return shutil.copytree(ended.data_dir, memory_path / "left", ignore=shutil.ignore_patterns("socket"))
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Starts beside a running server. A port is waited for, so that all three are started at once."""
+
+    same_port: subprocess.CompletedProcess[str]
+    same_data: subprocess.CompletedProcess[str]
+    same_data_and_port: subprocess.CompletedProcess[str]
+
+
+@pytest.fixture(scope="module")
+def refused(running: Served, data_dirs: Path) -> Refused:
+    port = running.address.rpartition(":")[2]
+    environments = (
+        an_environment(data_dirs / "second", PORT=port),
+        an_environment(running.data_dir),
+        an_environment(running.data_dir, PORT=port),
+    )
+    with ThreadPoolExecutor() as threads:
+        return Refused(*threads.map(run, repeat("serve"), environments))
 
 
 class TestRefusingToStart:
@@ -137,12 +200,20 @@ class TestRefusingToStart:
         assert answer.returncode == 2
         assert "there is no database" in the_only_line(answer)
 
-    def test_a_port_in_use_is_one_line_and_leaves_no_postgres(self, tmp_path: Path, running: Served) -> None:
-        answer = run("serve", an_environment(tmp_path / "second", PORT=running.address.rpartition(":")[2]))
-        assert answer.returncode == 2
-        assert "set PORT to another" in the_only_line(answer)
+    def test_a_port_in_use_is_one_line_and_leaves_no_postgres(self, refused: Refused, data_dirs: Path) -> None:
+        assert refused.same_port.returncode == 2
+        assert "set PORT to another" in the_only_line(refused.same_port)
         # Found before anything was made.
-        assert not (tmp_path / "second").exists()
+        assert not (data_dirs / "second").exists()
+
+    def test_a_second_start_on_the_same_data_says_who_holds_them(self, refused: Refused, running: Served) -> None:
+        assert refused.same_data.returncode == 2
+        assert f"in use by process {running.process.pid}" in the_only_line(refused.same_data)
+
+    def test_a_second_start_on_the_same_data_and_port_says_who_holds_the_data(
+        self, refused: Refused, running: Served
+    ) -> None:
+        assert f"in use by process {running.process.pid}" in the_only_line(refused.same_data_and_port)
 
 
 class TestServing:
@@ -162,65 +233,48 @@ class TestServing:
         )
         assert len(json.loads(answer.stdout)["data"]["prices"]["nodes"]) == 3
 
-    @pytest.mark.parametrize(("processes", "number"), [("1", signal.SIGINT), ("2", signal.SIGTERM)])
-    def test_a_signal_ends_it_and_its_postgres_in_order(
-        self, tmp_path: Path, serve: Serve, processes: str, number: signal.Signals
+    def test_an_interrupt_ends_it_and_its_postgres_in_order(self, ended: Ended) -> None:
+        ended.assert_in_order()
+
+    def test_a_kill_leaves_nothing_behind_that_blocks_the_next_start_which_ends_in_order(
+        self, data_left: Path, serve: Serve
     ) -> None:
-        server = serve(tmp_path, WEB_CONCURRENCY=processes)
-        postgres = server.postgres_process_id
-        assert server.stop(number) == 0
-        assert server.process.stdout is not None
-        assert server.process.stdout.read().splitlines()[-1] == "Stopped."
-        assert not Path(f"/proc/{postgres}").exists()
-        assert "database system is shut down" in (tmp_path / "postgres.log").read_text().splitlines()[-1]
-
-    def test_a_kill_leaves_nothing_behind_that_blocks_the_next_start(self, tmp_path: Path, serve: Serve) -> None:
         processes = "2"
-        server = serve(tmp_path, WEB_CONCURRENCY=processes)
-        keys = (tmp_path / "demo-keys.json").read_text()
+        server = serve(data_left, WEB_CONCURRENCY=processes)
+        keys = (data_left / "demo-keys.json").read_text()
         server.stop(signal.SIGKILL)
-        again = serve(tmp_path, WEB_CONCURRENCY=processes, PORT=server.address.rpartition(":")[2])
+        again = serve(data_left, WEB_CONCURRENCY=processes, PORT=server.address.rpartition(":")[2])
         assert httpx.get(f"{again.address}/readyz", timeout=PATIENCE_SECONDS).status_code == 200
-        assert (tmp_path / "demo-keys.json").read_text() == keys
+        assert (data_left / "demo-keys.json").read_text() == keys
+        Ended(again, signal.SIGTERM).assert_in_order()
 
-    def test_a_second_start_on_the_same_data_says_who_holds_them(self, running: Served) -> None:
-        answer = run("serve", an_environment(running.data_dir))
-        assert answer.returncode == 2
-        assert f"in use by process {running.process.pid}" in the_only_line(answer)
-
-    def test_production_has_no_demo(self, tmp_path: Path, serve: Serve) -> None:
-        server = serve(tmp_path, FAREBOX_ENV="production")
-        assert not (tmp_path / "demo-keys.json").exists()
+    def test_production_has_no_demo(self, memory_path: Path, serve: Serve) -> None:
+        server = serve(memory_path, FAREBOX_ENV="production")
+        assert not (memory_path / "demo-keys.json").exists()
         assert "GraphiQL" not in server.console
 
-    def test_production_on_the_demo_s_data_says_nothing_of_its_keys(self, tmp_path: Path, serve: Serve) -> None:
-        serve(tmp_path).stop(signal.SIGTERM)
-        server = serve(tmp_path, FAREBOX_ENV="production")
-        assert (tmp_path / "demo-keys.json").exists()
+    def test_production_on_the_demo_s_data_says_nothing_of_its_keys(self, data_left: Path, serve: Serve) -> None:
+        server = serve(data_left, FAREBOX_ENV="production")
+        assert (data_left / "demo-keys.json").exists()
         assert "demo-keys" not in server.console
         assert "curl" not in server.console
 
-    def test_a_second_start_on_the_same_data_and_port_says_who_holds_the_data(self, running: Served) -> None:
-        answer = run("serve", an_environment(running.data_dir, PORT=running.address.rpartition(":")[2]))
-        assert f"in use by process {running.process.pid}" in the_only_line(answer)
-
 
 class TestOtherCommands:
-    def test_audit_migrate_and_rebuild_work_beside_a_running_server_and_alone(
-        self, tmp_path: Path, serve: Serve
-    ) -> None:
-        server = serve(tmp_path)
+    def test_audit_migrate_and_rebuild_work_beside_a_running_server(self, running: Served) -> None:
+        self.assert_work_on(running.data_dir)
+        assert running.process.poll() is None
+
+    def test_audit_migrate_and_rebuild_work_alone(self, data_left: Path) -> None:
+        self.assert_work_on(data_left)
+        assert not list(data_left.glob("postgres-*/postmaster.pid"))
+
+    def assert_work_on(self, data_dir: Path) -> None:
         for command in ("migrate", "audit", "rebuild-usage"):
-            answer = run(command, an_environment(tmp_path))
+            answer = run(command, an_environment(data_dir))
             assert answer.returncode == 0
             assert ("Corrected 0 sums of 0 accounts." in answer.stdout) == (command == "rebuild-usage")
             assert ("Checked 0 accounts and 0 entries in the embedded" in answer.stdout) == (command == "audit")
-        postgres = server.postgres_process_id
-        assert server.stop(signal.SIGTERM) == 0
-        wait_until_gone(postgres)
-        for command in ("migrate", "audit", "rebuild-usage"):
-            assert run(command, an_environment(tmp_path)).returncode == 0
-        assert not list(tmp_path.glob("postgres-*/postmaster.pid"))
 
     def test_schema_prints_the_schema_and_needs_no_database(self, tmp_path: Path) -> None:
         answer = run("schema", an_environment(tmp_path))
@@ -228,8 +282,14 @@ class TestOtherCommands:
         assert "type Mutation {" in answer.stdout
         assert list(tmp_path.iterdir()) == []
 
-    @pytest.mark.parametrize("module", ["uvicorn", "strawberry", "tortoise"])
-    def test_help_does_not_wait_for_what_only_serving_needs(self, module: str) -> None:
-        program = f"import sys, server.cli; sys.exit({module!r} in sys.modules)"
-        loaded = subprocess.run([sys.executable, "-c", program], cwd=ROOT, timeout=PATIENCE_SECONDS, check=False)
-        assert loaded.returncode == 0
+    def test_help_does_not_wait_for_what_only_serving_needs(self) -> None:
+        program = "import sys, server.cli; print(sorted({'uvicorn', 'strawberry', 'tortoise'} & sys.modules.keys()))"
+        loaded = subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=True,
+        )
+        assert loaded.stdout == "[]\n"

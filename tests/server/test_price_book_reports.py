@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +27,7 @@ from services.replay import ReplayReport
 from services.shipped_price_books import SHIPPED_FOLDER, ShippedPriceBooks
 from tests.conftest import TenantBuilder
 from tests.rules.pricing.test_earnings import CENT_A_TOKEN, earned, work
-from tests.server.test_price_book_commands import MANY_FAULTS, Answer, run_in
+from tests.server.test_price_book_commands import MANY_FAULTS, Answer, run_here
 from tests.services.shop import a_source, open_shop
 from tests.services.test_replay import a_sold_book, some_work
 
@@ -153,8 +152,8 @@ def test_progress_is_told_in_steps_and_the_end_for_certain(capsys: pytest.Captur
 
 class TestATenantsWork:
     async def run(self, dsn: str, folder: Path, *arguments: str) -> Answer:
-        environment = {"PATH": os.environ["PATH"], "DATABASE_URL": dsn, "FAREBOX_DATA_DIR": str(folder / "data")}
-        run: Callable[..., Answer] = run_in
+        environment = {"DATABASE_URL": dsn, "FAREBOX_DATA_DIR": str(folder / "data")}
+        run: Callable[..., Answer] = run_here
         return await asyncio.to_thread(run, environment, *arguments)
 
     async def test_is_replayed_and_its_margin_told(

@@ -51,7 +51,6 @@ APPLICATION = """
 import asyncio
 import os
 
-from server.composition import open_services
 from server.parent_watch import watch_parent
 
 
@@ -109,6 +108,8 @@ def with_the_edge_in_haste():
 
 
 def without_a_database():
+    from server.composition import open_services  # The others start without it.
+
     watch_parent(60)
 
     async def app(scope, receive, send):
@@ -320,7 +321,8 @@ class TestSeveralProcesses:
 
 
 class TestListening:
-    def test_a_port_in_use_is_named_in_one_line(self) -> None:
+    def test_a_port_in_use_is_named_in_one_line(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("server.listener.PORT_ATTEMPTS", 2)
         with listen(Settings(port=0)) as taken:
             port = taken.getsockname()[1]
             with pytest.raises(

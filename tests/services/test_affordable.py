@@ -28,7 +28,7 @@ from tests.rules.pricing.books import PRICE_BOOKS
 from tests.services.ledger.cashier import Cashier
 from tests.services.shop import Shop, open_shop
 
-CASES = 240
+CASES = 120
 AT_ONCE = 16
 COUNT = "count"
 SMALLEST = Decimal("0.000001")

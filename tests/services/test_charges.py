@@ -31,7 +31,7 @@ from tests.services.ledger.cashier import Cashier, held, move_clock, value_of
 from tests.services.shop import Shop, a_line, a_source, open_shop
 from tests.services.test_affordable import a_value
 
-FARES = 60
+FARES = 40
 STEPS_MAX = 6
 
 FALLING = """

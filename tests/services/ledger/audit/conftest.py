@@ -9,25 +9,32 @@ from uuid import uuid4
 import pytest
 
 from models.database import Database
-from tests.conftest import administer, database_named, run_apart
+from tests.conftest import administer, run_apart
+from tests.databases import Administrator, Databases, copies_of, database_named
 from tests.services.ledger.audit.vandal import Vandal
 from tests.services.ledger.histories import LivedIn, live_in
 
 
 @pytest.fixture(scope="session")
-def lived_in_template(postgres_dsn: str, template: str) -> Iterator[tuple[str, LivedIn]]:
+def lived_in_template(administrator: Administrator, template: str) -> Iterator[tuple[str, LivedIn]]:
     """The name of a database that has lived, and who is who in it."""
     name = f"farebox_lived_in_{uuid4().hex[:12]}"
-    run_apart(administer(postgres_dsn, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY"))
+    administrator.order(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY").result()
     lives: list[LivedIn] = []
 
     async def build() -> None:
-        async with await Database.open(database_named(postgres_dsn, name)) as database:
+        async with await Database.open(database_named(administrator.dsn, name)) as database:
             lives.append(await live_in(database))
 
     run_apart(build())
     yield name, lives[0]
-    run_apart(administer(postgres_dsn, f"DROP DATABASE {name} WITH (FORCE)"))
+    administrator.order(f"DROP DATABASE {name} WITH (FORCE)").result()
+
+
+@pytest.fixture(scope="session")
+def lived_in_databases(administrator: Administrator, lived_in_template: tuple[str, LivedIn]) -> Iterator[Databases]:
+    with copies_of(administrator, lived_in_template[0]) as databases:
+        yield databases
 
 
 @pytest.fixture
@@ -36,12 +43,10 @@ def lived_in(lived_in_template: tuple[str, LivedIn]) -> LivedIn:
 
 
 @pytest.fixture
-async def dsn(postgres_dsn: str, lived_in_template: tuple[str, LivedIn]) -> AsyncIterator[str]:
+async def dsn(lived_in_databases: Databases) -> AsyncIterator[str]:
     """A copy of the test's own, instead of the empty database that other tests begin with."""
-    name = f"farebox_test_{uuid4().hex[:12]}"
-    await administer(postgres_dsn, f"CREATE DATABASE {name} TEMPLATE {lived_in_template[0]} STRATEGY FILE_COPY")
-    yield database_named(postgres_dsn, name)
-    await administer(postgres_dsn, f"DROP DATABASE {name} WITH (FORCE)")
+    async with lived_in_databases.one() as dsn:
+        yield dsn
 
 
 @pytest.fixture
