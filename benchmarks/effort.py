@@ -25,6 +25,8 @@ class Effort:
     """Entries of a month whose usage is asked for: few and many."""
     live_subscribers: tuple[int, ...] = (1, 500, 2_000)
     """Websockets of the live part. LATENCY_SUBSCRIBERS and FAN_OUT_SUBSCRIBERS must be among them."""
+    live_accounts: tuple[int, ...] = (500, 2_000)
+    """Accounts with a subscriber each."""
     live_changes: int = 12
     """Changes of one account in a round, at most six a second."""
     live_scattered_changes: int = 150
@@ -58,6 +60,7 @@ QUICK: Final = Effort(
     sweep_rounds=1,
     sweep_seconds=0.3,
     usage_entries=(10_000, 100_000),
+    live_accounts=(500,),
     live_changes=4,
     live_scattered_changes=50,
 )

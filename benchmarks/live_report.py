@@ -28,6 +28,7 @@ def live_as_json(live: Live) -> dict[str, Any]:
         },
         "manyAccounts": {size: _series_as_json(series) for size, series in live.events.many_accounts.items()},
         "connectionBytes": dict(live.events.connection_bytes),
+        "idleShares": dict(live.events.idle_shares),
         "triedAgain": live.events.tried_again,
         "hub": {size: asdict(speed) for size, speed in live.hub.items()},
         "hotPath": {
@@ -51,7 +52,7 @@ def _series_as_json(series: LiveSeries) -> dict[str, Any]:
 
 
 def _latencies(live: Live) -> str:
-    rows = [["Milliseconds to a client", "commit p50", "commit p99", "request p50", "request p99"]]
+    rows = [["Milliseconds to a client", "messages a round", "commit p50", "commit p99", "request p50", "request p99"]]
     for size, by_source in live.events.one_account.items():
         rows += [_latency_row(f"one account, {size:,}: {name}", series) for name, series in by_source.items()]
     for size, series in live.events.many_accounts.items():
@@ -61,11 +62,11 @@ def _latencies(live: Live) -> str:
 
 def _latency_row(title: str, series: LiveSeries) -> list[str]:
     figures = [since(percent) for since in (series.since_commit, series.since_asked) for percent in PERCENTS]
-    return [f"  {title}", *map(shown_milliseconds, figures)]
+    return [f"  {title}", f"{series.slices[0].messages:,}", *map(shown_milliseconds, figures)]
 
 
 def _fan_out(live: Live) -> str:
-    rows = [["Fan-out on one account", "messages a second", "server's µs a message", "times as dear as here"]]
+    rows = [["Fan-out on one account", "messages a second", "server's µs a message", "Farebox's for one of these"]]
     for size, by_source in live.events.one_account.items():
         ours = by_source[FAREBOX_NAME]
         if size > 1:
@@ -83,7 +84,11 @@ def _fan_out(live: Live) -> str:
 
 def _connections(live: Live) -> str:
     weights = ", ".join(f"{name} {weight / KIBIBYTE:.1f}" for name, weight in live.events.connection_bytes.items())
-    text = f"KiB of the server's memory for an idle connection with its subscription: {weights}"
+    shares = ", ".join(f"{name} {100 * share:.1f}" for name, share in live.events.idle_shares.items())
+    text = (
+        f"KiB of the server's memory for an idle connection with its subscription: {weights}\n"
+        f"Percent of a processor that the server uses while all of them are idle: {shares}"
+    )
     if live.events.tried_again > 0:
         text += f"\nSubscribers were asked to try again in a moment {live.events.tried_again:,} times."
     return text

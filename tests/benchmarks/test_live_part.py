@@ -27,6 +27,7 @@ BRIEF = Effort(
     sweep_rounds=0,
     sweep_seconds=0,
     live_subscribers=(1, 4),
+    live_accounts=(4,),
     live_changes=2,
     live_scattered_changes=8,
 )

@@ -13,7 +13,7 @@ from benchmarks.__main__ import main
 from benchmarks.callers import Slice
 from benchmarks.cases import Case
 from benchmarks.live import Live, judge_live
-from benchmarks.live_events import BARE_NAME, FAREBOX_NAME, STRAWBERRY_NAME, LiveSeries, LiveSlice, LiveSpeed
+from benchmarks.live_events import BARE_NAME, FAREBOX_NAME, STRAWBERRY_NAME, LiveSeries, LiveSlice, LiveSpeed, less_idle
 from benchmarks.live_hot_path import HotPath
 from benchmarks.live_hub import HubSpeed
 from benchmarks.live_report import live_as_json, live_tables
@@ -51,6 +51,7 @@ GOOD = Live(
         },
         many_accounts={500: a_series(1_000)},
         connection_bytes={FAREBOX_NAME: 22 * 1_024.0, BARE_NAME: 20 * 1_024.0, STRAWBERRY_NAME: 40 * 1_024.0},
+        idle_shares={FAREBOX_NAME: 0.042, BARE_NAME: 0.01, STRAWBERRY_NAME: 0.01},
         tried_again=0,
     ),
     hub={size: HubSpeed(same(0.0005), same(0.0009)) for size in (1, 500, 2_000)},
@@ -69,6 +70,11 @@ def test_processor_time_is_compared_round_by_round() -> None:
         pytest.approx(20.0),
     )
     assert ours.messages_per_second.median == pytest.approx(5_000)
+
+
+def test_what_is_used_anyway_is_taken_off_and_never_more_than_there_is() -> None:
+    assert less_idle(0.5, 0.1, 2.0) == pytest.approx(0.3)
+    assert less_idle(0.1, 0.1, 2.0) == 0.0
 
 
 def test_what_is_good_enough_passes() -> None:
@@ -134,6 +140,7 @@ def test_figures_stand_in_the_tables_in_their_units() -> None:
     assert "10.0 (10.0..20.0)" in fan_out
     assert "1: " not in fan_out.replace("2,000: ", "").replace("500: ", "")
     assert "Farebox 22.0" in connections
+    assert "Farebox 4.2" in connections
     assert "again" not in connections
     assert "0.90 (0.90..0.90)" in hub
     assert "1.02 (1.02..1.02)" in hot_path
