@@ -57,9 +57,12 @@ class Slice:
 
     def latency(self, percent: int) -> float:
         """The latency in seconds that so many percent of the operations did not exceed."""
-        if not self.latencies:
-            return 0.0
-        return self.latencies[min(len(self.latencies) - 1, len(self.latencies) * percent // 100)]
+        return percentile(self.latencies, percent)
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    """The value that so many percent of the sorted values do not exceed, one of them; 0 where there is none."""
+    return values[min(len(values) - 1, len(values) * percent // 100)] if values else 0.0
 
 
 async def run_slice(callers: Sequence[Caller], seconds: float) -> Slice:

@@ -18,8 +18,8 @@ from server.postgres.embedded import EmbeddedPostgres
 TEMPLATE: Final = "farebox_benchmark_template"
 CASE: Final = "farebox_benchmark_case"
 
-_ROOM_FOR_RIVALS: Final = {"max_connections": "200"}
-"""The rivals' pools stand open side by side."""
+_SETTINGS: Final = {"max_connections": "200", "track_commit_timestamp": "on"}
+"""The rivals' pools stand open side by side, and events are timed from the commit."""
 
 SHOWN_SETTINGS: Final = ("server_version", "fsync", "synchronous_commit", "full_page_writes", "wal_sync_method")
 
@@ -29,7 +29,7 @@ def durable_postgres() -> Iterator[str]:
     """A Postgres as `make serve` runs it, in a directory that is deleted afterwards; its DSN."""
     with (
         TemporaryDirectory(prefix="farebox-benchmark-") as folder,
-        EmbeddedPostgres(Path(folder), extra_settings=_ROOM_FOR_RIVALS) as postgres,
+        EmbeddedPostgres(Path(folder), extra_settings=_SETTINGS) as postgres,
     ):
         yield postgres.dsn
 

@@ -23,10 +23,22 @@ class Effort:
     sweep_seconds: float
     usage_entries: tuple[int, int] = (10_000, 1_000_000)
     """Entries of a month whose usage is asked for: few and many."""
+    live_subscribers: tuple[int, ...] = (1, 500, 2_000)
+    """Websockets of the live part. LATENCY_SUBSCRIBERS and FAN_OUT_SUBSCRIBERS must be among them."""
+    live_accounts: tuple[int, ...] = (500, 2_000)
+    """Accounts with a subscriber each."""
+    live_changes: int = 12
+    """Changes of one account in a round, at most six a second."""
+    live_scattered_changes: int = 150
+    """Changes of many accounts in a round, fifty a second."""
 
 
 TARGET_CALLERS: Final = 64
 """The number of callers that most targets speak of."""
+
+LATENCY_SUBSCRIBERS: Final = 500
+FAN_OUT_SUBSCRIBERS: Final = 2_000
+"""The numbers of subscribers that targets speak of."""
 
 FULL: Final = Effort(
     rounds=5,
@@ -48,4 +60,7 @@ QUICK: Final = Effort(
     sweep_rounds=1,
     sweep_seconds=0.3,
     usage_entries=(10_000, 100_000),
+    live_accounts=(500,),
+    live_changes=4,
+    live_scattered_changes=50,
 )

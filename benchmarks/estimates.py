@@ -15,10 +15,11 @@ from uuid import UUID
 from benchmarks.callers import Caller, Tally
 from benchmarks.databases import fresh_database
 from benchmarks.effort import TARGET_CALLERS, Effort
+from benchmarks.farebox_process import FAREBOX, settings_for
 from benchmarks.http_connection import HttpConnection, post
 from benchmarks.rounds import Series, interleave
 from benchmarks.stand import PRICE_BOOK, make_tenant
-from benchmarks.web_server import BARE, FAREBOX, HOST, web_server
+from benchmarks.web_server import BARE, HOST, farebox_server, web_server
 from models.database import Database
 from rules.ledger.records import Estimated
 from rules.ledger.requests import EstimateRequest
@@ -74,17 +75,15 @@ async def measure_estimates(server_dsn: str, effort: Effort) -> EstimateSpeed:
         reads = LedgerReads(database, writer, price_books)
         fares = Fares(writer, price_books, reads, Quotes(database, price_books), Workflows(database, price_books))
         folder = stack.enter_context(TemporaryDirectory(prefix="farebox-benchmark-"))
-        farebox = stack.enter_context(
-            web_server(FAREBOX, {"DATABASE_URL": dsn, "FAREBOX_DATA_DIR": folder, "FAREBOX_ENV": "production"})
-        )
-        bare = stack.enter_context(web_server(BARE, {}))
+        farebox = stack.enter_context(farebox_server(FAREBOX, settings_for(dsn, folder)))
+        bare = stack.enter_context(web_server(BARE))
         in_process = {
             lines: _Asking(f"in-process, {lines} lines", [_caller(fares, tenant.tenant_id, models[:lines])])
             for lines in LENGTHS
         }
         requests = {lines: post("/graphql", _asked(models[:lines]), tenant.secret_key) for lines in LENGTHS}
-        at_farebox = await stack.enter_async_context(_connections(farebox))
-        at_bare = await stack.enter_async_context(_connections(bare))
+        at_farebox = await stack.enter_async_context(_connections(farebox.port))
+        at_bare = await stack.enter_async_context(_connections(bare.port))
         await _check(at_farebox[0], requests)
         over_http = {
             lines: _Asking(f"over HTTP, {lines} lines", [_poster(one, requests[lines]) for one in at_farebox])

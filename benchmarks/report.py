@@ -11,10 +11,13 @@ from benchmarks.core_speed import CoreSpeed
 from benchmarks.effort import Effort
 from benchmarks.estimates import EstimateSpeed
 from benchmarks.ledger_service import LIMITS
+from benchmarks.live import Live
+from benchmarks.live_report import live_as_json, live_tables
 from benchmarks.machine import OTHERS_PERCENT_MAX
 from benchmarks.pool_sweep import Sweep
-from benchmarks.rounds import Series, Spread
+from benchmarks.rounds import Series
 from benchmarks.stand import Arrangement
+from benchmarks.tables import shown_figure, shown_milliseconds, shown_rate, shown_ratio, table
 from benchmarks.targets import GATE_PERCENT, Target
 from benchmarks.usage_reports import UsageSpeed
 
@@ -36,6 +39,7 @@ class Run:
     core: CoreSpeed
     estimates: EstimateSpeed
     usage: UsageSpeed
+    live: Live
     targets: Sequence[Target]
     others_percent: int | None
     """Which share of the machine other programs took meanwhile; None where that cannot be known."""
@@ -44,7 +48,7 @@ class Run:
     @property
     def cases(self) -> list[Case]:
         """All cases in the order they ran."""
-        return [*self.comparisons.values(), self.pairs, self.crowd, self.slow, self.limited]
+        return [*self.comparisons.values(), self.pairs, self.crowd, self.slow, self.limited, self.live.hot_path.case]
 
 
 def as_text(run: Run) -> str:
@@ -64,6 +68,7 @@ def as_text(run: Run) -> str:
         _core(run.core),
         _estimates(run.estimates),
         _usage(run.usage),
+        *live_tables(run.live),
         _proofs(run.cases),
         _targets(run.targets),
         _others(run.others_percent),
@@ -77,6 +82,23 @@ def limits_as_text(case: Case, effort: Effort) -> str:
     """The report of the reserves within limits alone."""
     taken = f"{effort.rounds} rounds of {effort.slice_seconds:g} s, in turns; median (least..most)."
     return "\n\n".join([_limited(case), _proofs([case]), taken])
+
+
+def live_as_text(
+    live: Live, targets: Sequence[Target], effort: Effort, others_percent: int | None, seconds: float
+) -> str:
+    """The report of the live part alone."""
+    taken = f"{effort.rounds} rounds, in turns; median (least..most). {seconds:.0f} s in all."
+    return "\n\n".join(
+        [
+            "Subscribers, servers and Postgres share the cores.",
+            *live_tables(live),
+            _proofs([live.hot_path.case]),
+            _targets(targets),
+            _others(others_percent),
+            taken,
+        ]
+    )
 
 
 def as_json(run: Run) -> dict[str, Any]:
@@ -105,22 +127,11 @@ def as_json(run: Run) -> dict[str, Any]:
             "bare": _as_json(run.estimates.bare),
         },
         "usage": {entries: _as_json(series) for entries, series in run.usage.reports.items()},
+        "live": live_as_json(run.live),
         "targets": [{**asdict(target), "isMet": target.is_met, "passes": target.passes} for target in run.targets],
         "othersPercent": run.others_percent,
         "seconds": run.seconds,
     }
-
-
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """Rows in columns; the first column to the left, the others to the right."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if column == 0 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    )
 
 
 def _as_json(series: Series) -> dict[str, Any]:
@@ -160,25 +171,30 @@ def _comparisons(comparisons: Mapping[int, Case]) -> str:
             rows.append(
                 [
                     f"  {arrangement}, {callers} callers",
-                    _rate(ledger.per_second),
-                    _rate(priced.per_second) if priced is not None else "",
-                    _rate(tortoise.per_second),
-                    _ratio(ledger.ratio_to(tortoise)),
-                    _rate(one_call.per_second),
-                    _ratio(ledger.ratio_to(one_call)),
+                    shown_rate(ledger.per_second),
+                    shown_rate(priced.per_second) if priced is not None else "",
+                    shown_rate(tortoise.per_second),
+                    shown_ratio(ledger.ratio_to(tortoise)),
+                    shown_rate(one_call.per_second),
+                    shown_ratio(ledger.ratio_to(one_call)),
                 ]
             )
     return table(rows)
 
 
 def _series(title: str, case: Case) -> str:
-    return f"{title}\n" + table([[f"  {name}", _rate(series.per_second)] for name, series in case.series.items()])
+    return f"{title}\n" + table([[f"  {name}", shown_rate(series.per_second)] for name, series in case.series.items()])
 
 
 def _crowd(case: Case) -> str:
     rows = [["One hot account", "reserves a second", "p50 ms", "p99 ms"]]
     rows += [
-        [f"  {name}", _rate(series.per_second), _latency(series.latency(50)), _latency(series.latency(99))]
+        [
+            f"  {name}",
+            shown_rate(series.per_second),
+            shown_milliseconds(series.latency(50)),
+            shown_milliseconds(series.latency(99)),
+        ]
         for name, series in case.series.items()
     ]
     return table(rows)
@@ -190,7 +206,12 @@ def _limited(case: Case) -> str:
         free = case.series[f"0 limits, {arrangement}"]
         limited = case.series[f"{len(LIMITS)} limits, {arrangement}"]
         rows.append(
-            [f"  {arrangement}", _rate(free.per_second), _rate(limited.per_second), _figure(limited.ratio_to(free), 2)]
+            [
+                f"  {arrangement}",
+                shown_rate(free.per_second),
+                shown_rate(limited.per_second),
+                shown_figure(limited.ratio_to(free), 2),
+            ]
         )
     return table(rows)
 
@@ -198,10 +219,10 @@ def _limited(case: Case) -> str:
 def _core(core: CoreSpeed) -> str:
     return "The core alone\n" + table(
         [
-            ["  a reserve decided, µs", _figure(core.reserve_microseconds, 1)],
-            ["  the same within six limits, µs", _figure(core.limited_reserve_microseconds, 1)],
-            ["  lines priced a second, one at a time", _rate(core.single_lines_per_second)],
-            ["  lines priced a second, 20 at a time", _rate(core.workflow_lines_per_second)],
+            ["  a reserve decided, µs", shown_figure(core.reserve_microseconds, 1)],
+            ["  the same within six limits, µs", shown_figure(core.limited_reserve_microseconds, 1)],
+            ["  lines priced a second, one at a time", shown_rate(core.single_lines_per_second)],
+            ["  lines priced a second, 20 at a time", shown_rate(core.workflow_lines_per_second)],
         ]
     )
 
@@ -212,14 +233,20 @@ def _estimates(speed: EstimateSpeed) -> str:
         rows.append(
             [
                 f"  {lines} line" if lines == 1 else f"  {lines} lines",
-                _rate(speed.in_process[lines].per_second),
-                _rate(over_http.per_second),
-                _latency(over_http.latency(99)),
-                _figure(over_http.ratio_to(speed.bare), 2),
+                shown_rate(speed.in_process[lines].per_second),
+                shown_rate(over_http.per_second),
+                shown_milliseconds(over_http.latency(99)),
+                shown_figure(over_http.ratio_to(speed.bare), 2),
             ]
         )
     rows.append(
-        ["  bare Starlette, a JSON echo", "", _rate(speed.bare.per_second), _latency(speed.bare.latency(99)), ""]
+        [
+            "  bare Starlette, a JSON echo",
+            "",
+            shown_rate(speed.bare.per_second),
+            shown_milliseconds(speed.bare.latency(99)),
+            "",
+        ]
     )
     return table(rows)
 
@@ -227,7 +254,7 @@ def _estimates(speed: EstimateSpeed) -> str:
 def _usage(speed: UsageSpeed) -> str:
     rows = [["A month's usage by day and model", "reports a second", "p99 ms"]]
     rows += [
-        [f"  over {entries:,} entries", _rate(series.per_second), _latency(series.latency(99))]
+        [f"  over {entries:,} entries", shown_rate(series.per_second), shown_milliseconds(series.latency(99))]
         for entries, series in speed.reports.items()
     ]
     return table(rows)
@@ -246,13 +273,13 @@ def _proofs(cases: Sequence[Case]) -> str:
 def _targets(targets: Sequence[Target]) -> str:
     rows = [["Targets (64 callers unless said otherwise)", "wanted", "reached", f"at {GATE_PERCENT} %", "met"]]
     for target in targets:
-        digits = 0 if target.unit != "x" else 2 if target.wanted <= 1 else 1
+        digits = 0 if target.wanted >= 100 else 2 if target.wanted <= 2 else 1
         bound = "≤" if target.at_most else "≥"
         rows.append(
             [
                 f"  {target.name}",
                 f"{bound} {target.wanted:,g} {target.unit}",
-                _figure(target.reached, digits),
+                shown_figure(target.reached, digits),
                 "PASS" if target.passes else "FAIL",
                 "yes" if target.is_met else "no",
             ]
@@ -268,19 +295,3 @@ def _others(percent: int | None) -> str:
     return (
         f"BUSY MACHINE: other programs took {percent} % of it. Do not trust these figures, nor the ratios; run again."
     )
-
-
-def _rate(spread: Spread) -> str:
-    return _figure(spread, 0)
-
-
-def _ratio(spread: Spread) -> str:
-    return _figure(spread, 1)
-
-
-def _latency(spread: Spread) -> str:
-    return _figure(Spread(spread.median * 1_000, spread.least * 1_000, spread.most * 1_000), 1)
-
-
-def _figure(spread: Spread, digits: int) -> str:
-    return f"{spread.median:,.{digits}f} ({spread.least:,.{digits}f}..{spread.most:,.{digits}f})"

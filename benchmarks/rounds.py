@@ -27,6 +27,10 @@ class Spread:
         """Over one value a round."""
         return cls(median(values), min(values), max(values))
 
+    def times(self, factor: float) -> Spread:
+        """In another unit."""
+        return Spread(self.median * factor, self.least * factor, self.most * factor)
+
 
 @dataclass(frozen=True, slots=True)
 class Series:

@@ -75,7 +75,7 @@ def judge(
             slow.series["ledger"].ratio_to(slow.series["one call"]),
         ),
         Target(f"hot, {last[0]} beside {first[0]}", 1, last[1].ratio_to(first[1])),
-        Target(f"hot, {last[0]}, p99", 120, _milliseconds(last[1].latency(99)), "ms", at_most=True),
+        Target(f"hot, {last[0]}, p99", 120, last[1].latency(99).times(1_000), "ms", at_most=True),
         Target("lines priced a second, one at a time", 100_000, core.single_lines_per_second, "/s"),
         Target("lines priced a second, a workflow at a time", 100_000, core.workflow_lines_per_second, "/s"),
         Target(
@@ -95,7 +95,3 @@ def all_pass(targets: Sequence[Target], cases: Sequence[Case]) -> bool:
 def _ends(series: Mapping[str, Series]) -> tuple[tuple[str, Series], tuple[str, Series]]:
     found = list(series.items())
     return found[0], found[-1]
-
-
-def _milliseconds(spread: Spread) -> Spread:
-    return Spread(spread.median * 1_000, spread.least * 1_000, spread.most * 1_000)

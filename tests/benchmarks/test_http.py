@@ -11,8 +11,8 @@ from benchmarks.web_server import BARE, HOST, web_server
 
 
 async def test_one_connection_asks_again_and_again_and_an_error_is_never_counted() -> None:
-    with web_server(BARE, {}) as port:
-        connection = await HttpConnection.open(HOST, port)
+    with web_server(BARE) as served:
+        connection = await HttpConnection.open(HOST, served.port)
         try:
             for query in ("{ prices }", "{ viewer }"):
                 answer = json.loads(await connection.ask(post("/graphql", {"query": query}, "a key")))
@@ -24,5 +24,5 @@ async def test_one_connection_asks_again_and_again_and_an_error_is_never_counted
 
 
 def test_a_server_that_does_not_start_is_told_at_once() -> None:
-    with pytest.raises(RuntimeError, match="ended with code 3"), web_server("benchmarks.web_server:no_such_app", {}):
+    with pytest.raises(RuntimeError, match="ended with code 3"), web_server("benchmarks.web_server:no_such_app"):
         pass

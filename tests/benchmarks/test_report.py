@@ -4,7 +4,7 @@ from io import StringIO
 
 from benchmarks.core_speed import measure_core
 from benchmarks.progress import ProgressLine
-from benchmarks.report import table
+from benchmarks.tables import table
 
 
 def test_columns_stand_under_each_other() -> None:
