@@ -15,7 +15,7 @@ NODE_STAMP := conformance/node_modules/installed.stamp
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-.PHONY: help serve test test-fast conformance check format bench soak schema audit lock clean
+.PHONY: help serve test test-fast conformance check format bench soak schema audit release lock clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -56,6 +56,9 @@ schema: .venv/runtime.stamp ## write schema.graphql anew, and what clients know 
 audit: .venv/runtime.stamp ## check every invariant of the ledger, beside a server or alone
 	@$(RUN) -m server audit
 
+release: .venv/development.stamp ## keep what a release promises (VERSION=0.2; docs/releasing.md)
+	@$(RUN) -m releases $(VERSION)
+
 COMPILE = $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml
 
@@ -66,7 +69,7 @@ lock: .venv/made.stamp ## pin what pyproject.toml asks for, with hashes
 clean: ## remove what was installed and cached; data in .data stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .schemathesis schema.graphql.new
 	rm -rf conformance/node_modules
-	find $(PACKAGES) tests benchmarks conformance clients -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+	find $(PACKAGES) tests benchmarks conformance clients releases -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 # The stamp comes last, so that a set-up that was cut off is begun again.
 .venv/made.stamp:

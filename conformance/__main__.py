@@ -14,7 +14,10 @@ EXIT_USAGE: Final = 2
 
 
 def main(names: Sequence[str]) -> int:
-    """Runs what is named, or all, against one server; the exit code is 0 only if everything passed."""
+    """Runs what is named, or all, against one server; the exit code is 0 only if everything passed.
+
+    Nor may the server have logged an error: what clients do wrong is none, and nothing else is wrong here.
+    """
     known = {suite.name: suite for suite in SUITES}
     if unknown := [name for name in names if name not in known]:
         print(f"There is no suite {unknown[0]}; there are: {', '.join(known)}", file=sys.stderr)
@@ -26,7 +29,7 @@ def main(names: Sequence[str]) -> int:
                 outcomes.append(run(suite, served))
                 print(_line(outcomes[-1]), flush=True)
             failed = [outcome for outcome in outcomes if not outcome.passed]
-            log = tail(served.log)
+            log, errors = tail(served.log), served.errors
     except StageFailed as failure:
         print(failure, file=sys.stderr)
         return EXIT_FAILED
@@ -34,8 +37,11 @@ def main(names: Sequence[str]) -> int:
         print(f"\n== {outcome.suite.name}\n{outcome.output}")
     if failed:
         print(f"\n== the server's log, its end\n{log}")
-    print(f"\n{len(outcomes) - len(failed)} of {len(outcomes)} suites passed")
-    return EXIT_FAILED if failed else 0
+    if errors:
+        print("\n== what went wrong in the server", *errors, sep="\n")
+    passed = len(outcomes) - len(failed)
+    print(f"\n{passed} of {len(outcomes)} suites passed; errors in the server's log: {len(errors)}")
+    return EXIT_FAILED if failed or errors else 0
 
 
 def _line(outcome: Outcome) -> str:

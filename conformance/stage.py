@@ -91,6 +91,11 @@ class Stage:
         fuzzed = {f"FAREBOX_FUZZED_{name}": value for name, value in self.fuzzed.items()}
         return os.environ | {"FAREBOX_URL": self.url, "FAREBOX_KEY": self.key} | fuzzed
 
+    @property
+    def errors(self) -> list[str]:
+        """The lines in the server's log that tell of an error."""
+        return [line for line in self.log.read_text(errors="replace").splitlines() if " ERROR " in line]
+
 
 @contextmanager
 def stage() -> Iterator[Stage]:
