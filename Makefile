@@ -10,6 +10,7 @@ ARGS ?=
 
 RUN := .venv/bin/python
 PACKAGES := server resolvers schema services models rules
+NODE_STAMP := conformance/node_modules/installed.stamp
 
 # Without bytecode every start, and every worker of the tests, compiles all it imports anew: seconds each.
 unexport PYTHONDONTWRITEBYTECODE
@@ -17,10 +18,10 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-.PHONY: help serve test test-fast check format bench soak schema audit lock clean
+.PHONY: help serve test test-fast conformance check format bench soak schema audit release lock clean
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 serve: .venv/runtime.stamp ## set up and start the server (settings: README.md)
 	@$(RUN) -m server serve
@@ -30,6 +31,9 @@ test: .venv/development.stamp ## run all tests but the long ones (ARGS="-k words
 
 test-fast: .venv/development.stamp ## run the tests of the rules alone, in seconds
 	@$(RUN) -m pytest tests/rules $(ARGS)
+
+conformance: .venv/development.stamp $(NODE_STAMP) ## run outside suites and real clients against a server (ARGS="urql gql" for some)
+	@$(RUN) -m conformance $(ARGS)
 
 check: .venv/development.stamp ## lint, format, types, import layers
 	@$(RUN) -m ruff check .
@@ -47,12 +51,16 @@ bench: .venv/development.stamp ## measure the ledger beside its rivals
 soak: .venv/development.stamp ## run the long tests: crashes and load
 	@$(RUN) -m pytest -m soak $(ARGS)
 
-schema: .venv/runtime.stamp ## write schema.graphql anew
+schema: .venv/runtime.stamp ## write schema.graphql anew, and what clients know of it
 	@$(RUN) -m server schema > schema.graphql.new
 	@mv schema.graphql.new schema.graphql
+	@$(RUN) -m clients.generate < schema.graphql
 
 audit: .venv/runtime.stamp ## check every invariant of the ledger, beside a server or alone
 	@$(RUN) -m server audit
+
+release: .venv/development.stamp ## keep what a release promises (VERSION=0.2; docs/releasing.md)
+	@$(RUN) -m releases $(VERSION)
 
 COMPILE = $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml
@@ -62,8 +70,9 @@ lock: .venv/made.stamp ## pin what pyproject.toml asks for, with hashes
 	$(COMPILE) --group dev --constraint requirements.lock --output-file requirements-dev.lock
 
 clean: ## remove what was installed and cached; data in .data stay
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis schema.graphql.new
-	find $(PACKAGES) tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .schemathesis schema.graphql.new
+	rm -rf conformance/node_modules
+	find $(PACKAGES) tests benchmarks conformance clients releases -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 # The stamp comes last, so that a set-up that was cut off is begun again.
 .venv/made.stamp:
@@ -88,3 +97,10 @@ endef
 .venv/development.stamp: requirements-dev.lock .venv/made.stamp
 	$(call install,requirements-dev.lock)
 	@touch .venv/runtime.stamp
+
+# Exactly what the lock has; the package of clients/javascript is linked.
+$(NODE_STAMP): conformance/package.json conformance/package-lock.json conformance/.npmrc clients/javascript/package.json
+	@node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2>/dev/null || { echo 'Node 18 or newer is needed; on Debian: apt install nodejs npm' >&2; exit 1; }
+	@echo 'Installing conformance/package-lock.json …'
+	@cd conformance && npm ci --no-progress --loglevel=error
+	@touch $@

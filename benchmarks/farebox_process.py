@@ -39,7 +39,7 @@ def silence(hub: type) -> None:
     setattr(hub, "changed", _tell_nobody)  # noqa: B010
 
 
-def _tell_nobody(hub: LiveHub[object], account_id: UUID, version: int) -> None:  # type: ignore[type-var]
+def _tell_nobody(hub: LiveHub, account_id: UUID, version: int) -> None:
     """In place of `LiveHub.changed`."""
 
 

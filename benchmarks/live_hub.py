@@ -16,20 +16,29 @@ from benchmarks.effort import Effort
 from benchmarks.live_events import CHANGE_SECONDS
 from benchmarks.rounds import Spread
 from services.live.hub import LiveHub
-from services.live.reader import Position
+from services.live.reader import Position, Reading, Wanted
+from services.live.view import Event, View
 
 TENANT: Final = UUID(int=1)
 ACCOUNT: Final = UUID(int=2)
 
 
-@dataclass(frozen=True, slots=True)
-class InstantSnapshot:
+AS_OF: Final = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class VersionEvent(Event):
     """An account of which only the version is known."""
 
-    version: int
-    as_of: datetime = datetime(2026, 1, 1, tzinfo=UTC)
-    was_reset: bool = False
-    due_in_seconds: float | None = None
+    __slots__ = ()
+
+    def repeats(self, told: Event) -> bool:
+        """Every version is shown."""
+        return self.order == told.order
+
+
+@dataclass(frozen=True, slots=True)
+class VersionView(View[VersionEvent]):
+    """The version and nothing else."""
 
 
 class InstantReader:
@@ -38,9 +47,10 @@ class InstantReader:
     def __init__(self) -> None:
         self.version = 1
 
-    async def read(self, tenant_id: UUID, account_id: UUID) -> InstantSnapshot:
+    async def read(self, tenant_id: UUID, account_id: UUID, wanted: Mapping[View[Event], Wanted]) -> Reading:
         """The account as it is now."""
-        return InstantSnapshot(self.version)
+        event = VersionEvent(self.version, AS_OF)
+        return Reading(self.version, AS_OF, None, dict.fromkeys(wanted, event))
 
     async def positions(self, accounts: Sequence[UUID]) -> Mapping[UUID, Position]:
         """Nothing needs to be healed here."""
@@ -65,8 +75,8 @@ async def _measure(size: int, effort: Effort) -> HubSpeed:
     heard: list[tuple[int, float]] = []
     everyone_heard = asyncio.Event()
 
-    async def subscribe(hub: LiveHub[InstantSnapshot]) -> None:
-        async with hub.watch(TENANT, ACCOUNT) as snapshots:
+    async def subscribe(hub: LiveHub) -> None:
+        async with hub.watch(TENANT, ACCOUNT, VersionView()) as snapshots:
             async for snapshot in snapshots:
                 heard.append((snapshot.version, perf_counter()))
                 if len(heard) == size:

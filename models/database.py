@@ -170,8 +170,9 @@ class Database:
 
 @asynccontextmanager
 async def _reading(connection: asyncpg.Connection, begin: str) -> AsyncIterator[None]:
-    await connection.execute(begin)
     try:
+        # Within the block, because who is cancelled meanwhile may have begun all the same.
+        await connection.execute(begin)
         yield
     finally:
         # Nothing was written, so there is nothing to tell apart: ROLLBACK also ends a failed transaction.

@@ -1,4 +1,4 @@
-"""A network between the ledger and its Postgres that can be slow, silent or gone."""
+"""A network between the ledger and its Postgres, or a client and the server, that can be slow, silent or gone."""
 
 from __future__ import annotations
 
@@ -30,6 +30,11 @@ class Proxy:
         """The database by way of the proxy."""
         user = self._target.netloc.rpartition("@")[0]
         return urlunsplit(self._target._replace(netloc=f"{user}@127.0.0.1:{self._port}", query="sslmode=disable"))
+
+    @property
+    def url(self) -> str:
+        """A server for HTTP by way of the proxy."""
+        return urlunsplit(self._target._replace(netloc=f"127.0.0.1:{self._port}"))
 
     def fall_silent(self) -> None:
         """Half-open: connections stay, and nothing that is sent on them arrives any more. New ones are well."""

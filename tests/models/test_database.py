@@ -326,6 +326,24 @@ class TestWhenTheDatabaseDoesNotServe:
                 async with database.reader(uuid4()) as connection:
                     assert await connection.fetchval("SELECT 1") == 1
 
+    async def test_a_reader_that_is_cancelled_anywhere_leaves_no_transaction_behind(
+        self, dsn: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        async def read(database: Database) -> None:
+            async with database.spanning_reader() as connection:
+                await connection.fetchval("SELECT 1")
+
+        async with await Database.open(dsn, pool_size=1, spanning_pool_size=1) as database:
+            # One sixteenth of a millisecond later each time, from before BEGIN until after ROLLBACK.
+            for step in range(80):
+                reading = asyncio.create_task(read(database))
+                await asyncio.sleep(step / 16_000)
+                reading.cancel()
+                await asyncio.gather(reading, return_exceptions=True)
+            await read(database)
+
+        assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
     async def test_a_statement_out_of_time_is_an_outage(self, dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(pool, "COMMAND_TIMEOUT_SECONDS", 0.2)
         async with await Database.open(dsn, pool_size=1) as database:

@@ -1,3 +1,4 @@
+import json
 import re
 import subprocess
 import tomllib
@@ -41,6 +42,29 @@ def test_the_locks_hold_what_the_project_asks_for() -> None:
 
 def test_the_development_lock_installs_all_that_the_server_runs_on() -> None:
     assert pins_of("requirements.lock").items() <= pins_of("requirements-dev.lock").items()
+
+
+def test_the_lock_for_node_names_no_registry_and_has_a_hash_for_every_package() -> None:
+    folder = ROOT / "conformance"
+    packages = json.loads((folder / "package-lock.json").read_text())["packages"]
+    links = {name for name, package in packages.items() if package.get("link")}
+    assert links == {"node_modules/farebox-client"}
+    for name, package in packages.items():
+        if name in links:
+            assert package["resolved"] == "../clients/javascript"
+        elif name.startswith("node_modules/"):
+            assert "resolved" not in package, name
+            assert package["integrity"].startswith("sha512-"), name
+    assert "omit-lockfile-registry-resolved=true" in (folder / ".npmrc").read_text().splitlines()
+
+
+def test_the_lock_for_node_holds_what_is_asked_for_in_exact_versions() -> None:
+    folder = ROOT / "conformance"
+    wishes = json.loads((folder / "package.json").read_text())["dependencies"]
+    packages = json.loads((folder / "package-lock.json").read_text())["packages"]
+    assert packages[""]["dependencies"] == wishes
+    pinned = {name: packages[f"node_modules/{name}"].get("version") for name in wishes if name != "farebox-client"}
+    assert pinned == {name: wish for name, wish in wishes.items() if name != "farebox-client"}
 
 
 def test_make_alone_lists_every_target_with_its_meaning() -> None:

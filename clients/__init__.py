@@ -1,0 +1,1 @@
+"""What is made for clients from the schema."""

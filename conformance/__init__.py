@@ -1,0 +1,1 @@
+"""Outside suites and real clients against a running server: `make conformance`."""
