@@ -19,8 +19,8 @@ together that stays below the five within which a revoked key ends, with half a 
 
 LOOKS_AT_ONCE: Final = 16
 """Looks that wait for the database at the same time, so that thousands are done within a period."""
-LOOKS_IN_A_ROW: Final = 20
-"""Looks before others get a turn: less than a millisecond, so that no event waits for them."""
+LOOKS_IN_A_ROW: Final = 2
+"""Looks of each of those before others get a turn: a millisecond in all, so that no event waits for them for longer."""
 
 logger = logging.getLogger(__name__)
 

@@ -16,6 +16,8 @@ from websockets.typing import Subprotocol
 from server.app import UVICORN_LIMITS, build_app
 from server.edge.configuration import Edge
 from server.edge.graphql_socket import PROTOCOL
+from server.listener import listen
+from server.settings import Settings
 from tests.resolvers.stage import ACCOUNT_ID, Stage
 
 PATIENCE_SECONDS = 30.0
@@ -30,6 +32,11 @@ class Served:
 
     host: str
     stage: Stage
+    server: uvicorn.Server
+
+    @property
+    def connections(self) -> set[Any]:
+        return self.server.server_state.connections
 
     @property
     def url(self) -> str:
@@ -44,9 +51,9 @@ async def serving(stage: Stage) -> AsyncIterator[Served]:
     app = build_app(stage, Edge(introspection=True, graphiql=False, allowed_origins=frozenset({ALLOWED})))
     config = uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=2, **UVICORN_LIMITS)
     server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with listen(Settings(port=0)) as listener:
         running = asyncio.create_task(server._serve([listener]))
-        yield Served(f"127.0.0.1:{listener.getsockname()[1]}", stage)
+        yield Served(f"127.0.0.1:{listener.getsockname()[1]}", stage, server)
         server.should_exit = True
         async with asyncio.timeout(PATIENCE_SECONDS):
             await running
@@ -56,3 +63,13 @@ async def eventually(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.005)
+
+
+def a_narrow_connection(host: str) -> socket.socket:
+    """One that takes little before its client reads."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8_192)
+    address, _, port = host.partition(":")
+    connection.connect((address, int(port)))
+    connection.setblocking(False)
+    return connection

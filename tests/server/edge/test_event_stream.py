@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import httpx
@@ -14,7 +15,16 @@ from rules.ledger.kinds import MemberRole
 from rules.ledger.outcomes import HoldEffect
 from server.edge import credential_watch, event_stream
 from tests.resolvers.stage import SECRET_KEY, Stage, a_balance, a_client_token, a_hold
-from tests.server.edge.serving import ALLOWED, BALANCE, PATIENCE_SECONDS, VIEWER, Served, eventually, serving
+from tests.server.edge.serving import (
+    ALLOWED,
+    BALANCE,
+    PATIENCE_SECONDS,
+    VIEWER,
+    Served,
+    a_narrow_connection,
+    eventually,
+    serving,
+)
 
 EVENTS = "text/event-stream"
 JSON = "application/json"
@@ -282,4 +292,57 @@ async def test_a_credential_that_ends_or_changes_ends_its_streams_and_says_so(
         ended, *rest = await stream.rest()
 
     assert (the_code(ended), rest) == (code, [COMPLETE])
+    await listening(served, 0)
+
+
+async def test_a_client_that_does_not_read_is_bounded_in_memory_and_time(
+    served: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(event_stream, "SEND_SECONDS_MAX", 0.5)
+    aliases = " ".join(f"{'field' * 20}{number}: asOf" for number in range(50))
+    body = json.dumps({"query": BALANCE.replace("version", aliases)}).encode()
+    request = (
+        f"POST /graphql HTTP/1.1\r\nHost: here\r\nAccept: {EVENTS}\r\nContent-Type: {JSON}\r\n"
+        f"Authorization: Bearer {SECRET_KEY}\r\nContent-Length: {len(body)}\r\n\r\n"
+    ).encode() + body
+    sleeper = a_narrow_connection(served.host)
+    try:
+        await asyncio.get_running_loop().sock_sendall(sleeper, request)
+        await listening(served)
+        (connection,) = served.connections
+        unsent_bytes = 0
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while served.connections:
+                for _ in range(20):
+                    served.stage.live.push(a_balance(version=1))
+                await asyncio.sleep(0.01)
+                unsent_bytes = max(unsent_bytes, connection.transport.get_write_buffer_size())
+    finally:
+        sleeper.close()
+
+    assert 0 < unsent_bytes < 500_000
+    await listening(served, 0)
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+async def test_the_servers_stop_ends_streams_without_completing_them(served: Served) -> None:
+    async with streamed(served) as stream, streamed(served):
+        await listening(served, 2)
+        served.stage.live.push(a_balance(version=1))
+        assert (await stream.event()) == ("next", {"data": {"balance": {"version": 1, "available": "65"}}})
+        served.server.should_exit = True
+
+        assert await stream.rest() == []
+    await listening(served, 0)
+
+
+@pytest.mark.parametrize("count", [100, pytest.param(5_000, marks=pytest.mark.soak)])
+async def test_many_streams_are_held_by_one_process_and_all_hear_of_a_change(served: Served, count: int) -> None:
+    async with AsyncExitStack() as stack:
+        streams = [await stack.enter_async_context(streamed(served)) for _ in range(count)]
+        await listening(served, count)
+        served.stage.live.push(a_balance(version=2))
+        events = [await stream.event() for stream in streams]
+
+    assert events == [("next", {"data": {"balance": {"version": 2, "available": "65"}}})] * count
     await listening(served, 0)
