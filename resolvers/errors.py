@@ -19,6 +19,6 @@ class ErrorCode(StrEnum):
     INTERNAL = "INTERNAL"
 
 
-def coded(code: ErrorCode, message: str) -> GraphQLError:
-    """The error, to be raised from a resolver."""
-    return GraphQLError(message, extensions={"code": code.value})
+def coded(code: ErrorCode, message: str, **more: object) -> GraphQLError:
+    """The error, to be raised from a resolver. `more`: what else its extensions have."""
+    return GraphQLError(message, extensions={"code": code.value, **more})

@@ -55,9 +55,9 @@ def measure(document: DocumentNode) -> int:
     return selections.steps + contents.steps
 
 
-def too_complex(message: str) -> GraphQLError:
-    """The refusal of a document that asks for too much."""
-    return coded(ErrorCode.QUERY_TOO_COMPLEX, message)
+def too_complex(message: str, **more: object) -> GraphQLError:
+    """The refusal of a document that asks for too much. `more` of the error's extensions is shown with it."""
+    return coded(ErrorCode.QUERY_TOO_COMPLEX, message, **more)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ read from our own cache and handed to graphql-core directly.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeGuard, cast
 
@@ -16,7 +16,7 @@ from strawberry.execution import optimized_is_awaitable
 from resolvers.context import Context
 from resolvers.errors import ErrorCode
 from server.edge.documents import Document, Documents
-from server.edge.request_errors import shown_error, shown_errors
+from server.edge.request_errors import cost_in, shown_error, shown_errors
 
 _IS_AWAITABLE: Final = cast(Callable[[Any], TypeGuard[Awaitable[Any]]], optimized_is_awaitable)
 """Asked of every value; Strawberry's looks at the commonest types first."""
@@ -57,7 +57,8 @@ class Execution:
         try:
             return document, document.operation_type(operation.operation_name, operation.variables)
         except GraphQLError as error:
-            return _refused([error], request_id)
+            cost = cost_in(error)
+            return _refused([error], request_id, None if cost is None else {"cost": cost})
 
     async def run(self, document: Document, operation: Operation, context: Context, request_id: str) -> Answer:
         """Executes a query or mutation. Never raises for what happens inside."""
@@ -73,7 +74,7 @@ class Execution:
         )
         if not isinstance(result, ExecutionResult):
             result = await result
-        return _answer(result, request_id)
+        return _answer(result, request_id, _extensions(document, operation))
 
     async def stream(
         self, document: Document, operation: Operation, context: Context, request_id: str
@@ -91,14 +92,16 @@ class Execution:
         if not isinstance(started, ExecutionResult | AsyncIterator):
             started = await started
         if isinstance(started, ExecutionResult):
-            return _refused(started.errors or [], request_id)
-        return _answers(started, request_id)
+            return _refused(started.errors or [], request_id, _extensions(document, operation))
+        return _answers(started, request_id, _extensions(document, operation))
 
 
-async def _answers(events: AsyncIterator[ExecutionResult], request_id: str) -> AsyncGenerator[Answer, None]:
+async def _answers(
+    events: AsyncIterator[ExecutionResult], request_id: str, extensions: Mapping[str, Any]
+) -> AsyncGenerator[Answer, None]:
     try:
         async for event in events:
-            yield _answer(event, request_id)
+            yield _answer(event, request_id, extensions)
     except Exception as error:
         # graphql-core lets through what the source of events raises.
         failure = GraphQLError("the stream of events failed", original_error=error)
@@ -109,17 +112,25 @@ async def _answers(events: AsyncIterator[ExecutionResult], request_id: str) -> A
             await close()
 
 
-def _answer(result: ExecutionResult, request_id: str) -> Answer:
+def _extensions(document: Document, operation: Operation) -> Mapping[str, Any]:
+    """Of every answer of the operation, so that what several clients are shown may be the same bytes for all."""
+    return document.extensions(operation.operation_name, operation.variables)
+
+
+def _answer(result: ExecutionResult, request_id: str, extensions: Mapping[str, Any]) -> Answer:
     if not result.errors:
-        return Answer({"data": result.data})
+        return Answer({"data": result.data, "extensions": extensions})
     if result.data is None:
         # Every root field may be null, so data as a whole is only missing where nothing ran.
-        return _refused(result.errors, request_id)
-    return Answer({"errors": shown_errors(result.errors, request_id), "data": result.data})
+        return _refused(result.errors, request_id, extensions)
+    return Answer({"errors": shown_errors(result.errors, request_id), "data": result.data, "extensions": extensions})
 
 
-def _refused(errors: list[GraphQLError], request_id: str) -> Answer:
-    return Answer({"errors": shown_errors(errors, request_id)}, refused=True)
+def _refused(errors: list[GraphQLError], request_id: str, extensions: Mapping[str, Any] | None = None) -> Answer:
+    body: dict[str, Any] = {"errors": shown_errors(errors, request_id)}
+    if extensions is not None:
+        body["extensions"] = extensions
+    return Answer(body, refused=True)
 
 
 def refusal(code: ErrorCode, message: str, request_id: str) -> Answer:
