@@ -115,15 +115,19 @@ class Documents:
         if remembered is not None:
             self._remembered.move_to_end(text)
             return remembered
-        try:
-            judged = self._judged(text)
-        except GraphQLError as error:
-            return [error]
+        judged = self.judge(text)
         if isinstance(judged, Document) and len(text) <= REMEMBERED_LENGTH_MAX:
             self._remembered[text] = judged
             if len(self._remembered) > REMEMBERED_MAX:
                 self._remembered.popitem(last=False)
         return judged
+
+    def judge(self, text: str) -> Document | list[GraphQLError]:
+        """The same as `read`, without a look at what is remembered, and nothing is."""
+        try:
+            return self._judged(text)
+        except GraphQLError as error:
+            return [error]
 
     def _judged(self, text: str) -> Document | list[GraphQLError]:
         try:

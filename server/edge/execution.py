@@ -17,6 +17,7 @@ from resolvers.context import Context
 from resolvers.errors import ErrorCode
 from server.edge.documents import Document, Documents
 from server.edge.request_errors import cost_in, shown_error, shown_errors
+from server.edge.trusted_documents import TrustedDocuments
 
 _IS_AWAITABLE: Final = cast(Callable[[Any], TypeGuard[Awaitable[Any]]], optimized_is_awaitable)
 """Asked of every value; Strawberry's looks at the commonest types first."""
@@ -27,11 +28,16 @@ VARIABLE_ERRORS_MAX: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What a client asks to be executed."""
+    """What a client asks to be executed: the text in `query`, or the trusted document of `document_id`.
 
-    query: str
+    `automatic`: the id is Apollo's, whose clients send the text when they are told that it is not known.
+    """
+
+    query: str | None
     variables: dict[str, Any] | None = None
     operation_name: str | None = None
+    document_id: str | None = None
+    automatic: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +51,18 @@ class Answer:
 class Execution:
     """Executes operations on one schema."""
 
-    def __init__(self, schema: GraphQLSchema, documents: Documents) -> None:
+    def __init__(self, schema: GraphQLSchema, documents: Documents, trusted: TrustedDocuments) -> None:
         self._schema = schema
         self._documents = documents
+        self._trusted = trusted
 
     def read(self, operation: Operation, request_id: str) -> tuple[Document, OperationType] | Answer:
         """The document and which type of operation is meant; or why it cannot be executed."""
-        document = self._documents.read(operation.query)
-        if not isinstance(document, Document):
-            return _refused(document, request_id)
         try:
+            text = self._trusted.text_of(operation.query, operation.document_id, automatic=operation.automatic)
+            document = self._documents.read(text)
+            if not isinstance(document, Document):
+                return _refused(document, request_id)
             return document, document.operation_type(operation.operation_name, operation.variables)
         except GraphQLError as error:
             cost = cost_in(error)

@@ -105,6 +105,11 @@ class OperationCost:
             cost += each
         return cost
 
+    @property
+    def least(self) -> int:
+        """The cost where every such page has one row."""
+        return self.fixed + sum(each for each, _ in self.by_pages)
+
     def extensions(self, variables: Mapping[str, Any] | None) -> Mapping[str, Any]:
         """What the `extensions` of its answers say; not to be changed."""
         return {"cost": shown_cost(self.of(variables))} if self.by_pages else self._extensions
