@@ -278,7 +278,7 @@ ARGUMENTS = {
     "Account.holds": "state:HoldState first:Int=50 after:String",
     "Account.entries": (
         "first:Int=50 after:String afterVersion:Version kinds:[EntryKind!] project:String model:String from:DateTime "
-        "to:DateTime memberId:ID"
+        "to:DateTime memberId:ID order:EntryOrder=NEWEST_FIRST"
     ),
     "Query.usage": "input:UsageInput!",
 }
@@ -406,6 +406,7 @@ WORDS = {
         "GRANT HOLD CAPTURE ROUNDING RELEASE REFUND EXPIRY REVOCATION CLAWBACK SETTLEMENT TRANSFER "
         "ASSIGNMENT ADJUSTMENT"
     ),
+    "EntryOrder": "NEWEST_FIRST OLDEST_FIRST",
     "OverrunPolicy": "REFUSE CAP CHARGE_AVAILABLE",
     "UsageGroup": "DAY WEEK MONTH MODEL CATEGORY MEMBER PROJECT REF",
     "ChargeBasis": "PRICE SET_ASIDE AMOUNT ROUNDING",
