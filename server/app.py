@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from resolvers.roots import build_schema
 from server.composition import open_services
 from server.edge.configuration import FRAME_BYTES_MAX, Edge, ServedServices
+from server.edge.credential_watch import CredentialWatch
 from server.edge.documents import Documents
 from server.edge.execution import Execution
 from server.edge.exports import export_routes
@@ -35,6 +36,9 @@ from services.shipped_price_books import ShippedPriceBooks
 GRAPHQL_PATH: Final = "/graphql"
 
 UVICORN_LIMITS: Final[Mapping[str, Any]] = {
+    # Names, because the settings travel to other processes.
+    "http": "server.edge.connections:HttpConnection",
+    "ws": "server.edge.connections:SocketConnection",
     # Frames are refused while they arrive, not when they have filled the memory.
     "ws_max_size": FRAME_BYTES_MAX,
     # Compression keeps a window of its own for every socket.
@@ -97,10 +101,11 @@ def routes_of(services: ServedServices, edge: Edge) -> list[BaseRoute]:
     schema = build_schema()
     trusted = TrustedDocuments(edge.trusted_texts, only=edge.only_trusted)
     execution = Execution(schema, Documents(schema, introspection=edge.introspection), trusted)
+    watch = CredentialWatch(services.credentials)
     routes: list[BaseRoute] = [
         # Two routes on one path; a mount would answer a POST without the slash with a redirect.
-        Route(GRAPHQL_PATH, GraphqlView(execution, services)),
-        WebSocketRoute(GRAPHQL_PATH, GraphqlSocket(execution, services, edge).serve),
+        Route(GRAPHQL_PATH, GraphqlView(execution, services, watch)),
+        WebSocketRoute(GRAPHQL_PATH, GraphqlSocket(execution, services, edge, watch)),
         *plain_routes(services),
         *export_routes(services),
         *price_routes(services, shipped=ShippedPriceBooks() if edge.shipped_prices else None),

@@ -43,8 +43,6 @@ def run_web_processes(
         factory=True,
         workers=settings.processes,
         loop="uvloop",
-        http="httptools",
-        ws="websockets-sansio",
         log_config=None,
         access_log=False,
         server_header=False,

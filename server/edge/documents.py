@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from graphql import (
@@ -29,6 +30,7 @@ from graphql.validation.validate import ValidationAbortedError
 from resolvers.errors import ErrorCode, coded
 from server.edge.document_size import measure, too_complex
 from server.edge.operation_cost import COST_MAX, OperationCost, cost_refusal, operation_cost
+from server.edge.subscriptions import depends_on_events_alone
 
 LENGTH_MAX = 262_144
 """Characters, comments and blanks included."""
@@ -62,11 +64,16 @@ _RULES = tuple(_BoundedOverlaps if rule is OverlappingFieldsCanBeMergedRule else
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A valid document. `operations` and their `costs` are by name, None for the one without."""
+    """A valid document. `operations` and their `costs` are by name, None for the one without.
+
+    `number`: no other document of the process has it. `depends_on_events_alone`: of its subscriptions, whoever asks.
+    """
 
     node: DocumentNode
     operations: Mapping[str | None, OperationDefinitionNode]
     costs: Mapping[str | None, OperationCost]
+    depends_on_events_alone: bool = False
+    number: int = field(default_factory=count().__next__)
 
     def operation_type(self, name: str | None, variables: Mapping[str, Any] | None = None) -> OperationType:
         """The type of the operation that is to be executed.
@@ -164,5 +171,7 @@ class Documents:
         }
         if not operations:
             raise coded(ErrorCode.BAD_USER_INPUT, "The document has no operation.")
+        is_live = any(operation.operation is OperationType.SUBSCRIPTION for operation in operations.values())
+        alone = is_live and depends_on_events_alone(self._schema, node)
         costs = {name: operation_cost(self._schema, node, operation) for name, operation in operations.items()}
-        return Document(node, operations, costs)
+        return Document(node, operations, costs, alone)

@@ -6,18 +6,25 @@ https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md has the messages
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+from collections.abc import Callable, Coroutine
 from contextlib import aclosing, suppress
+from functools import partial
 from typing import Any, Final
 
 from graphql import OperationType
+from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from resolvers.context import Context
 from resolvers.errors import ErrorCode
+from server.edge.answers import Answer, encoded, refusal
 from server.edge.configuration import FRAME_BYTES_MAX, Edge, ServedServices, bearer_key, is_origin_allowed
-from server.edge.execution import Answer, Execution, Operation, refusal
-from server.edge.http_answers import encoded
+from server.edge.connections import CLOSE_SECONDS_MAX, socket_of
+from server.edge.credential_watch import CredentialEnd, CredentialWatch
+from server.edge.documents import Document
+from server.edge.execution import Execution, Operation
 from server.edge.http_requests import BadRequest, decoded, operation_of
 from server.edge.request_errors import UNAVAILABLE, new_request_id
 from services.principal import Principal
@@ -31,9 +38,10 @@ OPERATIONS_MAX: Final = 20
 OPERATION_ID_LENGTH_MAX: Final = 128
 SEND_SECONDS_MAX: Final = 20.0
 """For a client to take a message; who does not read for so long is gone."""
-CREDENTIAL_CHECK_SECONDS: Final = 1.5
-"""How often a socket's key is looked at again. A look may be answered from what this process remembers, for three
-seconds: together that stays below the five within which a revoked key ends, with half a second for the looking."""
+STOP_SECONDS_MAX: Final = 6.0
+"""For operations in flight when the server stops, within the time that it leaves them."""
+MESSAGES_IN_A_ROW: Final = 20
+"""Messages of one client that are taken before others get a turn."""
 
 _CREDENTIAL_ENDED: Final = 4403
 
@@ -50,81 +58,133 @@ class Closed(Exception):
 
 
 _NOT_READ: Final = Closed(1011, "The client does not read")
+_RESTART: Final = Closed(1012, "The server restarts: connect again")
 
 
 class GraphqlSocket:
     """An endpoint for websockets; each gets a connection of its own."""
 
-    def __init__(self, execution: Execution, services: ServedServices, edge: Edge) -> None:
+    def __init__(self, execution: Execution, services: ServedServices, edge: Edge, watch: CredentialWatch) -> None:
         self._execution = execution
         self._services = services
         self._edge = edge
+        self._watch = watch
 
-    async def serve(self, websocket: WebSocket) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one websocket to its end."""
+        websocket = WebSocket(scope, receive, send)
         headers = websocket.headers
-        if not is_origin_allowed(headers.get("origin"), headers.get("host"), self._edge.allowed_origins):
-            # Before it is accepted, so that the handshake is answered with 403.
-            await websocket.close(1008)
-            return
-        if PROTOCOL not in websocket.scope["subprotocols"]:
-            await websocket.accept()
-            await websocket.close(4406, f"Subprotocol not acceptable: offer {PROTOCOL}")
-            return
-        await websocket.accept(subprotocol=PROTOCOL)
-        await _Connection(websocket, self._execution, self._services).serve()
+        with suppress(WebSocketDisconnect):
+            if not is_origin_allowed(headers.get("origin"), headers.get("host"), self._edge.allowed_origins):
+                # Before it is accepted, so that the handshake is answered with 403.
+                await websocket.close(1008)
+                return
+            if PROTOCOL not in scope["subprotocols"]:
+                await websocket.accept()
+                await websocket.close(4406, f"Subprotocol not acceptable: offer {PROTOCOL}")
+                return
+            await websocket.accept(subprotocol=PROTOCOL)
+            await _Connection(websocket, self._execution, self._services, self._watch).serve()
 
 
 class _Connection:
     """One client: its credential, and the operations that run for it."""
 
-    def __init__(self, websocket: WebSocket, execution: Execution, services: ServedServices) -> None:
+    __slots__ = (
+        "_calls",
+        "_closed",
+        "_connection",
+        "_context",
+        "_execution",
+        "_forget_credential",
+        "_is_stopping",
+        "_patience",
+        "_reader",
+        "_services",
+        "_streams",
+        "_watch",
+        "_websocket",
+    )
+
+    def __init__(
+        self, websocket: WebSocket, execution: Execution, services: ServedServices, watch: CredentialWatch
+    ) -> None:
         self._websocket = websocket
+        self._connection = socket_of(websocket.scope)
         self._execution = execution
         self._services = services
+        self._watch = watch
         self._context: Context | None = None
-        self._operations: dict[str, asyncio.Task[None]] = {}
-        self._watch: asyncio.Task[None] | None = None
-        self._closing: asyncio.Future[Closed] = asyncio.get_running_loop().create_future()
+        self._forget_credential: Callable[[], None] | None = None
+        self._calls: dict[str, asyncio.Task[None]] = {}
+        self._streams: dict[str, asyncio.Task[None]] = {}
+        self._reader: asyncio.Task[Any] | None = None
+        self._closed: Closed | None = None
+        self._is_stopping = False
+        self._patience: asyncio.TimerHandle | None = None
 
     async def serve(self) -> None:
         """Reads messages until one side ends it; leaves nothing running behind."""
-        reading = asyncio.create_task(self._read())
+        self._reader = asyncio.current_task()
         try:
-            waited: set[asyncio.Future[Any]] = {reading, self._closing}
-            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-            if reading.done() and not reading.cancelled():
-                closed = reading.exception()
-                match closed:
-                    case Closed():
-                        self._close_soon(closed)
-                    case TimeoutError():
-                        self._close_soon(_NOT_READ)
-                    case None | WebSocketDisconnect():
-                        pass
-                    case _:
-                        logger.error("a websocket failed", exc_info=closed)
-                        self._close_soon(Closed(1011, "Internal error"))
+            if self._connection is not None:
+                self._connection.when_stopping(self._stop)
+            await self._read()
+        except Closed as closed:
+            self._closed = self._closed or closed
+        except TimeoutError:
+            self._closed = self._closed or _NOT_READ
+        except WebSocketDisconnect:
+            pass
+        except asyncio.CancelledError:
+            if self._closed is None or self._reader is None:
+                raise
+            # It was `_close_soon` that cancelled, and nobody above.
+            self._reader.uncancel()
+        except Exception:
+            logger.exception("a websocket failed")
+            self._closed = self._closed or Closed(1011, "Internal error")
         finally:
-            await self._end(reading)
+            self._reader = None
+            await self._end()
 
-    async def _end(self, reading: asyncio.Task[None]) -> None:
-        tasks = [reading, *self._operations.values(), *([self._watch] if self._watch else [])]
+    async def _end(self) -> None:
+        if self._connection is not None:
+            self._connection.when_stopping(None)
+        if self._patience is not None:
+            self._patience.cancel()
+        if self._forget_credential is not None:
+            self._forget_credential()
+        tasks = [*self._calls.values(), *self._streams.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self._closing.done():
-            closed = self._closing.result()
-            # Who has gone already need not be told.
+        if self._closed is not None:
+            # Who has gone already need not be told, and who does not read cannot be.
             with suppress(RuntimeError, WebSocketDisconnect, TimeoutError):
-                async with asyncio.timeout(SEND_SECONDS_MAX):
-                    await self._websocket.close(closed.code, closed.reason)
-        else:
-            self._closing.cancel()
+                async with asyncio.timeout(CLOSE_SECONDS_MAX):
+                    await self._websocket.close(self._closed.code, self._closed.reason)
 
     def _close_soon(self, closed: Closed) -> None:
-        if not self._closing.done():
-            self._closing.set_result(closed)
+        """Ends the reading, and with it the socket, from wherever that is found necessary."""
+        if self._closed is None and self._reader is not None:
+            self._closed = closed
+            self._reader.cancel()
+
+    def _lose_credential(self, end: CredentialEnd) -> None:
+        self._close_soon(Closed(_CREDENTIAL_ENDED, end.reason))
+
+    def _stop(self) -> None:
+        """The server stops: streams end, to be begun again elsewhere; queries and mutations come to their end."""
+        self._is_stopping = True
+        for task in self._streams.values():
+            task.cancel()
+        self._patience = asyncio.get_running_loop().call_later(STOP_SECONDS_MAX, self._close_soon, _RESTART)
+        self._close_if_stopped()
+
+    def _close_if_stopped(self) -> None:
+        if self._is_stopping and not self._calls:
+            self._close_soon(_RESTART)
 
     async def _read(self) -> None:
         try:
@@ -133,7 +193,9 @@ class _Connection:
         except TimeoutError:
             raise Closed(4408, "Connection initialisation timeout") from None
         while True:
-            await self._take(await self._message())
+            for _ in range(MESSAGES_IN_A_ROW):
+                await self._take(await self._message())
+            await asyncio.sleep(0)
 
     async def _message(self) -> dict[str, Any]:
         event = await self._websocket.receive()
@@ -164,8 +226,10 @@ class _Connection:
             raise Closed(4400, "The payload of connection_init must be an object")
         key, principal = await self._credential(parameters or {})
         self._context = Context(principal, self._services)
+        if self._connection is not None:
+            self._connection.forget_handshake()
         if key is not None and principal is not None:
-            self._watch = asyncio.create_task(self._watch_credential(key, principal))
+            self._forget_credential = self._watch.add(key, principal, self._lose_credential)
         await self._send({"type": "connection_ack"})
 
     async def _credential(self, parameters: dict[str, Any]) -> tuple[str | None, Principal | None]:
@@ -186,31 +250,16 @@ class _Connection:
             raise Closed(_CREDENTIAL_ENDED, "Forbidden: the key or token is unknown, revoked or expired")
         return key, principal
 
-    async def _watch_credential(self, key: str, begun_as: Principal) -> None:
-        """Ends the socket once the key or client token is revoked or expired, or may no longer do what it could."""
-        while True:
-            await asyncio.sleep(CREDENTIAL_CHECK_SECONDS)
-            try:
-                principal = await self._services.credentials.authenticate(key)
-            except UNAVAILABLE:
-                # An outage says nothing about the key.
-                continue
-            if principal is None:
-                self._close_soon(Closed(_CREDENTIAL_ENDED, "The key or token was revoked or has expired"))
-                return
-            if principal.role is not begun_as.role:
-                # What runs here was begun with the rights of then.
-                self._close_soon(Closed(_CREDENTIAL_ENDED, "The role has changed: connect again"))
-                return
-
     async def _take(self, message: dict[str, Any]) -> None:
         match message["type"]:
             case "subscribe":
                 await self._subscribe(message)
             case "complete":
-                task = self._operations.pop(_operation_id(message), None)
+                id = _operation_id(message)
+                task = self._streams.pop(id, None) or self._calls.pop(id, None)
                 if task is not None:
                     task.cancel()
+                self._close_if_stopped()
             case "ping":
                 payload = message.get("payload")
                 await self._send({"type": "pong"} if payload is None else {"type": "pong", "payload": payload})
@@ -225,24 +274,42 @@ class _Connection:
         id = _operation_id(message)
         if self._context is None:
             raise Closed(4401, "Unauthorized: send connection_init first")
-        if id in self._operations:
+        if id in self._streams or id in self._calls:
             raise Closed(4409, f"Subscriber for {id[:64]!a} already exists")
         try:
             operation = operation_of(message.get("payload"))
         except BadRequest as bad:
             raise Closed(4400, bad.message) from None
-        request_id = new_request_id()
-        if len(self._operations) >= OPERATIONS_MAX:
-            problem = f"A socket runs at most {OPERATIONS_MAX} operations at once; complete one first."
-            answer = refusal(ErrorCode.TOO_MANY_REQUESTS, problem, request_id)
-            await self._send({"id": id, "type": "error", "payload": answer.body["errors"]})
+        if self._is_stopping:
+            # Not begun, and the close that follows says so.
             return
-        task = asyncio.create_task(self._run(id, operation, self._context, request_id))
-        self._operations[id] = task
+        request_id = new_request_id()
+        if len(self._streams) + len(self._calls) >= OPERATIONS_MAX:
+            problem = f"A socket runs at most {OPERATIONS_MAX} operations at once; complete one first."
+            await self._refuse(id, refusal(ErrorCode.TOO_MANY_REQUESTS, problem, request_id))
+            return
+        read = self._execution.read(operation, request_id)
+        if isinstance(read, Answer):
+            await self._refuse(id, read)
+            return
+        document, operation_type = read
+        if operation_type is OperationType.SUBSCRIPTION:
+            running, answer = self._streams, self._stream
+        else:
+            running, answer = self._calls, self._call
+        answering = partial(answer, id, document, operation, self._context, request_id)
+        running[id] = asyncio.create_task(self._run(running, id, answering, request_id))
 
-    async def _run(self, id: str, operation: Operation, context: Context, request_id: str) -> None:
+    async def _run(
+        self,
+        running: dict[str, asyncio.Task[None]],
+        id: str,
+        answering: Callable[[], Coroutine[Any, Any, Answer | None]],
+        request_id: str,
+    ) -> None:
+        """Sends what the operation answers, and why it was refused if it was."""
         try:
-            failure = await self._execute(id, operation, context, request_id)
+            failure = await answering()
         except (WebSocketDisconnect, TimeoutError, RuntimeError):
             # The client is gone, or does not read; the reader ends the rest.
             self._close_soon(_NOT_READ)
@@ -251,41 +318,54 @@ class _Connection:
             logger.exception("request %s failed", request_id)
             failure = refusal(ErrorCode.INTERNAL, "Something went wrong here. It has been logged.", request_id)
         # Free before the last message, since the client may use the id again once it has that.
-        if self._operations.get(id) is asyncio.current_task():
-            del self._operations[id]
+        if running.get(id) is asyncio.current_task():
+            del running[id]
         with suppress(WebSocketDisconnect, TimeoutError, RuntimeError):
             if failure is None:
                 await self._send({"id": id, "type": "complete"})
             else:
-                await self._send({"id": id, "type": "error", "payload": failure.body["errors"]})
+                await self._refuse(id, failure)
+        self._close_if_stopped()
 
-    async def _execute(self, id: str, operation: Operation, context: Context, request_id: str) -> Answer | None:
-        """Sends what the operation answers; returns why it was refused, if it was."""
-        read = self._execution.read(operation, request_id)
-        if isinstance(read, Answer):
-            return read
-        document, operation_type = read
-        if operation_type is not OperationType.SUBSCRIPTION:
-            answer = await self._execution.run(document, operation, context, request_id)
-            return await self._next(id, answer)
-        stream = await self._execution.stream(document, operation, context, request_id)
-        if isinstance(stream, Answer):
-            return stream
-        async with aclosing(stream) as answers:
-            async for answer in answers:
-                if await self._next(id, answer) is not None:
-                    return answer
-        return None
-
-    async def _next(self, id: str, answer: Answer) -> Answer | None:
+    async def _call(
+        self, id: str, document: Document, operation: Operation, context: Context, request_id: str
+    ) -> Answer | None:
+        answer = await self._execution.run(document, operation, context, request_id)
         if answer.refused:
             return answer
-        await self._send({"id": id, "type": "next", "payload": answer.body})
+        await self._send_text(_next_of(id) + answer.text + b"}")
         return None
 
+    async def _stream(
+        self, id: str, document: Document, operation: Operation, context: Context, request_id: str
+    ) -> Answer | None:
+        answers = await self._execution.stream(document, operation, context, request_id)
+        if isinstance(answers, Answer):
+            return answers
+        next_of_id = _next_of(id)
+        async with aclosing(answers):
+            async for answer in answers:
+                if answer.refused:
+                    return answer
+                await self._send_text(next_of_id + answer.text + b"}")
+        return None
+
+    async def _refuse(self, id: str, answer: Answer) -> None:
+        await self._send({"id": id, "type": "error", "payload": answer.body["errors"]})
+
     async def _send(self, message: dict[str, Any]) -> None:
+        await self._send_text(encoded(message))
+
+    async def _send_text(self, text: bytes) -> None:
+        if self._connection is not None and self._connection.write_text(text):
+            return
         async with asyncio.timeout(SEND_SECONDS_MAX):
-            await self._websocket.send_text(encoded(message).decode("ascii"))
+            await self._websocket.send_text(text.decode("ascii"))
+
+
+def _next_of(id: str) -> bytes:
+    """A message with an answer, up to the answer."""
+    return b'{"id":' + json.dumps(id).encode("ascii") + b',"type":"next","payload":'
 
 
 def _operation_id(message: dict[str, Any]) -> str:

@@ -2,29 +2,48 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
 from starlette.responses import Response
 
-from server.edge.execution import Answer
+from server.edge.answers import Answer
 
 JSON: Final = "application/json"
 GRAPHQL: Final = "application/graphql-response+json"
+EVENTS: Final = "text/event-stream"
 
 
-def wanted_media_type(accept: str | None) -> str | None:
-    """The media type to answer with, of the two that are offered; None when the client takes neither.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How a client wants its answer. `single`: the media type of one answer, which None takes not at all.
 
-    A client that lists one of them gets it, whatever else it lists: urql puts `text/event-stream` into every request.
+    `events`: whether a subscription may be streamed to it.
     """
+
+    single: str | None
+    events: bool
+
+
+def wanted(accept: str | None) -> Wanted:
+    """What an Accept header asks for."""
     if accept is None or not accept.strip():
-        return JSON
+        return Wanted(JSON, events=False)
     weights = accept_weights(accept)
+    return Wanted(_single(weights), events=weights.get(EVENTS, 0.0) > 0)
+
+
+def _single(weights: Mapping[str, float]) -> str | None:
+    """Of what is offered.
+
+    A client that lists JSON gets it, whatever else it lists: urql puts `text/event-stream` into every request.
+    """
     named = [kind for kind in (GRAPHQL, JSON) if weights.get(kind, 0.0) > 0]
     if named:
         return max(named, key=lambda kind: weights[kind])
+    if weights.get(EVENTS, 0.0) > 0:
+        return EVENTS
     if any(weights.get(wildcard, 0.0) > 0 for wildcard in ("*/*", "application/*")) and weights.get(JSON) != 0:
         return JSON
     return None
@@ -53,11 +72,6 @@ _MEMBERS_MAX: Final = 32
 """Members of an Accept header that are read."""
 
 
-def encoded(body: Mapping[str, Any]) -> bytes:
-    """The body as JSON. ASCII alone, so that whatever text is in it can be encoded."""
-    return json.dumps(body, separators=(",", ":")).encode("ascii")
-
-
 def respond(
     answer: Answer,
     media_type: str,
@@ -70,7 +84,7 @@ def respond(
     if status is None:
         status = 400 if answer.refused and media_type == GRAPHQL else 200
     return Response(
-        encoded(answer.body),
+        answer.text,
         status_code=status,
         headers={
             "content-type": f"{media_type}; charset=utf-8",

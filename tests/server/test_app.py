@@ -7,7 +7,7 @@ import pytest
 
 from server.app import build_app, create_app, edge_of
 from server.edge.configuration import Edge, is_origin_allowed
-from server.edge.graphql_socket import CREDENTIAL_CHECK_SECONDS
+from server.edge.credential_watch import CREDENTIAL_CHECK_SECONDS
 from server.edge.schema_export import build_sdl
 from server.settings import Environment, InvalidSettings, Settings
 from services.credentials import REMEMBERED_SECONDS

@@ -102,9 +102,7 @@ async def shop(dsn: str) -> AsyncIterator[Shop]:
         )
         assert isinstance(tenant, CreatedTenant)
         app = build_app(services, Edge(introspection=False, graphiql=False))
-        config = uvicorn.Config(
-            app, ws="websockets-sansio", lifespan="off", log_config=None, timeout_graceful_shutdown=2, **UVICORN_LIMITS
-        )
+        config = uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=2, **UVICORN_LIMITS)
         server = uvicorn.Server(config)
         with socket.create_server(("127.0.0.1", 0)) as listener:
             address = f"127.0.0.1:{listener.getsockname()[1]}"

@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import socket
@@ -6,13 +7,22 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 from server.console import address_of, announcement
+from server.edge.graphql_socket import PROTOCOL
 from server.listener import PortUnavailable, listen
+from server.processes import GRACE_SECONDS
 from server.settings import Environment, Settings
+from tests.resolvers.stage import SECRET_KEY
+from tests.server.edge.serving import BALANCE
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 30.0
@@ -29,7 +39,7 @@ from server.settings import read_settings
 if __name__ == "__main__":
     configure_logs()
     settings = read_settings()
-    processes.STOP_SECONDS_MAX = 2
+    processes.STOP_SECONDS_MAX = int(sys.argv[2])
     with listen(settings) as listener:
         announce = lambda: print(listener.getsockname()[1], flush=True)
         ended_well = run_web_processes(settings, listener, announce, application=sys.argv[1])
@@ -63,6 +73,41 @@ def create_app():
     return app
 
 
+def with_the_edge():
+    from contextlib import asynccontextmanager
+    from types import SimpleNamespace
+
+    from rules.ledger.outcomes import HoldEffect
+    from server.app import build_app
+    from server.edge.configuration import Edge
+    from tests.resolvers.stage import Stage, a_balance, a_hold
+
+    class Live:
+        @asynccontextmanager
+        async def watch(self, tenant_id, account_id, since_version=None):
+            async def events():
+                yield SimpleNamespace(balance=a_balance(version=1))
+                await asyncio.sleep(3600)
+
+            yield events()
+
+    class Fares:
+        async def reserve(self, request):
+            await asyncio.sleep(1.5 if request.key == "slow" else 3600)
+            return HoldEffect(a_hold(), a_balance())
+
+    stage = Stage()
+    stage.live, stage.fares = Live(), Fares()
+    return build_app(stage, Edge(introspection=False, graphiql=False))
+
+
+def with_the_edge_in_haste():
+    from server.edge import graphql_socket
+
+    graphql_socket.STOP_SECONDS_MAX = 1.0
+    return with_the_edge()
+
+
 def without_a_database():
     watch_parent(60)
 
@@ -88,6 +133,10 @@ def never_ending():
 def broken():
     raise RuntimeError("this application does not start")
 """
+
+RESERVE = """mutation {
+    reserve(input: {idempotencyKey: "%s", accountExternalId: "alice", work: {amount: "1"}}) { __typename }
+}"""
 
 Launch = Callable[..., "Launched"]
 
@@ -123,9 +172,9 @@ def launch(tmp_path: Path) -> Iterator[Launch]:
     (tmp_path / "small_application.py").write_text(APPLICATION)
     launched: list[Launched] = []
 
-    def start(processes: int, application: str = "small_application:create_app") -> Launched:
+    def start(processes: int, application: str = "small_application:create_app", *, stop_seconds: int = 2) -> Launched:
         process = subprocess.Popen(
-            [sys.executable, tmp_path / "launcher.py", application],
+            [sys.executable, tmp_path / "launcher.py", application, str(stop_seconds)],
             stdout=subprocess.PIPE,
             text=True,
             cwd=tmp_path,
@@ -177,6 +226,59 @@ class TestStopping:
             assert connection.recv(65536).startswith(b"HTTP/1.1 200")
         assert server.process.wait(PATIENCE_SECONDS) == 0
         assert server.rest() == "after the web server\n"
+
+    @pytest.mark.parametrize("processes", [1, 2])
+    def test_sockets_and_event_streams_end_in_order(self, launch: Launch, processes: int) -> None:
+        """What was asked is answered; what is watched ends so that clients come again, and nobody is waited for."""
+        server = launch(processes, "small_application:with_the_edge", stop_seconds=20)
+        address = f"127.0.0.1:{server.first_line}/graphql"
+        headers = {"authorization": f"Bearer {SECRET_KEY}", "accept": "text/event-stream"}
+        socket = connect(f"ws://{address}", subprotocols=[Subprotocol(PROTOCOL)], additional_headers=headers)
+        body = {"query": BALANCE}
+        stream = httpx.stream("POST", f"http://{address}", json=body, headers=headers, timeout=PATIENCE_SECONDS)
+        with socket as client, stream as streamed:
+
+            def received() -> dict[str, Any]:
+                return dict(json.loads(client.recv(PATIENCE_SECONDS)))
+
+            client.send('{"type": "connection_init"}')
+            assert received() == {"type": "connection_ack"}
+            for id, query in (("live", BALANCE), ("slow", RESERVE % "slow")):
+                client.send(json.dumps({"type": "subscribe", "id": id, "payload": {"query": query}}))
+            assert received()["id"] == "live"
+            text = streamed.iter_text()
+            assert "event: next" in next(text)
+
+            stopped_at = time.monotonic()
+            server.process.terminate()
+            assert "".join(text) == ""
+            answer = {"data": {"reserve": {"__typename": "ReserveSuccess"}}}
+            assert received() == {"id": "slow", "type": "next", "payload": answer}
+            assert received() == {"id": "slow", "type": "complete"}
+            with pytest.raises(ConnectionClosed) as closed:
+                client.recv(PATIENCE_SECONDS)
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == CloseCode.SERVICE_RESTART
+        assert server.process.wait(PATIENCE_SECONDS) == 0
+        assert time.monotonic() - stopped_at < GRACE_SECONDS
+        assert server.rest() == "after the web server\n"
+
+    def test_an_operation_that_does_not_end_is_not_waited_for_for_ever(self, launch: Launch) -> None:
+        server = launch(1, "small_application:with_the_edge_in_haste", stop_seconds=20)
+        headers = {"authorization": f"Bearer {SECRET_KEY}"}
+        url = f"ws://127.0.0.1:{server.first_line}/graphql"
+        with connect(url, subprotocols=[Subprotocol(PROTOCOL)], additional_headers=headers) as client:
+            client.send('{"type": "connection_init"}')
+            client.recv(PATIENCE_SECONDS)
+            client.send(json.dumps({"type": "subscribe", "id": "a", "payload": {"query": RESERVE % "never"}}))
+            client.send('{"type": "ping"}')
+            client.recv(PATIENCE_SECONDS)
+            server.process.terminate()
+            with pytest.raises(ConnectionClosed) as closed:
+                client.recv(PATIENCE_SECONDS)
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == CloseCode.SERVICE_RESTART
+        assert server.process.wait(PATIENCE_SECONDS) == 0
 
     @pytest.mark.parametrize("processes", [1, 2])
     def test_an_application_that_never_stops_is_ended(self, launch: Launch, processes: int) -> None:

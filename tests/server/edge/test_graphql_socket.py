@@ -3,14 +3,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
-import uvicorn
 from gql import Client, gql
 from gql.transport.websockets import WebsocketsTransport
 from websockets.asyncio.client import ClientConnection, connect
@@ -21,46 +18,29 @@ from models.unavailable import DatabaseBusy
 from rules.ledger.kinds import MemberRole
 from rules.ledger.outcomes import HoldEffect
 from rules.ledger.records import Page
-from server.app import UVICORN_LIMITS, build_app
-from server.edge import graphql_socket
-from server.edge.configuration import FRAME_BYTES_MAX, Edge
+from server.edge import credential_watch, graphql_socket
+from server.edge.configuration import FRAME_BYTES_MAX
 from server.edge.graphql_socket import OPERATION_ID_LENGTH_MAX, OPERATIONS_MAX, PROTOCOL
 from server.edge.http_requests import JSON_DEPTH_MAX
-from tests.resolvers.stage import ACCOUNT_ID, SECRET, SECRET_KEY, Stage, a_balance, a_client_token, a_hold
+from tests.resolvers.stage import SECRET, SECRET_KEY, Stage, a_balance, a_client_token, a_hold
+from tests.server.edge.serving import (
+    ALLOWED,
+    BALANCE,
+    COST_OF_ONE,
+    PATIENCE_SECONDS,
+    VIEWER,
+    Served,
+    eventually,
+    serving,
+)
 
-PATIENCE_SECONDS = 30.0
-ALLOWED = "https://app.example.com"
 KEY = {"authorization": f"Bearer {SECRET_KEY}"}
-BALANCE = f'subscription {{ balance(accountId: "{ACCOUNT_ID}") {{ version available }} }}'
-VIEWER = "{ viewer { kind } }"
-COST_OF_ONE = {"requested": 1, "maximum": 10_000, "remaining": 9_999}
-
-
-@dataclass
-class Served:
-    """A server on loopback."""
-
-    url: str
-    stage: Stage
-
-    def open(self, **settings: Any) -> connect:
-        return connect(self.url, subprotocols=[Subprotocol(PROTOCOL)], **settings)
 
 
 @pytest.fixture
 async def served() -> AsyncIterator[Served]:
-    stage = Stage()
-    app = build_app(stage, Edge(introspection=True, graphiql=False, allowed_origins=frozenset({ALLOWED})))
-    config = uvicorn.Config(
-        app, ws="websockets-sansio", lifespan="off", log_config=None, timeout_graceful_shutdown=2, **UVICORN_LIMITS
-    )
-    server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        running = asyncio.create_task(server._serve([listener]))
-        yield Served(f"ws://127.0.0.1:{listener.getsockname()[1]}/graphql", stage)
-        server.should_exit = True
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            await running
+    async with serving(Stage()) as served:
+        yield served
 
 
 async def send(client: ClientConnection, **message: Any) -> None:
@@ -99,12 +79,6 @@ async def close_code(client: ClientConnection) -> int:
     return client.close_code
 
 
-async def eventually(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
-
-
 async def test_a_subscription_shows_every_change_until_the_client_has_had_enough(served: Served) -> None:
     async with served.open() as client:
         await initialise(client)
@@ -116,11 +90,11 @@ async def test_a_subscription_shows_every_change_until_the_client_has_had_enough
         assert await receive(client) == {
             "id": "a",
             "type": "next",
-            "payload": {"data": {"balance": {"version": 1, "available": "65"}}, "extensions": {"cost": COST_OF_ONE}},
+            "payload": {"data": {"balance": {"version": 1, "available": "65"}}, "extensions": COST_OF_ONE},
         }
         assert (await receive(client))["payload"] == {
             "data": {"balance": {"version": 2, "available": "0"}},
-            "extensions": {"cost": COST_OF_ONE},
+            "extensions": COST_OF_ONE,
         }
         await send(client, type="complete", id="a")
         await eventually(lambda: served.stage.live.listeners == [])
@@ -448,7 +422,7 @@ async def test_pages_of_this_server_and_of_allowed_origins_get_one(served: Serve
 
 
 async def test_a_member_with_another_role_connects_anew(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graphql_socket, "CREDENTIAL_CHECK_SECONDS", 0.05)
+    monkeypatch.setattr(credential_watch, "CREDENTIAL_CHECK_SECONDS", 0.05)
     served.stage.credentials.known[SECRET_KEY] = a_client_token(role=MemberRole.ADMIN)
     async with served.open() as client:
         await initialise(client)
@@ -459,8 +433,8 @@ async def test_a_member_with_another_role_connects_anew(served: Served, monkeypa
 
 
 async def test_a_revoked_key_ends_its_sockets(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert graphql_socket.CREDENTIAL_CHECK_SECONDS < 5
-    monkeypatch.setattr(graphql_socket, "CREDENTIAL_CHECK_SECONDS", 0.05)
+    assert credential_watch.CREDENTIAL_CHECK_SECONDS < 5
+    monkeypatch.setattr(credential_watch, "CREDENTIAL_CHECK_SECONDS", 0.05)
     async with served.open() as client:
         await initialise(client)
         await subscribe(client, "a")

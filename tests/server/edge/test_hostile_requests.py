@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,20 +14,16 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from graphql import get_introspection_query
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
-from websockets.typing import Subprotocol
 
-from server.app import UVICORN_LIMITS, build_app
 from server.edge.configuration import BODY_BYTES_MAX, FRAME_BYTES_MAX, Edge
-from server.edge.graphql_socket import PROTOCOL
 from server.trusted_manifest import hash_of
 from tests.resolvers.stage import ACCOUNT_ID, SECRET_KEY, Stage
 from tests.server.edge.hostile_documents import TOO_COMPLEX, WRONG_AND_LARGE
+from tests.server.edge.serving import PATIENCE_SECONDS, serving
 
-PATIENCE_SECONDS = 30.0
 KEY = {"authorization": f"Bearer {SECRET_KEY}"}
 VIEWER = "query Who { viewer { kind __typename } }"
 BALANCE = f'subscription {{ balance(accountId: "{ACCOUNT_ID}") {{ version }} }}'
@@ -81,38 +76,20 @@ def objects() -> int:
 
 
 @asynccontextmanager
-async def serving(edge: Edge) -> AsyncIterator[Target]:
-    stage = Stage()
-    config = uvicorn.Config(
-        build_app(stage, edge),
-        ws="websockets-sansio",
-        lifespan="off",
-        log_config=None,
-        timeout_graceful_shutdown=2,
-        **UVICORN_LIMITS,
-    )
-    server = uvicorn.Server(config)
-    # The protocol is named, or asyncio would not send small answers at once.
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        address = f"127.0.0.1:{listener.getsockname()[1]}"
-        running = asyncio.create_task(server._serve([listener]))
-        async with (
-            httpx.AsyncClient(base_url=f"http://{address}", headers=KEY, timeout=PATIENCE_SECONDS) as http,
-            connect(f"ws://{address}/graphql", subprotocols=[Subprotocol(PROTOCOL)]) as websocket,
-        ):
-            await websocket.send(json.dumps({"type": "connection_init", "payload": KEY}))
-            assert json.loads(await websocket.recv()) == {"type": "connection_ack"}
-            yield Target(stage, http, websocket)
-        server.should_exit = True
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            await running
+async def attacked(edge: Edge) -> AsyncIterator[Target]:
+    async with (
+        serving(Stage(), edge) as served,
+        httpx.AsyncClient(base_url=f"http://{served.host}", headers=KEY, timeout=PATIENCE_SECONDS) as http,
+        served.open() as websocket,
+    ):
+        await websocket.send(json.dumps({"type": "connection_init", "payload": KEY}))
+        assert json.loads(await websocket.recv()) == {"type": "connection_ack"}
+        yield Target(served.stage, http, websocket)
 
 
 @pytest.fixture
 async def target() -> AsyncIterator[Target]:
-    async with serving(Edge(introspection=False, graphiql=False, trusted_texts=TEXTS)) as target:
+    async with attacked(Edge(introspection=False, graphiql=False, trusted_texts=TEXTS)) as target:
         yield target
 
 
@@ -233,7 +210,7 @@ async def test_a_trusted_document_is_served_on_a_websocket_and_its_events_come(t
 
 async def test_a_websocket_too_takes_trusted_documents_alone_where_the_server_does() -> None:
     edge = Edge(introspection=False, graphiql=False, trusted_texts=TEXTS, only_trusted=True)
-    async with serving(edge) as target:
+    async with attacked(edge) as target:
         for text in (VIEWER, BALANCE):
             assert (await target.subscribe({"query": text}))["extensions"]["code"] == "DOCUMENT_NOT_TRUSTED"
         answered = await target.answer({"documentId": hash_of(VIEWER)})
@@ -242,7 +219,7 @@ async def test_a_websocket_too_takes_trusted_documents_alone_where_the_server_do
 
 
 async def test_a_websocket_client_that_hopes_for_kept_texts_learns_to_send_them() -> None:
-    async with serving(Edge(introspection=False, graphiql=False)) as target:
+    async with attacked(Edge(introspection=False, graphiql=False)) as target:
         payload = {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": hash_of(VIEWER)}}}
         refused = await target.subscribe(payload)
         answered = await target.answer({**payload, "query": VIEWER})

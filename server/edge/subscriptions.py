@@ -1,0 +1,179 @@
+"""Subscriptions: the events of a source, each executed and encoded once for all who asked the same.
+
+Thousands may watch one account. The live layer gives them all the same object; what a document makes of it depends on
+nothing else, unless a selected field has a resolver, which may look at who asks or at the database.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    Executor,
+    FieldNode,
+    GraphQLError,
+    GraphQLSchema,
+    TypeInfo,
+    TypeInfoVisitor,
+    Visitor,
+    execute_subscription_event,
+    visit,
+)
+from graphql.language.visitor import BREAK
+from strawberry.schema.schema_converter import GraphQLCoreConverter
+
+from server.edge.answers import Answer
+from server.edge.request_errors import shown_errors
+
+SHARED_MAX: Final = 512
+"""Answers that are kept for others: of the latest events, which all who watch take within a fraction of a second."""
+SHARED_BYTES_MAX: Final = 16_384
+"""Longer ones are made for each anew, so that what is kept stays within some megabytes."""
+
+
+class Asked(NamedTuple):
+    """What is asked of each event: operations of which it is the same make the same of the same event."""
+
+    document_number: int
+    operation_name: str | None
+    variables_hash: bytes
+
+
+def asked_of(document_number: int, operation_name: str | None, variables: dict[str, Any] | None) -> Asked:
+    """By a document's number in its process. Variables of JSON that differ in anything differ in their hash."""
+    text = json.dumps(variables, sort_keys=True)
+    return Asked(document_number, operation_name, hashlib.sha256(text.encode("ascii")).digest())
+
+
+class SharedAnswers:
+    """The answers to the latest events, by event and what was asked of it."""
+
+    def __init__(self) -> None:
+        # With each answer its event, because an id is only an object's own while the object is there.
+        self._kept: OrderedDict[tuple[int, Asked], tuple[object, Answer]] = OrderedDict()
+
+    def find(self, event: object, asked: Asked) -> Answer | None:
+        """What this very event was answered with."""
+        kept = self._kept.get((id(event), asked))
+        return None if kept is None else kept[1]
+
+    def keep(self, event: object, asked: Asked, answer: Answer) -> None:
+        """Remembers it for a while."""
+        if len(answer.text) > SHARED_BYTES_MAX:
+            return
+        self._kept[(id(event), asked)] = event, answer
+        if len(self._kept) > SHARED_MAX:
+            self._kept.popitem(last=False)
+
+
+class Subscription:
+    """The answers of one subscription; an async iterator that must be closed. Never raises for what happens inside.
+
+    `extensions` are of every answer, and the same for all who asked the same, so that it is the same bytes for them.
+    `shared`: where answers are looked for and kept; None when they depend on who asks. What failed is never shared,
+    because it tells the request's own id.
+    """
+
+    __slots__ = ("_asked", "_executor", "_extensions", "_has_failed", "_request_id", "_shared", "_source")
+
+    def __init__(
+        self,
+        source: AsyncIterator[Any],
+        executor: Executor[Any],
+        asked: Asked,
+        request_id: str,
+        extensions: Mapping[str, Any],
+        shared: SharedAnswers | None,
+    ) -> None:
+        self._source = source
+        self._executor = executor
+        self._asked = asked
+        self._request_id = request_id
+        self._extensions = extensions
+        self._shared = shared
+        self._has_failed = False
+
+    def __aiter__(self) -> Subscription:
+        return self
+
+    async def __anext__(self) -> Answer:
+        if self._has_failed:
+            raise StopAsyncIteration
+        try:
+            event = await self._source.__anext__()
+        except StopAsyncIteration:
+            raise
+        except Exception as error:
+            self._has_failed = True
+            failure = GraphQLError("the stream of events failed", original_error=error)
+            return refused([failure], self._request_id)
+        if self._shared is None:
+            return answer_of(await self._executed(event), self._request_id, self._extensions)
+        answer = self._shared.find(event, self._asked)
+        if answer is None:
+            result = await self._executed(event)
+            answer = answer_of(result, self._request_id, self._extensions)
+            if not result.errors:
+                self._shared.keep(event, self._asked, answer)
+        return answer
+
+    async def aclose(self) -> None:
+        """Ends the source."""
+        close = getattr(self._source, "aclose", None)
+        if close is not None:
+            await close()
+
+    async def _executed(self, event: object) -> ExecutionResult:
+        result = execute_subscription_event(self._executor.build_per_event_executor(event))
+        return result if isinstance(result, ExecutionResult) else await result
+
+
+def answer_of(result: ExecutionResult, request_id: str, extensions: Mapping[str, Any]) -> Answer:
+    """What was executed, as it is answered."""
+    if not result.errors:
+        return Answer({"data": result.data, "extensions": extensions})
+    if result.data is None:
+        # Every root field may be null, so data as a whole is only missing where nothing ran.
+        return refused(result.errors, request_id, extensions)
+    return Answer({"errors": shown_errors(result.errors, request_id), "data": result.data, "extensions": extensions})
+
+
+def refused(errors: list[GraphQLError], request_id: str, extensions: Mapping[str, Any] | None = None) -> Answer:
+    """Why nothing ran. `extensions`: what an operation that could have run would have cost."""
+    body: dict[str, Any] = {"errors": shown_errors(errors, request_id)}
+    if extensions is not None:
+        body["extensions"] = extensions
+    return Answer(body, refused=True)
+
+
+def depends_on_events_alone(schema: GraphQLSchema, document: DocumentNode) -> bool:
+    """Whether every field that a document selects of its subscriptions' events is a plain value of them."""
+    types = TypeInfo(schema)
+    resolvers = _Resolvers(schema, types)
+    visit(document, TypeInfoVisitor(types, resolvers))
+    return not resolvers.found
+
+
+class _Resolvers(Visitor):
+    def __init__(self, schema: GraphQLSchema, types: TypeInfo) -> None:
+        super().__init__()
+        self._schema = schema
+        self._types = types
+        self.found = False
+
+    def enter_field(self, node: FieldNode, *_: object) -> object:
+        """Looks at what gives the field its value."""
+        if node.name.value == "__typename" or self._types.get_parent_type() is self._schema.subscription_type:
+            return None
+        field = self._types.get_field_def()
+        definition = None if field is None else field.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+        if definition is None or not definition.is_basic_field:
+            self.found = True
+            return BREAK
+        return None

@@ -1,0 +1,61 @@
+"""The edge on loopback, as uvicorn serves it, with services of a stage."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import uvicorn
+from websockets.asyncio.client import connect
+from websockets.typing import Subprotocol
+
+from server.app import UVICORN_LIMITS, build_app
+from server.edge.configuration import Edge
+from server.edge.graphql_socket import PROTOCOL
+from tests.resolvers.stage import ACCOUNT_ID, Stage
+
+PATIENCE_SECONDS = 30.0
+ALLOWED = "https://app.example.com"
+BALANCE = f'subscription {{ balance(accountId: "{ACCOUNT_ID}") {{ version available }} }}'
+VIEWER = "{ viewer { kind } }"
+COST_OF_ONE = {"cost": {"requested": 1, "maximum": 10_000, "remaining": 9_999}}
+"""`extensions` of what costs as little as anything."""
+DEVELOPMENT = Edge(introspection=True, graphiql=False, allowed_origins=frozenset({ALLOWED}))
+
+
+@dataclass
+class Served:
+    """A server on loopback."""
+
+    host: str
+    stage: Stage
+
+    @property
+    def url(self) -> str:
+        return f"ws://{self.host}/graphql"
+
+    def open(self, **settings: Any) -> connect:
+        return connect(self.url, subprotocols=[Subprotocol(PROTOCOL)], **settings)
+
+
+@asynccontextmanager
+async def serving(stage: Stage, edge: Edge = DEVELOPMENT) -> AsyncIterator[Served]:
+    app = build_app(stage, edge)
+    config = uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=2, **UVICORN_LIMITS)
+    server = uvicorn.Server(config)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        running = asyncio.create_task(server._serve([listener]))
+        yield Served(f"127.0.0.1:{listener.getsockname()[1]}", stage)
+        server.should_exit = True
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await running
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
