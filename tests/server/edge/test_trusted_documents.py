@@ -84,7 +84,9 @@ async def test_a_trusted_document_is_asked_for_by_its_hash(
     async with a_client(stage, only=only) as client:
         posted = await client.post("/graphql", json=body)
         got = await client.get("/graphql", params=in_url)
+        streamed = await client.post("/graphql", json=body, headers={"accept": "text/event-stream"})
 
+    assert streamed.text.startswith(f"event: next\ndata: {posted.text}\n\n")
     for response in (posted, got):
         assert response.status_code == 200
         assert response.json()["data"] == data
@@ -149,7 +151,9 @@ async def test_where_only_trusted_documents_are_taken_no_text_is_even_read(stage
         posted = await client.post("/graphql", json={"query": text})
         got = await client.get("/graphql", params={"query": text})
         hashed = await client.post("/graphql", json=apollos(hash_of(text), query=text))
+        streamed = await client.post("/graphql", json={"query": text}, headers={"accept": "text/event-stream"})
 
+    assert '"code":"DOCUMENT_NOT_TRUSTED"' in streamed.text
     for response in (posted, got, hashed):
         assert response.status_code == 400
         assert the_error(response)["extensions"]["code"] == "DOCUMENT_NOT_TRUSTED"
