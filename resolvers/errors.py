@@ -14,11 +14,15 @@ class ErrorCode(StrEnum):
     FORBIDDEN = "FORBIDDEN"
     BAD_USER_INPUT = "BAD_USER_INPUT"
     QUERY_TOO_COMPLEX = "QUERY_TOO_COMPLEX"
+    DOCUMENT_NOT_FOUND = "DOCUMENT_NOT_FOUND"
+    DOCUMENT_NOT_TRUSTED = "DOCUMENT_NOT_TRUSTED"
+    PERSISTED_QUERY_NOT_FOUND = "PERSISTED_QUERY_NOT_FOUND"
+    PERSISTED_QUERY_NOT_SUPPORTED = "PERSISTED_QUERY_NOT_SUPPORTED"
     TOO_MANY_REQUESTS = "TOO_MANY_REQUESTS"
     UNAVAILABLE = "UNAVAILABLE"
     INTERNAL = "INTERNAL"
 
 
-def coded(code: ErrorCode, message: str) -> GraphQLError:
-    """The error, to be raised from a resolver."""
-    return GraphQLError(message, extensions={"code": code.value})
+def coded(code: ErrorCode, message: str, **more: object) -> GraphQLError:
+    """The error, to be raised from a resolver. `more`: what else its extensions have."""
+    return GraphQLError(message, extensions={"code": code.value, **more})

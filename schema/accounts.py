@@ -27,7 +27,7 @@ from schema.reads import AccountRecord, Info, LedgerReads
 from schema.scalars import TimeZone, Tokens, Version
 from schema.scopes import member_of, spender_seen
 from schema.usage import Forecast, shown_forecast
-from schema.words import AccountKind, AlertKind, EntryKind, HoldState
+from schema.words import AccountKind, AlertKind, EntryKind, EntryOrder, HoldState
 
 UNLIMITED_SHOWN = Tokens(-MICROS)
 """-1 token on the wire: no limit."""
@@ -196,8 +196,13 @@ class Account(Node):
         since: Annotated[datetime | None, strawberry.argument(name="from")] = None,
         before: Annotated[datetime | None, strawberry.argument(name="to")] = None,
         member_id: strawberry.ID | None = None,
+        order: EntryOrder | None = EntryOrder.NEWEST_FIRST,
     ) -> Connection[Entry]:
-        """The journal, newest first. Every part of the filter that is given must hold.
+        """The journal, newest first unless `order` says otherwise. Every part of the filter that is given must hold.
+
+        Versions rise one by one, and none appears below one that was seen. `afterVersion` with OLDEST_FIRST therefore
+        reads all that has happened since, page by page, without a gap. A member sees its own entries and the pool's:
+        for it others' versions are missing.
 
         first: how many, 1 to 100
         after: the cursor that the page follows
@@ -208,6 +213,7 @@ class Account(Node):
         since: only entries at this instant or later
         before: only entries before this instant
         member_id: only entries of this member
+        order: from the latest down, or from the lowest up
         """
         wanted = EntryFilter(
             after_version=after_version,
@@ -219,7 +225,10 @@ class Account(Node):
             member_id=None if member_id is None else member_of(info.context.members_seen, self.account_id, member_id),
         )
         reads, seen = info.context.reads, info.context.members_seen
-        page = await reads.entries(self.tenant_id, self.account_id, slice_of_numbers(first, after), wanted, seen=seen)
+        part = slice_of_numbers(first, after)
+        page = await reads.entries(
+            self.tenant_id, self.account_id, part, wanted, order=order or EntryOrder.NEWEST_FIRST, seen=seen
+        )
         return connection(
             page,
             shown_entry,

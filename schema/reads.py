@@ -18,7 +18,17 @@ from rules.ledger.balance import POOL, BalanceSnapshot
 from rules.ledger.burn_down import Spender
 from rules.ledger.journal import Entry
 from rules.ledger.limit_status import LimitStatus
-from rules.ledger.records import EVERYONE, AlertFilter, CaptureView, EntryFilter, LineView, MembersSeen, Page, Slice
+from rules.ledger.records import (
+    EVERYONE,
+    AlertFilter,
+    CaptureView,
+    EntryFilter,
+    EntryOrder,
+    LineView,
+    MembersSeen,
+    Page,
+    Slice,
+)
 from rules.ledger.state import Grant, Hold
 from rules.ledger.team import Member
 from rules.ledger.usage_reports import Forecast
@@ -194,9 +204,10 @@ class LedgerReads(Protocol):
         part: Slice[int],
         wanted: EntryFilter,
         *,
+        order: EntryOrder = EntryOrder.NEWEST_FIRST,
         seen: MembersSeen = EVERYONE,
     ) -> Page[Entry]:
-        """Newest first, keyed by version."""
+        """In one order or the other, keyed by version."""
 
     async def count_entries(
         self, tenant_id: UUID, account_id: UUID, wanted: EntryFilter, *, seen: MembersSeen = EVERYONE

@@ -25,7 +25,7 @@ from rules.ledger.kinds import (
     OverrunPolicy,
     WorkOutcome,
 )
-from rules.ledger.records import EstimateWarning
+from rules.ledger.records import EntryOrder, EstimateWarning
 from rules.ledger.usage_reports import UsageGroup
 from rules.pricing.dimensions import DimensionType
 from rules.pricing.formulas import PricingType
@@ -42,6 +42,7 @@ __all__ = [
     "CredentialKind",
     "DimensionType",
     "EntryKind",
+    "EntryOrder",
     "EstimateWarning",
     "GrantSource",
     "HoldState",
@@ -102,6 +103,13 @@ word(
         ProblemCode.INVALID_INPUT: "A field of the input is out of form or bounds.",
         ProblemCode.NOT_REFUNDABLE: "Less was captured than is asked back.",
         ProblemCode.INVALID_PRICE_BOOK: "The text is no sound price book.",
+    },
+)
+word(
+    EntryOrder,
+    {
+        EntryOrder.NEWEST_FIRST: "From the latest version down: to look back.",
+        EntryOrder.OLDEST_FIRST: "From the lowest version up: to catch up, page by page, while others write.",
     },
 )
 word(

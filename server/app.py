@@ -28,9 +28,11 @@ from server.edge.graphql_view import GraphqlView
 from server.edge.plain_http import plain_routes
 from server.edge.price_pages import price_routes
 from server.edge.schema_export import sdl_of
+from server.edge.trusted_documents import TrustedDocuments, check_trusted
 from server.health import Readyz, healthz
 from server.root_key import load_root_key
 from server.settings import Environment, InvalidSettings, Settings, read_settings
+from server.trusted_manifest import read_manifests
 from services.shipped_price_books import ShippedPriceBooks
 
 GRAPHQL_PATH: Final = "/graphql"
@@ -61,20 +63,35 @@ def build_app(services: ServedServices, edge: Edge) -> Starlette:
 
 
 def edge_of(settings: Settings) -> Edge:
-    """What is open at the edge: in production nothing that shows the schema, and no demo."""
+    """What is open at the edge: in production nothing that shows the schema, and no demo.
+
+    Raises InvalidSettings for manifests of trusted documents that cannot be read.
+    """
     development = settings.environment is Environment.DEVELOPMENT
     return Edge(
         introspection=development,
-        graphiql=development,
+        graphiql=settings.graphiql,
         shipped_prices=development,
         allowed_origins=settings.allowed_origins,
+        trusted_texts=read_manifests(settings.trusted_documents),
+        only_trusted=settings.only_trusted_documents,
     )
+
+
+def check_trusted_documents(settings: Settings) -> None:
+    """Raises InvalidSettings for manifests that cannot be read and documents that this server would refuse.
+
+    For the process that starts the others: these take what was checked as it is.
+    """
+    edge = edge_of(settings)
+    check_trusted(edge.trusted_texts, Documents(build_schema(), introspection=edge.introspection))
 
 
 def routes_of(services: ServedServices, edge: Edge) -> list[BaseRoute]:
     """Every route."""
     schema = build_schema()
-    execution = Execution(schema, Documents(schema, introspection=edge.introspection))
+    trusted = TrustedDocuments(edge.trusted_texts, only=edge.only_trusted)
+    execution = Execution(schema, Documents(schema, introspection=edge.introspection), trusted)
     watch = CredentialWatch(services.credentials)
     routes: list[BaseRoute] = [
         # Two routes on one path; a mount would answer a POST without the slash with a redirect.

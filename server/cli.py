@@ -5,6 +5,8 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
@@ -48,13 +50,28 @@ def _listen_first(settings: Settings) -> socket.socket:
         raise
 
 
+@contextmanager
+def _trusted_documents_checked(settings: Settings) -> Iterator[None]:
+    """Before anything is made, and once for all processes."""
+    if settings.trusted_documents:
+        from server.app import check_trusted_documents  # noqa: PLC0415 - half a second of CPU
+
+        check_trusted_documents(settings)
+    yield
+
+
 @commands.command()
 def serve() -> None:
     """Starts the server: database, migrations, demo data in development, web processes."""
     # Until the web server takes the signals over, they end the start in order: an embedded Postgres is stopped.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end_quietly)
-    with one_clear_line() as settings, _listen_first(settings) as listener, own_database(settings) as dsn:
+    with (
+        one_clear_line() as settings,
+        _listen_first(settings) as listener,
+        _trusted_documents_checked(settings),
+        own_database(settings) as dsn,
+    ):
         # The commands that serve nothing do without what serving takes.
         from server.preparation import prepare_database  # noqa: PLC0415 - half a second of CPU
         from server.processes import run_web_processes  # noqa: PLC0415 - half a second of CPU

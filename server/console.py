@@ -38,12 +38,13 @@ def announcement(settings: Settings, listener: socket.socket, demo_tenants: Coll
     keys = data_dir / DEMO_KEYS_FILE
     lines = [f"Farebox is ready ({settings.environment}).", "", f"  API        {address}/graphql"]
     if settings.environment is Environment.DEVELOPMENT:
-        lines.append(f"  GraphiQL   {address}/")
+        if settings.graphiql:
+            lines.append(f"  GraphiQL   {address}/")
         lines.append(f"  prices     {address}/prices")
     if demo_tenants:
         lines.append(f"  demo keys  {keys}")
     if settings.root_key is None:
         lines.append(f"  root key   {data_dir / ROOT_KEY_FILE}")
-    if DEMO_TENANT in demo_tenants:
+    if DEMO_TENANT in demo_tenants and not settings.only_trusted_documents:
         lines += ["", "A first query, for another terminal:", "", f"  {_first_query(address, keys)}"]
     return "\n".join([*lines, "", "Ctrl-C stops it."])

@@ -49,6 +49,8 @@ class Settings:
 
     `database_url` and `root_key` None: the server brings its own. `port` 0: any free one. `allowed_origins`: pages
     elsewhere that may use the API. `bus_url` None: processes hear of each other through the database.
+    `trusted_documents`: manifests of the texts that may be asked for by their hash; `only_trusted_documents`: no others
+    are taken.
     """
 
     host: str = "127.0.0.1"
@@ -60,6 +62,13 @@ class Settings:
     bus_url: str | None = field(default=None, repr=False)
     root_key: str | None = field(default=None, repr=False)
     allowed_origins: frozenset[str] = frozenset()
+    trusted_documents: tuple[Path, ...] = ()
+    only_trusted_documents: bool = False
+
+    @property
+    def graphiql(self) -> bool:
+        """Whether the page is served: nowhere that its texts would all be refused."""
+        return self.environment is Environment.DEVELOPMENT and not self.only_trusted_documents
 
 
 def _whole_number(least: int, most: int) -> Callable[[str], int]:
@@ -81,6 +90,17 @@ def _path(text: str) -> Path:
     if "\0" in text:
         raise ValueError
     return Path(text).expanduser()
+
+
+def _paths(text: str) -> tuple[Path, ...]:
+    paths = [path.strip() for path in text.split(",")]
+    if not all(paths):
+        raise ValueError
+    return tuple(_path(path) for path in paths)
+
+
+def _switch(text: str) -> bool:
+    return {"0": False, "1": True}[text]
 
 
 def _database_url(text: str) -> str:
@@ -137,7 +157,7 @@ class _Reader:
             return default
         try:
             return parse(text)
-        except (ValueError, RuntimeError):
+        except (ValueError, KeyError, RuntimeError):
             shown = "" if secret else f", not {text[:_SHOWN_LENGTH_MAX]!r}"
             self.faults.append(f"{name} must be {remedy}{shown}")
             return default
@@ -213,7 +233,20 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
             default.allowed_origins,
             "origins as browsers send them, in lower case and separated by commas, such as https://app.example.com",
         ),
+        trusted_documents=reader.read(
+            "FAREBOX_TRUSTED_DOCUMENTS",
+            _paths,
+            default.trusted_documents,
+            "the paths of manifests, separated by commas",
+        ),
+        only_trusted_documents=reader.read(
+            "FAREBOX_ONLY_TRUSTED_DOCUMENTS", _switch, default.only_trusted_documents, "1 or 0"
+        ),
     )
+    if settings.only_trusted_documents and not settings.trusted_documents:
+        reader.faults.append(
+            "FAREBOX_ONLY_TRUSTED_DOCUMENTS needs FAREBOX_TRUSTED_DOCUMENTS, or nothing would be taken"
+        )
     reader.refuse_unknown_names()
     if reader.faults:
         raise InvalidSettings("invalid settings in the environment: " + "; ".join(reader.faults))

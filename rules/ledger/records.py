@@ -53,6 +53,13 @@ class MembersSeen:
 EVERYONE: Final = MembersSeen()
 
 
+class EntryOrder(StrEnum):
+    """In which direction the journal is read."""
+
+    NEWEST_FIRST = "NEWEST_FIRST"
+    OLDEST_FIRST = "OLDEST_FIRST"
+
+
 @dataclass(frozen=True, slots=True)
 class EntryFilter:
     """Which entries are meant; every part given must hold. `kinds` None: every kind.

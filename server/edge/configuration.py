@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from resolvers.context import Services
@@ -15,13 +16,16 @@ from services.principal import Principal
 class Edge:
     """What is open. `allowed_origins`: pages elsewhere that may use the API, such as "https://app.example.com".
 
-    `shipped_prices`: whether the price books that come with the server are shown to everyone.
+    `shipped_prices`: whether the price books that come with the server are shown to everyone. `trusted_texts`:
+    documents that may be asked for by their hash, which is the key; `only_trusted`: whether no others are taken.
     """
 
     introspection: bool
     graphiql: bool
     shipped_prices: bool = False
     allowed_origins: frozenset[str] = frozenset()
+    trusted_texts: Mapping[str, str] = field(default_factory=dict, repr=False)
+    only_trusted: bool = False
 
 
 class Authenticator(Protocol):

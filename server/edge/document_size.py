@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from graphql import (
     DocumentNode,
     FieldNode,
+    FloatValueNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLError,
     InlineFragmentNode,
+    IntValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
     StringValueNode,
@@ -38,6 +40,8 @@ FRAGMENTS_MAX = 100
 VARIABLES_MAX = 100
 """Variables of all operations."""
 DIRECTIVES_MAX = 100
+NUMBER_LENGTH_MAX = 400
+"""Characters of a number; the interpreter reads no integers of thousands of digits. The largest float has 309."""
 LITERAL_DEPTH_MAX = 16
 """Nested lists and objects in the values that a document spells out, and in the types of variables; inputs reach 6."""
 
@@ -55,9 +59,9 @@ def measure(document: DocumentNode) -> int:
     return selections.steps + contents.steps
 
 
-def too_complex(message: str) -> GraphQLError:
-    """The refusal of a document that asks for too much."""
-    return coded(ErrorCode.QUERY_TOO_COMPLEX, message)
+def too_complex(message: str, **more: object) -> GraphQLError:
+    """The refusal of a document that asks for too much. `more` of the error's extensions is shown with it."""
+    return coded(ErrorCode.QUERY_TOO_COMPLEX, message, **more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +231,19 @@ class _Contents(Visitor):
     def leave_list_type(self, *_: object) -> None:
         """Comes up."""
         self._depth -= 1
+
+    def enter_int_value(self, node: IntValueNode, *_: object) -> None:
+        """Looks at one, which validation would read."""
+        self._number(node.value)
+
+    def enter_float_value(self, node: FloatValueNode, *_: object) -> None:
+        """Looks at one, which validation would read."""
+        self._number(node.value)
+
+    def _number(self, text: str) -> None:
+        self.steps += 1
+        if len(text) > NUMBER_LENGTH_MAX:
+            raise coded(ErrorCode.BAD_USER_INPUT, f"Numbers have at most {NUMBER_LENGTH_MAX} digits.")
 
     def enter_string_value(self, node: StringValueNode, *_: object) -> object:
         """Looks at one, which no database column may take."""

@@ -29,7 +29,7 @@ from graphql.validation.validate import ValidationAbortedError
 
 from resolvers.errors import ErrorCode, coded
 from server.edge.document_size import measure, too_complex
-from server.edge.operation_cost import COST_MAX, cost_refusal, operation_cost
+from server.edge.operation_cost import COST_MAX, OperationCost, cost_refusal, operation_cost
 from server.edge.subscriptions import depends_on_events_alone
 
 LENGTH_MAX = 262_144
@@ -64,16 +64,14 @@ _RULES = tuple(_BoundedOverlaps if rule is OverlappingFieldsCanBeMergedRule else
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A valid document. `operations` are by name, None for the one without.
+    """A valid document. `operations` and their `costs` are by name, None for the one without.
 
-    `costly`: the operations that may cost too much, and do so unless their variables ask for little. `number`: no other
-    document of the process has it. `depends_on_events_alone`: of its subscriptions, whoever asks.
+    `number`: no other document of the process has it. `depends_on_events_alone`: of its subscriptions, whoever asks.
     """
 
-    schema: GraphQLSchema
     node: DocumentNode
     operations: Mapping[str | None, OperationDefinitionNode]
-    costly: frozenset[str | None] = frozenset()
+    costs: Mapping[str | None, OperationCost]
     depends_on_events_alone: bool = False
     number: int = field(default_factory=count().__next__)
 
@@ -83,19 +81,25 @@ class Document:
         Raises a coded GraphQLError where none is meant (BAD_USER_INPUT), or one that costs too much with these
         variables (QUERY_TOO_COMPLEX).
         """
-        if name is None and len(self.operations) == 1:
-            name = next(iter(self.operations))
+        name = self._meant(name)
         operation = self.operations.get(name)
         if operation is None:
             if name is None:
                 several = "The document has several operations: say which by `operationName`."
                 raise coded(ErrorCode.BAD_USER_INPUT, several)
             raise coded(ErrorCode.BAD_USER_INPUT, f"The document has no operation named {name[:60]!a}.")
-        if name in self.costly:
-            cost = operation_cost(self.schema, self.node, operation, variables or {})
-            if cost > COST_MAX:
-                raise cost_refusal(cost)
+        cost = self.costs[name]
+        # What can never cost too much is not asked again.
+        if cost.most > COST_MAX and cost.of(variables) > COST_MAX:
+            raise cost_refusal(cost.of(variables))
         return operation.operation
+
+    def extensions(self, name: str | None, variables: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+        """What goes with every answer of an operation that `operation_type` knows: its cost. Not to be changed."""
+        return self.costs[self._meant(name)].extensions(variables)
+
+    def _meant(self, name: str | None) -> str | None:
+        return next(iter(self.operations)) if name is None and len(self.operations) == 1 else name
 
 
 class Documents:
@@ -118,15 +122,19 @@ class Documents:
         if remembered is not None:
             self._remembered.move_to_end(text)
             return remembered
-        try:
-            judged = self._judged(text)
-        except GraphQLError as error:
-            return [error]
+        judged = self.judge(text)
         if isinstance(judged, Document) and len(text) <= REMEMBERED_LENGTH_MAX:
             self._remembered[text] = judged
             if len(self._remembered) > REMEMBERED_MAX:
                 self._remembered.popitem(last=False)
         return judged
+
+    def judge(self, text: str) -> Document | list[GraphQLError]:
+        """The same as `read`, without a look at what is remembered, and nothing is."""
+        try:
+            return self._judged(text)
+        except GraphQLError as error:
+            return [error]
 
     def _judged(self, text: str) -> Document | list[GraphQLError]:
         try:
@@ -165,10 +173,5 @@ class Documents:
             raise coded(ErrorCode.BAD_USER_INPUT, "The document has no operation.")
         is_live = any(operation.operation is OperationType.SUBSCRIPTION for operation in operations.values())
         alone = is_live and depends_on_events_alone(self._schema, node)
-        return Document(self._schema, node, operations, self._costly(node, operations), alone)
-
-    def _costly(
-        self, node: DocumentNode, operations: Mapping[str | None, OperationDefinitionNode]
-    ) -> frozenset[str | None]:
-        costs = {name: operation_cost(self._schema, node, operation, None) for name, operation in operations.items()}
-        return frozenset(name for name, cost in costs.items() if cost > COST_MAX)
+        costs = {name: operation_cost(self._schema, node, operation) for name, operation in operations.items()}
+        return Document(node, operations, costs, alone)

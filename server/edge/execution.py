@@ -24,7 +24,9 @@ from strawberry.execution import optimized_is_awaitable
 from resolvers.context import Context
 from server.edge.answers import Answer
 from server.edge.documents import Document, Documents
+from server.edge.request_errors import cost_in
 from server.edge.subscriptions import SharedAnswers, Subscription, answer_of, asked_of, refused
+from server.edge.trusted_documents import TrustedDocuments
 
 _IS_AWAITABLE: Final = cast(Callable[[Any], TypeGuard[Awaitable[Any]]], optimized_is_awaitable)
 """Asked of every value; Strawberry's looks at the commonest types first."""
@@ -35,30 +37,38 @@ VARIABLE_ERRORS_MAX: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What a client asks to be executed."""
+    """What a client asks to be executed: the text in `query`, or the trusted document of `document_id`.
 
-    query: str
+    `automatic`: the id is Apollo's, whose clients send the text when they are told that it is not known.
+    """
+
+    query: str | None
     variables: dict[str, Any] | None = None
     operation_name: str | None = None
+    document_id: str | None = None
+    automatic: bool = False
 
 
 class Execution:
     """Executes operations on one schema."""
 
-    def __init__(self, schema: GraphQLSchema, documents: Documents) -> None:
+    def __init__(self, schema: GraphQLSchema, documents: Documents, trusted: TrustedDocuments) -> None:
         self._schema = schema
         self._documents = documents
+        self._trusted = trusted
         self._shared = SharedAnswers()
 
     def read(self, operation: Operation, request_id: str) -> tuple[Document, OperationType] | Answer:
         """The document and which type of operation is meant; or why it cannot be executed."""
-        document = self._documents.read(operation.query)
-        if not isinstance(document, Document):
-            return refused(document, request_id)
         try:
+            text = self._trusted.text_of(operation.query, operation.document_id, automatic=operation.automatic)
+            document = self._documents.read(text)
+            if not isinstance(document, Document):
+                return refused(document, request_id)
             return document, document.operation_type(operation.operation_name, operation.variables)
         except GraphQLError as error:
-            return refused([error], request_id)
+            cost = cost_in(error)
+            return refused([error], request_id, None if cost is None else {"cost": cost})
 
     async def run(self, document: Document, operation: Operation, context: Context, request_id: str) -> Answer:
         """Executes a query or mutation. Never raises for what happens inside."""
@@ -74,12 +84,13 @@ class Execution:
         )
         if not isinstance(result, ExecutionResult):
             result = await result
-        return answer_of(result, request_id)
+        return answer_of(result, request_id, document.extensions(operation.operation_name, operation.variables))
 
     async def stream(
         self, document: Document, operation: Operation, context: Context, request_id: str
     ) -> Subscription | Answer:
         """Begins a subscription: its answers, or why there are none."""
+        extensions = document.extensions(operation.operation_name, operation.variables)
         executor = Executor.build(
             self._schema,
             document.node,
@@ -91,12 +102,12 @@ class Execution:
             is_awaitable=_IS_AWAITABLE,
         )
         if isinstance(executor, list):
-            return refused(executor, request_id)
+            return refused(executor, request_id, extensions)
         source = create_source_event_stream(executor)
         if not isinstance(source, ExecutionResult | AsyncIterable):
             source = await source
         if isinstance(source, ExecutionResult):
-            return refused(source.errors or [], request_id)
+            return refused(source.errors or [], request_id, extensions)
         asked = asked_of(document.number, operation.operation_name, operation.variables)
         shared = self._shared if document.depends_on_events_alone else None
-        return Subscription(aiter(source), executor, asked, request_id, shared)
+        return Subscription(aiter(source), executor, asked, request_id, extensions, shared)

@@ -15,6 +15,7 @@ from server.edge.execution import Operation
 from server.edge.unstorable_text import holds_unstorable, may_be_unstorable
 
 OPERATION_NAME_LENGTH_MAX = 255
+DOCUMENT_ID_LENGTH_MAX = 255
 JSON_DEPTH_MAX = 32
 """Arrays and objects within each other, so that whatever walks or encodes a value stays shallow; inputs reach 8."""
 
@@ -48,7 +49,7 @@ async def read_json(request: Request) -> Any:
 def read_get(parameters: QueryParams) -> Operation:
     """The operation in a URL's parameters. Raises BadRequest."""
     members: dict[str, Any] = {}
-    for name in ("query", "operationName"):
+    for name in ("query", "documentId", "operationName"):
         if name in parameters:
             members[name] = parameters[name]
     for name in ("variables", "extensions"):
@@ -95,9 +96,6 @@ def operation_of(members: object) -> Operation:
         raise BadRequest("Send one operation at a time: batches are not taken.")
     if not isinstance(members, dict):
         raise BadRequest("The request must be a JSON object.")
-    query = members.get("query")
-    if not isinstance(query, str) or not query.strip():
-        raise BadRequest("`query` must be a GraphQL document.")
     variables = members.get("variables")
     if variables is not None and not isinstance(variables, dict):
         raise BadRequest("`variables` must be a JSON object.")
@@ -107,8 +105,31 @@ def operation_of(members: object) -> Operation:
     extensions = members.get("extensions")
     if extensions is not None and not isinstance(extensions, dict):
         raise BadRequest("`extensions` must be a JSON object.")
+    query, document_id, automatic = _document_of(members, extensions or {})
     # Some clients send an empty name where they mean none.
-    return Operation(query, variables, name or None)
+    return Operation(query, variables, name or None, document_id, automatic)
+
+
+def _document_of(members: dict[str, Any], extensions: dict[str, Any]) -> tuple[str | None, str | None, bool]:
+    """The text, or else the id of a trusted document and whether Apollo's clients gave it."""
+    query, document_id = members.get("query"), members.get("documentId")
+    if document_id is not None:
+        if not isinstance(document_id, str) or not 0 < len(document_id) <= DOCUMENT_ID_LENGTH_MAX:
+            raise BadRequest("`documentId` must be the id of a trusted document, such as `sha256:` and 64 hex digits.")
+        # Some clients cannot leave `query` out.
+        if query not in (None, ""):
+            raise BadRequest("Send `query` or `documentId`, not both: only one of them can be meant.")
+        return None, document_id, False
+    persisted = extensions.get("persistedQuery")
+    if query is None and isinstance(persisted, dict):
+        hash = persisted.get("sha256Hash")
+        if not isinstance(hash, str) or not 0 < len(hash) <= DOCUMENT_ID_LENGTH_MAX:
+            raise BadRequest("`extensions.persistedQuery.sha256Hash` must be the hash of a document.")
+        return None, hash, True
+    if not isinstance(query, str) or not query.strip():
+        raise BadRequest("`query` must be a GraphQL document.")
+    # A hash beside the text asks that it be kept under it; texts are remembered by themselves.
+    return query, None, False
 
 
 def _refuse_constant(name: str) -> None:

@@ -8,8 +8,8 @@ Scalars are free, `totalCount` is a query.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, cast
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias, cast
 
 from graphql import (
     DocumentNode,
@@ -58,7 +58,84 @@ def cost_refusal(cost: int) -> GraphQLError:
     """What an operation is told that costs too much."""
     return too_complex(
         f"The operation may cost {cost}, at most {COST_MAX} is taken. "
-        "Ask for fewer rows with `first`, or for nested lists in operations of their own."
+        "Ask for fewer rows with `first`, or for nested lists in operations of their own.",
+        cost=shown_cost(cost),
+    )
+
+
+def shown_cost(cost: int) -> Mapping[str, int]:
+    """What `extensions.cost` says of an operation: every operation has the same budget to itself."""
+    return {"requested": cost, "maximum": COST_MAX, "remaining": max(0, COST_MAX - cost)}
+
+
+@dataclass(frozen=True, slots=True)
+class PageLength:
+    """How many rows a page has whose `first` is a variable; `default` is the argument's own."""
+
+    variable: str
+    default: int
+
+    def rows(self, variables: Mapping[str, Any]) -> int:
+        """At most so many, with these variables."""
+        return _rows(variables.get(self.variable), self.default)
+
+
+_Sum: TypeAlias = dict[tuple[PageLength, ...], int]
+"""What things cost, by the pages whose lengths it is multiplied by; under () what costs the same whatever is asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperationCost:
+    """The cost of one operation, worked out once for all its variables.
+
+    `fixed` is what it always costs. Each of `by_pages` is a cost for each row of all these pages together. `most` is
+    the cost where every such page is as long as may be. `defaults` are the variables' own.
+    """
+
+    fixed: int
+    by_pages: tuple[tuple[int, tuple[PageLength, ...]], ...]
+    defaults: Mapping[str, int]
+    most: int
+    _extensions: Mapping[str, Any] = field(repr=False)
+
+    def of(self, variables: Mapping[str, Any] | None) -> int:
+        """The cost with these variables."""
+        if not self.by_pages:
+            return self.fixed
+        given = {**self.defaults, **(variables or {})}
+        cost = self.fixed
+        for each, pages in self.by_pages:
+            for page in pages:
+                each *= page.rows(given)
+            cost += each
+        return cost
+
+    @property
+    def least(self) -> int:
+        """The cost where every such page has one row."""
+        return self.fixed + sum(each for each, _ in self.by_pages)
+
+    def extensions(self, variables: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        """What the `extensions` of its answers say; not to be changed."""
+        return {"cost": shown_cost(self.of(variables))} if self.by_pages else self._extensions
+
+
+def operation_cost(schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode) -> OperationCost:
+    """The cost of one operation of a valid document within its bounds."""
+    root = schema.get_root_type(operation.operation)
+    costs = {} if root is None else _Costs(schema, document).of(operation.selection_set, root).once
+    defaults = {
+        definition.variable.name.value: _number(definition.default_value)
+        for definition in operation.variable_definitions or ()
+        if isinstance(definition.default_value, IntValueNode)
+    }
+    fixed = costs.pop((), 0)
+    return OperationCost(
+        fixed,
+        tuple((each, pages) for pages, each in costs.items()),
+        defaults,
+        fixed + sum(each * FIRST_MAX ** len(pages) for pages, each in costs.items()),
+        {"cost": shown_cost(fixed)},
     )
 
 
@@ -66,39 +143,20 @@ def cost_refusal(cost: int) -> GraphQLError:
 class _Cost:
     """Of a selection: what it costs once, and, selected of a page, with each of the page's rows."""
 
-    once: int = 0
-    each_row: int = 0
+    once: _Sum = field(default_factory=dict)
+    each_row: _Sum = field(default_factory=dict)
 
 
-def operation_cost(
-    schema: GraphQLSchema,
-    document: DocumentNode,
-    operation: OperationDefinitionNode,
-    variables: Mapping[str, Any] | None,
-) -> int:
-    """The cost of one operation of a valid document within its bounds.
-
-    Without `variables`, pages whose length is a variable count as the longest that there are.
-    """
-    root = schema.get_root_type(operation.operation)
-    if root is None:
-        return 0
-    if variables is not None:
-        defaults = {
-            definition.variable.name.value: _number(definition.default_value)
-            for definition in operation.variable_definitions or ()
-            if isinstance(definition.default_value, IntValueNode)
-        }
-        variables = {**defaults, **variables}
-    return _Costs(schema, document, variables).of(operation.selection_set, root).once
+def _add(to: _Sum, costs: _Sum, times: int = 1) -> None:
+    for pages, cost in costs.items():
+        to[pages] = to.get(pages, 0) + times * cost
 
 
 class _Costs:
     """Adds up, each fragment once."""
 
-    def __init__(self, schema: GraphQLSchema, document: DocumentNode, variables: Mapping[str, Any] | None) -> None:
+    def __init__(self, schema: GraphQLSchema, document: DocumentNode) -> None:
         self._schema = schema
-        self._variables = variables
         self._fragments = {
             definition.name.value: definition
             for definition in document.definitions
@@ -108,7 +166,7 @@ class _Costs:
 
     def of(self, selections: SelectionSetNode | None, parent: GraphQLCompositeType) -> _Cost:
         """The cost of what is selected of a type."""
-        once = each_row = 0
+        whole = _Cost()
         for selection in selections.selections if selections is not None else ():
             match selection:
                 case FieldNode():
@@ -120,8 +178,9 @@ class _Costs:
                     cost = self._of_fragment(selection.name.value)
                 case _:
                     continue
-            once, each_row = once + cost.once, each_row + cost.each_row
-        return _Cost(once, each_row)
+            _add(whole.once, cost.once)
+            _add(whole.each_row, cost.each_row)
+        return whole
 
     def _of_fragment(self, name: str) -> _Cost:
         cost = self._known.get(name)
@@ -139,19 +198,27 @@ class _Costs:
             return _Cost()
         of_page = parent.name.endswith("Connection")
         if of_page and name == "totalCount":
-            return _Cost(QUERY_COST)
+            return _Cost({(): QUERY_COST})
         named = get_named_type(definition.type)
         if not is_composite_type(named):
             return _Cost()
         inner = self.of(node.selection_set, named)
         if "first" in definition.args:
-            asked = QUERY_COST + (SEARCH_COST if self._searches(node) else 0)
-            return _Cost(asked + inner.once + self._rows(node, definition) * inner.each_row)
+            once: _Sum = {(): QUERY_COST + (SEARCH_COST if self._searches(node) else 0)}
+            _add(once, inner.once)
+            _add(once, *self._of_rows(node, definition, inner.each_row))
+            return _Cost(once)
         if not is_list_type(get_nullable_type(definition.type)):
-            return _Cost(1 + inner.once + (REPORT_COST if named.name == "UsageReport" else 0))
+            once = {(): 1 + (REPORT_COST if named.name == "UsageReport" else 0)}
+            _add(once, inner.once)
+            return _Cost(once)
+        each: _Sum = {(): 1}
+        _add(each, inner.once)
         if of_page:
-            return _Cost(each_row=1 + inner.once)
-        return _Cost(LIST_LENGTHS.get((parent.name, name), LIST_LENGTH) * (1 + inner.once))
+            return _Cost(each_row=each)
+        once = {}
+        _add(once, each, LIST_LENGTHS.get((parent.name, name), LIST_LENGTH))
+        return _Cost(once)
 
     @staticmethod
     def _searches(node: FieldNode) -> bool:
@@ -165,27 +232,34 @@ class _Costs:
                         return True
         return False
 
-    def _rows(self, node: FieldNode, definition: GraphQLField) -> int:
-        """How many rows a page has at most: what is asked for, within what may be asked for."""
-        default = definition.args["first"].default_value
-        asked: object = default
+    @staticmethod
+    def _of_rows(node: FieldNode, definition: GraphQLField, each_row: _Sum) -> tuple[_Sum, int]:
+        """What a page's rows cost, and how many times: as many as are asked for, within what may be asked for."""
+        default: int = definition.args["first"].default_value
+        asked: object = None
         for argument in node.arguments or ():
             if argument.name.value == "first":
                 match argument.value:
                     case IntValueNode() as literal:
                         asked = _number(literal)
                     case VariableNode(name=name):
-                        asked = FIRST_MAX if self._variables is None else self._variables.get(name.value)
+                        page = PageLength(name.value, default)
+                        return {(page, *pages): cost for pages, cost in each_row.items()}, 1
                     case _:
                         pass
-        if asked is None:
-            asked = default
-        # Whatever is no number within the bounds is refused where it is used; until then it counts as the most.
-        return max(1, asked) if isinstance(asked, int) and asked <= FIRST_MAX else FIRST_MAX
+        return each_row, _rows(asked, default)
 
     def _type(self, name: str) -> GraphQLCompositeType:
         # Validation has seen that fragments are of composite types.
         return cast(GraphQLCompositeType, self._schema.type_map[name])
+
+
+def _rows(asked: object, default: int) -> int:
+    """The length of a page. Whatever is no number within the bounds is refused where it is used; until then it is the
+    longest that there is."""
+    if asked is None:
+        asked = default
+    return max(1, asked) if isinstance(asked, int) and asked <= FIRST_MAX else FIRST_MAX
 
 
 def _number(literal: IntValueNode) -> int:

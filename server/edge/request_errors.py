@@ -46,6 +46,11 @@ def shown_error(code: ErrorCode, message: str, request_id: str) -> GraphQLFormat
     return {"message": message, "extensions": _extensions(code, request_id)}
 
 
+def cost_in(error: GraphQLError) -> object | None:
+    """What the operation would have cost that was refused with this error, if its cost was the reason."""
+    return (error.extensions or {}).get("cost")
+
+
 def _shown(error: GraphQLError, request_id: str) -> GraphQLFormattedError:
     code = _code_of(error)
     shown = error.formatted
@@ -60,6 +65,9 @@ def _shown(error: GraphQLError, request_id: str) -> GraphQLFormattedError:
         case _:
             pass
     shown["extensions"] = _extensions(code, request_id)
+    cost = cost_in(error)
+    if cost is not None:
+        shown["extensions"]["cost"] = cost
     return shown
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from graphql import (
@@ -75,11 +75,12 @@ class SharedAnswers:
 class Subscription:
     """The answers of one subscription; an async iterator that must be closed. Never raises for what happens inside.
 
+    `extensions` are of every answer, and the same for all who asked the same, so that it is the same bytes for them.
     `shared`: where answers are looked for and kept; None when they depend on who asks. What failed is never shared,
     because it tells the request's own id.
     """
 
-    __slots__ = ("_asked", "_executor", "_has_failed", "_request_id", "_shared", "_source")
+    __slots__ = ("_asked", "_executor", "_extensions", "_has_failed", "_request_id", "_shared", "_source")
 
     def __init__(
         self,
@@ -87,12 +88,14 @@ class Subscription:
         executor: Executor[Any],
         asked: Asked,
         request_id: str,
+        extensions: Mapping[str, Any],
         shared: SharedAnswers | None,
     ) -> None:
         self._source = source
         self._executor = executor
         self._asked = asked
         self._request_id = request_id
+        self._extensions = extensions
         self._shared = shared
         self._has_failed = False
 
@@ -111,11 +114,11 @@ class Subscription:
             failure = GraphQLError("the stream of events failed", original_error=error)
             return refused([failure], self._request_id)
         if self._shared is None:
-            return answer_of(await self._executed(event), self._request_id)
+            return answer_of(await self._executed(event), self._request_id, self._extensions)
         answer = self._shared.find(event, self._asked)
         if answer is None:
             result = await self._executed(event)
-            answer = answer_of(result, self._request_id)
+            answer = answer_of(result, self._request_id, self._extensions)
             if not result.errors:
                 self._shared.keep(event, self._asked, answer)
         return answer
@@ -131,19 +134,22 @@ class Subscription:
         return result if isinstance(result, ExecutionResult) else await result
 
 
-def answer_of(result: ExecutionResult, request_id: str) -> Answer:
+def answer_of(result: ExecutionResult, request_id: str, extensions: Mapping[str, Any]) -> Answer:
     """What was executed, as it is answered."""
     if not result.errors:
-        return Answer({"data": result.data})
+        return Answer({"data": result.data, "extensions": extensions})
     if result.data is None:
         # Every root field may be null, so data as a whole is only missing where nothing ran.
-        return refused(result.errors, request_id)
-    return Answer({"errors": shown_errors(result.errors, request_id), "data": result.data})
+        return refused(result.errors, request_id, extensions)
+    return Answer({"errors": shown_errors(result.errors, request_id), "data": result.data, "extensions": extensions})
 
 
-def refused(errors: list[GraphQLError], request_id: str) -> Answer:
-    """Why nothing ran."""
-    return Answer({"errors": shown_errors(errors, request_id)}, refused=True)
+def refused(errors: list[GraphQLError], request_id: str, extensions: Mapping[str, Any] | None = None) -> Answer:
+    """Why nothing ran. `extensions`: what an operation that could have run would have cost."""
+    body: dict[str, Any] = {"errors": shown_errors(errors, request_id)}
+    if extensions is not None:
+        body["extensions"] = extensions
+    return Answer(body, refused=True)
 
 
 def depends_on_events_alone(schema: GraphQLSchema, document: DocumentNode) -> bool:

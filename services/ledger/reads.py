@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -28,6 +28,7 @@ from rules.ledger.records import (
     AlertFilter,
     CaptureView,
     EntryFilter,
+    EntryOrder,
     LineView,
     MembersSeen,
     Page,
@@ -274,16 +275,25 @@ class LedgerReads:
         part: Slice[int],
         wanted: EntryFilter,
         *,
+        order: EntryOrder = EntryOrder.NEWEST_FIRST,
         seen: MembersSeen = EVERYONE,
     ) -> Page[Entry]:
-        """Newest first, keyed by version."""
+        """In one order or the other, keyed by version.
+
+        Versions are given under the account's lock, so that none appears below one that was seen: who reads the oldest
+        first misses nothing, whoever writes meanwhile.
+        """
+        name, below = "list_entries", _below(part)
+        if order is EntryOrder.OLDEST_FIRST:
+            name, below = "list_entries_upwards", _TOP
+            wanted = replace(wanted, after_version=max(wanted.after_version or 0, part.after or 0))
         async with self._settled(tenant_id, account_id) as (connection, reading):
             if reading is None:
                 return Page((), has_more=False)
             found = await connection.fetch(
-                statement("list_entries"),
+                statement(name),
                 account_id,
-                _below(part),
+                below,
                 *_filters(wanted),
                 part.first + 1,
                 wanted.member_id,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from graphql import (
     GraphQLEnumType,
     GraphQLInputObjectType,
@@ -300,7 +302,7 @@ ARGUMENTS = {
     "Account.holds": "state:HoldState first:Int=50 after:String",
     "Account.entries": (
         "first:Int=50 after:String afterVersion:Version kinds:[EntryKind!] project:String model:String from:DateTime "
-        "to:DateTime memberId:ID"
+        "to:DateTime memberId:ID order:EntryOrder=NEWEST_FIRST"
     ),
     "Query.usage": "input:UsageInput!",
 }
@@ -428,6 +430,7 @@ WORDS = {
         "GRANT HOLD CAPTURE ROUNDING RELEASE REFUND EXPIRY REVOCATION CLAWBACK SETTLEMENT TRANSFER "
         "ASSIGNMENT ADJUSTMENT"
     ),
+    "EntryOrder": "NEWEST_FIRST OLDEST_FIRST",
     "OverrunPolicy": "REFUSE CAP CHARGE_AVAILABLE",
     "UsageGroup": "DAY WEEK MONTH MODEL CATEGORY MEMBER PROJECT REF",
     "ChargeBasis": "PRICE SET_ASIDE AMOUNT ROUNDING",
@@ -527,15 +530,34 @@ def test_enum_values_are_upper_case_and_mutation_results_may_be_null() -> None:
 
 def test_no_union_gives_one_field_name_two_shapes() -> None:
     """Everything of every member is selected at once, which only validates where the shapes agree."""
-    mutation = SCHEMA.mutation_type
-    assert mutation is not None
-    for field, definition in mutation.fields.items():
-        union = definition.type
-        assert isinstance(union, GraphQLUnionType)
-        parts = " ".join(f"... on {member.name} {{ {leaves(member)} }}" for member in union.types)
-        input_type = definition.args["input"].type
-        document = parse_document(f"mutation($input: {input_type}) {{ {field}(input: $input) {{ {parts} }} }}")
-        assert validate(SCHEMA, document) == []
+    selected = set()
+    for operation, root in (("query", SCHEMA.query_type), ("mutation", SCHEMA.mutation_type)):
+        assert root is not None
+        for field, definition in root.fields.items():
+            union = definition.type
+            if isinstance(union, GraphQLUnionType):
+                selected.add(union.name)
+                parts = everything_of(union.types)
+                input_type = definition.args["input"].type
+                document = f"{operation}($input: {input_type}) {{ {field}(input: $input) {{ {parts} }} }}"
+                assert validate(SCHEMA, parse_document(document)) == []
+
+    assert selected == {name for name, named in SCHEMA.type_map.items() if isinstance(named, GraphQLUnionType)}
+
+
+def test_no_problem_gives_a_field_name_another_shape_than_the_others_do() -> None:
+    """They stand side by side in `blockers`, and whoever selects from all of them needs no alias."""
+    problem = SCHEMA.type_map["Problem"]
+    assert isinstance(problem, GraphQLInterfaceType)
+    parts = everything_of(SCHEMA.get_possible_types(problem))
+    document = f"""query($input: EstimateInput!) {{ estimate(input: $input) {{
+        ... on EstimateSuccess {{ estimate {{ blockers {{ {parts} }} }} }} }} }}"""
+
+    assert validate(SCHEMA, parse_document(document)) == []
+
+
+def everything_of(members: Iterable[GraphQLObjectType]) -> str:
+    return " ".join(f"... on {member.name} {{ {leaves(member)} }}" for member in members)
 
 
 def leaves(named: GraphQLObjectType) -> str:

@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from server.postgres.cluster import read_process
+from server.trusted_manifest import hash_of
 from tests.conftest import directory_in_memory
 
 ROOT = Path(__file__).parents[2]
@@ -185,6 +186,16 @@ class TestRefusingToStart:
         )
         assert list(tmp_path.iterdir()) == []
 
+    def test_a_manifest_of_documents_that_do_not_fit_is_one_line_before_anything_is_made(self, tmp_path: Path) -> None:
+        text = "{ nothing }"
+        id = f"sha256:{hash_of(text)}"
+        (tmp_path / "manifest.json").write_text(json.dumps({id: text}))
+        settings = {"FAREBOX_TRUSTED_DOCUMENTS": str(tmp_path / "manifest.json")}
+        answer = run("serve", an_environment(tmp_path / "data", **settings))
+        assert answer.returncode == 2
+        assert f"farebox: FAREBOX_TRUSTED_DOCUMENTS: the document {id} is refused: " in the_only_line(answer)
+        assert not (tmp_path / "data").exists()
+
     @pytest.mark.parametrize("command", ["serve", "migrate"])
     def test_a_database_that_does_not_answer_is_one_line_without_its_password(
         self, tmp_path: Path, command: str
@@ -252,6 +263,28 @@ class TestServing:
         server = serve(memory_path, FAREBOX_ENV="production")
         assert not (memory_path / "demo-keys.json").exists()
         assert "GraphiQL" not in server.console
+
+    def test_where_only_trusted_documents_are_taken_nothing_is_shown_that_needs_others(
+        self, memory_path: Path, serve: Serve
+    ) -> None:
+        text = "{ viewer { kind } }"
+        (memory_path / "manifest.json").write_text(json.dumps({hash_of(text): text}))
+        server = serve(
+            memory_path / "data",
+            FAREBOX_TRUSTED_DOCUMENTS=str(memory_path / "manifest.json"),
+            FAREBOX_ONLY_TRUSTED_DOCUMENTS="1",
+            WEB_CONCURRENCY="2",
+        )
+        assert "GraphiQL" not in server.console
+        assert "curl" not in server.console
+        headers = {"authorization": f"Bearer {server.secret_key('node-studio')}"}
+        url = f"{server.address}/graphql"
+        known = httpx.post(
+            url, json={"documentId": f"sha256:{hash_of(text)}"}, headers=headers, timeout=PATIENCE_SECONDS
+        )
+        sent = httpx.post(url, json={"query": text}, headers=headers, timeout=PATIENCE_SECONDS)
+        assert known.json()["data"] == {"viewer": {"kind": "SECRET"}}
+        assert sent.json()["errors"][0]["extensions"]["code"] == "DOCUMENT_NOT_TRUSTED"
 
     def test_production_on_the_demo_s_data_says_nothing_of_its_keys(self, data_left: Path, serve: Serve) -> None:
         server = serve(data_left, FAREBOX_ENV="production")

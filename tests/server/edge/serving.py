@@ -24,6 +24,9 @@ PATIENCE_SECONDS = 30.0
 ALLOWED = "https://app.example.com"
 BALANCE = f'subscription {{ balance(accountId: "{ACCOUNT_ID}") {{ version available }} }}'
 VIEWER = "{ viewer { kind } }"
+COST_OF_ONE = {"cost": {"requested": 1, "maximum": 10_000, "remaining": 9_999}}
+"""`extensions` of what costs as little as anything."""
+DEVELOPMENT = Edge(introspection=True, graphiql=False, allowed_origins=frozenset({ALLOWED}))
 
 
 @dataclass
@@ -47,8 +50,8 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(stage: Stage) -> AsyncIterator[Served]:
-    app = build_app(stage, Edge(introspection=True, graphiql=False, allowed_origins=frozenset({ALLOWED})))
+async def serving(stage: Stage, edge: Edge = DEVELOPMENT) -> AsyncIterator[Served]:
+    app = build_app(stage, edge)
     config = uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=2, **UVICORN_LIMITS)
     server = uvicorn.Server(config)
     with listen(Settings(port=0)) as listener:

@@ -18,6 +18,7 @@ from tests.resolvers.stage import SECRET_KEY, Stage, a_balance, a_client_token, 
 from tests.server.edge.serving import (
     ALLOWED,
     BALANCE,
+    COST_OF_ONE,
     PATIENCE_SECONDS,
     VIEWER,
     Served,
@@ -115,8 +116,8 @@ async def test_a_subscription_is_streamed_until_its_source_ends(served: Served, 
         served.stage.live.push(None)
         rest = await stream.rest()
 
-    assert first == ("next", {"data": {"balance": {"version": 1, "available": "65"}}})
-    assert second == ("next", {"data": {"balance": {"version": 2, "available": "0"}}})
+    assert first == ("next", {"data": {"balance": {"version": 1, "available": "65"}}, "extensions": COST_OF_ONE})
+    assert second == ("next", {"data": {"balance": {"version": 2, "available": "0"}}, "extensions": COST_OF_ONE})
     assert rest == [COMPLETE]
 
 
@@ -134,7 +135,10 @@ async def test_no_cache_and_no_proxy_keeps_events_back(served: Served) -> None:
 @pytest.mark.parametrize("accept", [EVENTS, f"{EVENTS}, */*", f"{EVENTS};q=0.1"])
 async def test_a_query_is_one_event_where_only_events_are_asked_for(served: Served, accept: str) -> None:
     async with streamed(served, VIEWER, accept=accept) as stream:
-        assert await stream.rest() == [("next", {"data": {"viewer": {"kind": "SECRET"}}}), COMPLETE]
+        assert await stream.rest() == [
+            ("next", {"data": {"viewer": {"kind": "SECRET"}}, "extensions": COST_OF_ONE}),
+            COMPLETE,
+        ]
 
 
 @pytest.mark.parametrize("accept", [URQL, f"{EVENTS}, {JSON}", f"{EVENTS}, {JSON};q=0.1"])
@@ -144,11 +148,14 @@ async def test_where_both_are_listed_a_query_is_json_and_a_subscription_is_strea
     async with streamed(served, VIEWER, accept=accept) as stream:
         await stream.response.aread()
         assert "json" in stream.response.headers["content-type"]
-        assert stream.response.json() == {"data": {"viewer": {"kind": "SECRET"}}}
+        assert stream.response.json() == {"data": {"viewer": {"kind": "SECRET"}}, "extensions": COST_OF_ONE}
     async with streamed(served, accept=accept) as stream:
         await listening(served)
         served.stage.live.push(a_balance(version=1))
-        assert (await stream.event()) == ("next", {"data": {"balance": {"version": 1, "available": "65"}}})
+        assert (await stream.event()) == (
+            "next",
+            {"data": {"balance": {"version": 1, "available": "65"}}, "extensions": COST_OF_ONE},
+        )
 
 
 async def test_a_mutation_takes_post(served: Served) -> None:
@@ -159,7 +166,10 @@ async def test_a_mutation_takes_post(served: Served) -> None:
         assert stream.response.status_code == 405
         assert served.stage.fares.calls == []
     async with streamed(served, reserve) as stream:
-        assert await stream.rest() == [("next", {"data": {"reserve": {"__typename": "ReserveSuccess"}}}), COMPLETE]
+        assert await stream.rest() == [
+            ("next", {"data": {"reserve": {"__typename": "ReserveSuccess"}}, "extensions": COST_OF_ONE}),
+            COMPLETE,
+        ]
 
 
 async def test_asked_about_by_head_nothing_is_begun(served: Served) -> None:
@@ -262,7 +272,10 @@ async def test_silence_is_filled_with_comments(served: Served, monkeypatch: pyte
         await listening(served)
         await asyncio.sleep(0.5)
         served.stage.live.push(a_balance(version=1))
-        assert (await stream.event()) == ("next", {"data": {"balance": {"version": 1, "available": "65"}}})
+        assert (await stream.event()) == (
+            "next",
+            {"data": {"balance": {"version": 1, "available": "65"}}, "extensions": COST_OF_ONE},
+        )
 
     assert stream.comments >= 2
 
@@ -286,7 +299,10 @@ async def test_a_credential_that_ends_or_changes_ends_its_streams_and_says_so(
         served.stage.credentials.failure = DatabaseBusy()
         await asyncio.sleep(0.15)
         served.stage.live.push(a_balance(version=1))
-        assert (await stream.event()) == ("next", {"data": {"balance": {"version": 1, "available": "65"}}})
+        assert (await stream.event()) == (
+            "next",
+            {"data": {"balance": {"version": 1, "available": "65"}}, "extensions": COST_OF_ONE},
+        )
         served.stage.credentials.known[SECRET_KEY] = now
         served.stage.credentials.failure = None
         ended, *rest = await stream.rest()

@@ -18,6 +18,7 @@ from websockets.typing import Subprotocol
 from models.unavailable import DatabaseBusy
 from rules.ledger.kinds import MemberRole
 from rules.ledger.outcomes import HoldEffect
+from rules.ledger.records import Page
 from server.edge import connections, credential_watch, graphql_socket
 from server.edge.configuration import FRAME_BYTES_MAX
 from server.edge.connections import PINGS_MAX
@@ -27,6 +28,7 @@ from tests.resolvers.stage import SECRET, SECRET_KEY, Stage, a_balance, a_client
 from tests.server.edge.serving import (
     ALLOWED,
     BALANCE,
+    COST_OF_ONE,
     PATIENCE_SECONDS,
     VIEWER,
     Served,
@@ -91,13 +93,16 @@ async def test_a_subscription_shows_every_change_until_the_client_has_had_enough
         assert await receive(client) == {
             "id": "a",
             "type": "next",
-            "payload": {"data": {"balance": {"version": 1, "available": "65"}}},
+            "payload": {"data": {"balance": {"version": 1, "available": "65"}}, "extensions": COST_OF_ONE},
         }
-        assert (await receive(client))["payload"] == {"data": {"balance": {"version": 2, "available": "0"}}}
+        assert (await receive(client))["payload"] == {
+            "data": {"balance": {"version": 2, "available": "0"}},
+            "extensions": COST_OF_ONE,
+        }
         await send(client, type="complete", id="a")
         await eventually(lambda: served.stage.live.listeners == [])
         await subscribe(client, "a", VIEWER)
-        assert (await receive(client))["payload"] == {"data": {"viewer": {"kind": "SECRET"}}}
+        assert (await receive(client))["payload"]["data"] == {"viewer": {"kind": "SECRET"}}
 
 
 async def test_a_source_that_ends_completes_the_subscription(served: Served) -> None:
@@ -119,7 +124,7 @@ async def test_queries_and_mutations_run_on_a_socket_too(served: Served) -> None
         await initialise(client)
         await subscribe(client, "m", reserve, variables={"work": {"amount": "1"}}, operationName="R")
 
-        assert (await receive(client))["payload"] == {"data": {"reserve": {"__typename": "ReserveSuccess"}}}
+        assert (await receive(client))["payload"]["data"] == {"reserve": {"__typename": "ReserveSuccess"}}
         assert await receive(client) == {"id": "m", "type": "complete"}
 
 
@@ -141,7 +146,7 @@ async def test_a_key_comes_with_the_connections_parameters(served: Served, name:
         await initialise(client, {name: f"Bearer {SECRET_KEY}"})
         await subscribe(client, "a", VIEWER)
 
-        assert (await receive(client))["payload"] == {"data": {"viewer": {"kind": "SECRET"}}}
+        assert (await receive(client))["payload"]["data"] == {"viewer": {"kind": "SECRET"}}
 
 
 async def test_the_handshakes_own_header_serves_where_the_parameters_have_no_key(served: Served) -> None:
@@ -149,7 +154,7 @@ async def test_the_handshakes_own_header_serves_where_the_parameters_have_no_key
         await initialise(client, {})
         await subscribe(client, "a", VIEWER)
 
-        assert (await receive(client))["payload"] == {"data": {"viewer": {"kind": "SECRET"}}}
+        assert (await receive(client))["payload"]["data"] == {"viewer": {"kind": "SECRET"}}
 
 
 async def test_a_key_in_the_parameters_goes_before_the_handshakes_header(served: Served) -> None:
@@ -157,7 +162,7 @@ async def test_a_key_in_the_parameters_goes_before_the_handshakes_header(served:
         await initialise(client)
         await subscribe(client, "a", VIEWER)
 
-        assert (await receive(client))["payload"] == {"data": {"viewer": {"kind": "SECRET"}}}
+        assert (await receive(client))["payload"]["data"] == {"viewer": {"kind": "SECRET"}}
 
 
 async def test_a_wrong_key_in_the_handshakes_header_closes_the_socket(served: Served) -> None:
@@ -236,6 +241,21 @@ async def test_a_refused_document_is_an_error_and_frees_its_id(served: Served, q
             refused = await receive(client)
             assert (refused["id"], refused["type"]) == ("a", "error")
             assert refused["payload"][0]["extensions"]["code"] == code
+
+
+async def test_an_operation_that_costs_too_much_is_told_by_how_much_and_others_what_they_cost(served: Served) -> None:
+    accounts = "query ($n: Int) { accounts(first: $n) { nodes { holds(first: $n) { nodes { id } } } } }"
+    served.stage.accounts.answers |= {"list": Page((), has_more=False)}
+    async with served.open() as client:
+        await initialise(client)
+        await subscribe(client, "a", accounts, variables={"n": 100})
+        refused = await receive(client)
+        await subscribe(client, "a", accounts, variables={"n": 2})
+        answered = await receive(client)
+
+    assert refused["type"] == "error"
+    assert refused["payload"][0]["extensions"]["cost"] == {"requested": 12_120, "maximum": 10_000, "remaining": 0}
+    assert answered["payload"]["extensions"]["cost"] == {"requested": 66, "maximum": 10_000, "remaining": 9_934}
 
 
 async def test_a_failing_source_is_masked_and_logged(served: Served, caplog: pytest.LogCaptureFixture) -> None:

@@ -14,6 +14,7 @@ from rules.ledger.outcomes import HoldEffect
 from server.app import build_app
 from server.edge.configuration import BODY_BYTES_MAX, Edge
 from server.edge.http_requests import JSON_DEPTH_MAX
+from server.edge.operation_cost import COST_MAX
 from services.ledger.lane import LedgerUnavailable
 from tests.resolvers.stage import ACCOUNT_ID, ROOT_KEY, SECRET_KEY, Stage, a_balance, a_hold
 
@@ -62,7 +63,7 @@ async def test_a_query_is_answered_in_the_media_type_that_is_asked_for(client: h
     assert response.headers["content-type"] == f"{GRAPHQL}; charset=utf-8"
     assert response.headers["vary"] == "Accept"
     assert response.headers["cache-control"] == "no-store"
-    assert response.json() == {"data": {"viewer": {"kind": "SECRET"}}}
+    assert response.json()["data"] == {"viewer": {"kind": "SECRET"}}
 
 
 @pytest.mark.parametrize(
@@ -111,7 +112,7 @@ async def test_a_refused_document_has_no_data_and_a_status_where_statuses_mean_s
 
     assert (strict.status_code, lenient.status_code) == (400, 200)
     for response in (strict, lenient):
-        assert list(response.json()) == ["errors"]
+        assert "data" not in response.json()
         assert the_error(response)["extensions"]["code"] == "BAD_USER_INPUT"
 
 
@@ -183,14 +184,14 @@ async def test_a_body_out_of_form_is_a_bad_request(
 async def test_json_within_the_bounds_is_taken(client: httpx.AsyncClient, body: bytes) -> None:
     response = await client.post("/graphql", content=body, headers={"content-type": JSON})
 
-    assert response.json() == {"data": {"viewer": {"kind": "SECRET"}}}
+    assert response.json()["data"] == {"viewer": {"kind": "SECRET"}}
 
 
 async def test_pairs_of_surrogates_are_text_like_any_other(client: httpx.AsyncClient) -> None:
     body = b'{"query": "query ($m: String!) { price(model: $m) { model } }", "variables": {"m": "\\ud83d\\ude00"}}'
     response = await client.post("/graphql", content=body, headers={"content-type": JSON})
 
-    assert response.json() == {"data": {"price": None}}
+    assert response.json()["data"] == {"price": None}
 
 
 @pytest.mark.parametrize(
@@ -235,7 +236,7 @@ async def test_a_query_may_come_by_get_and_a_mutation_may_not(client: httpx.Asyn
     variables = json.dumps({"account": ACCOUNT_ID})
     written = await client.get("/graphql", params={"query": RESERVE, "variables": variables})
 
-    assert read.json() == {"data": {"price": {"model": "flux"}}}
+    assert read.json()["data"] == {"price": {"model": "flux"}}
     assert named.status_code == 200
     assert written.status_code == 405
     assert written.headers["allow"] == "POST"
@@ -297,7 +298,7 @@ async def test_the_scheme_of_a_credential_is_read_in_any_case(stage: Stage) -> N
             "/graphql", json={"query": VIEWER}, headers={"authorization": f"bearer {ROOT_KEY}"}
         )
 
-    assert response.json() == {"data": {"viewer": {"kind": "ROOT"}}}
+    assert response.json()["data"] == {"viewer": {"kind": "ROOT"}}
 
 
 async def test_without_a_credential_the_field_says_what_is_needed(stage: Stage) -> None:
@@ -362,6 +363,38 @@ async def test_an_operation_that_costs_too_much_reads_nothing(client: httpx.Asyn
     assert refused.status_code == 400
     assert the_error(refused)["extensions"]["code"] == "QUERY_TOO_COMPLEX"
     assert "`first`" in the_error(refused)["message"]
+    cost = refused.json()["extensions"]["cost"]
+    assert (cost["maximum"], cost["remaining"]) == (COST_MAX, 0)
+    assert f"may cost {cost['requested']}," in the_error(refused)["message"]
+    assert the_error(refused)["extensions"]["cost"] == cost
+
+
+@pytest.mark.parametrize("accept", [JSON, GRAPHQL])
+@pytest.mark.parametrize(
+    ("query", "variables", "cost"),
+    [
+        (VIEWER, {}, 1),
+        ("{ __typename }", {}, 0),
+        ("{ prices(first: 7) { totalCount nodes { model } } }", {}, 47),
+        ("query ($n: Int) { prices(first: $n) { nodes { model } } }", {"n": 3}, 23),
+        ("query ($n: Int!) { prices(first: $n) { nodes { model } } }", {"n": "three"}, 120),
+        ("query ($n: Int) { prices(first: $n) { nodes { model } } }", {"n": 0}, 21),
+        ("query a { viewer { kind } prices(first: 1) { totalCount } }", {}, 41),
+    ],
+)
+async def test_every_answer_of_a_valid_document_tells_what_it_cost_and_what_was_left(
+    client: httpx.AsyncClient, accept: str, query: str, variables: dict[str, Any], cost: int
+) -> None:
+    response = await post(client, query, accept, variables=variables)
+
+    assert response.json()["extensions"] == {
+        "cost": {"requested": cost, "maximum": COST_MAX, "remaining": COST_MAX - cost}
+    }
+
+
+@pytest.mark.parametrize("query", ["{", "{ nothing }", f"query a {VIEWER} query b {VIEWER}"])
+async def test_what_is_no_operation_has_no_cost(client: httpx.AsyncClient, query: str) -> None:
+    assert "extensions" not in (await post(client, query)).json()
 
 
 async def test_a_value_that_cannot_be_shown_is_masked_too(client: httpx.AsyncClient, stage: Stage) -> None:

@@ -64,7 +64,7 @@ def test_an_operation_costs_its_rows_and_queries(
     document = read(documents, text)
     (operation,) = document.operations.values()
 
-    assert operation_cost(schema, document.node, operation, None) == cost
+    assert operation_cost(schema, document.node, operation).most == cost
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,13 @@ def test_lists_within_lists_are_refused_with_what_they_cost_and_what_to_do(docum
     with pytest.raises(GraphQLError, match=rf"may cost \d{{5,}}, at most {COST_MAX} .* `first`") as caught:
         read(documents, text).operation_type(None, None)
 
-    assert caught.value.extensions == {"code": "QUERY_TOO_COMPLEX"}
+    assert caught.value.extensions is not None
+    requested = caught.value.extensions["cost"]["requested"]
+    assert f"may cost {requested}," in caught.value.message
+    assert caught.value.extensions == {
+        "code": "QUERY_TOO_COMPLEX",
+        "cost": {"requested": requested, "maximum": COST_MAX, "remaining": 0},
+    }
 
 
 @pytest.mark.parametrize(
@@ -146,6 +152,51 @@ def test_pages_as_long_as_variables_say_cost_what_these_ask_for(
     else:
         with pytest.raises(GraphQLError, match="may cost"):
             document.operation_type(None, variables)
+
+
+@pytest.mark.parametrize(
+    ("variables", "cost"),
+    [
+        ({"outer": 10, "inner": 5}, QUERY_COST + 10 * (1 + QUERY_COST + 5 * 2)),
+        ({"outer": 10}, QUERY_COST + 10 * (1 + QUERY_COST + 50 * 2)),
+        ({"inner": 1}, QUERY_COST + 3 * (1 + QUERY_COST + 2)),
+        ({"inner": -7}, QUERY_COST + 3 * (1 + QUERY_COST + 2)),
+        ({"inner": True}, QUERY_COST + 3 * (1 + QUERY_COST + 2)),
+        ({"inner": "1"}, QUERY_COST + 3 * (1 + QUERY_COST + 100 * 2)),
+        ({"inner": 10**30}, QUERY_COST + 3 * (1 + QUERY_COST + 100 * 2)),
+        ({"outer": None, "inner": 1}, QUERY_COST + 50 * (1 + QUERY_COST + 2)),
+    ],
+)
+def test_what_is_told_is_the_cost_with_the_variables_that_were_sent(
+    documents: Documents, variables: dict[str, Any], cost: int
+) -> None:
+    document = read(
+        documents,
+        "query ($outer: Int = 3, $inner: Int) "
+        "{ accounts(first: $outer) { nodes { holds(first: $inner) { edges { node { id } } } } } }",
+    )
+
+    assert document.extensions(None, variables) == {
+        "cost": {"requested": cost, "maximum": COST_MAX, "remaining": max(0, COST_MAX - cost)}
+    }
+
+
+def test_a_variable_may_be_the_length_of_pages_within_and_beside_each_other(documents: Documents) -> None:
+    document = read(
+        documents,
+        "query ($n: Int) { accounts(first: $n) { nodes { a: holds(first: $n) { nodes { id } } ...h } } "
+        "prices(first: $n) { nodes { model } } } fragment h on Account { b: holds(first: $n) { nodes { id } } }",
+    )
+
+    for n in (1, 2, 30):
+        expected = QUERY_COST + n * (1 + 2 * (QUERY_COST + n)) + QUERY_COST + n
+        assert document.extensions(None, {"n": n})["cost"]["requested"] == expected
+
+
+def test_what_costs_the_same_whatever_the_variables_are_is_told_without_counting_anew(documents: Documents) -> None:
+    document = read(documents, "query ($id: ID) { account(id: $id) { holds(first: 7) { nodes { id } } } }")
+
+    assert document.extensions(None, {"id": "a"}) is document.extensions(None, {"id": "b"})
 
 
 def test_only_the_operation_that_is_meant_is_judged(documents: Documents) -> None:

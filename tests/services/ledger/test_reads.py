@@ -10,7 +10,7 @@ from models.database import Database
 from rules.ledger.commands import SendTokens, Settle
 from rules.ledger.kinds import EntryKind, HoldState, Mutation
 from rules.ledger.outcomes import AccountEffect, GrantEffect
-from rules.ledger.records import EntryFilter, Slice
+from rules.ledger.records import EntryFilter, EntryOrder, Slice
 from rules.pricing.money import Paid
 from services.ledger.reads import LedgerReads
 from services.price_books import PriceBooks
@@ -130,6 +130,29 @@ async def test_pages_of_the_journal_follow_each_other_without_gap_or_repetition(
 
     assert versions == list(range(13, 0, -1))
     assert await reads.count_entries(cashier.tenant_id, account, ALL) == 13
+
+
+async def test_the_journal_is_read_upwards_from_a_version_while_others_write(
+    cashier: Cashier, reads: LedgerReads
+) -> None:
+    account = await cashier.open(tokens=100)
+    for _ in range(6):
+        await cashier.hold(account, 1)
+
+    versions: list[int] = []
+    after = None
+    while True:
+        page = await reads.entries(
+            cashier.tenant_id, account, Slice(2, after), EntryFilter(after_version=3), order=EntryOrder.OLDEST_FIRST
+        )
+        versions += [entry.version for entry in page.rows]
+        if not page.has_more:
+            break
+        after = versions[-1]
+        if len(versions) < 6:
+            await cashier.hold(account, 1)
+
+    assert versions == list(range(4, 10))
 
 
 async def test_the_journal_is_filtered(cashier: Cashier, reads: LedgerReads) -> None:
