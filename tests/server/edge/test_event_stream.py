@@ -345,7 +345,10 @@ async def test_the_servers_stop_ends_streams_without_completing_them(served: Ser
     async with streamed(served) as stream, streamed(served):
         await listening(served, 2)
         served.stage.live.push(a_balance(version=1))
-        assert (await stream.event()) == ("next", {"data": {"balance": {"version": 1, "available": "65"}}})
+        assert (await stream.event()) == (
+            "next",
+            {"data": {"balance": {"version": 1, "available": "65"}}, "extensions": COST_OF_ONE},
+        )
         served.server.should_exit = True
 
         assert await stream.rest() == []
@@ -360,5 +363,8 @@ async def test_many_streams_are_held_by_one_process_and_all_hear_of_a_change(ser
         served.stage.live.push(a_balance(version=2))
         events = [await stream.event() for stream in streams]
 
-    assert events == [("next", {"data": {"balance": {"version": 2, "available": "65"}}})] * count
+    assert (
+        events
+        == [("next", {"data": {"balance": {"version": 2, "available": "65"}}, "extensions": COST_OF_ONE})] * count
+    )
     await listening(served, 0)

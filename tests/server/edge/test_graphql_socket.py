@@ -627,7 +627,7 @@ async def test_the_servers_stop_ends_what_is_watched_and_waits_for_what_was_aske
         await eventually(lambda: served.stage.live.listeners == [])
         await subscribe(busy, "too late")
         answered.set()
-        assert (await receive(busy))["payload"] == {"data": {"reserve": {"__typename": "ReserveSuccess"}}}
+        assert (await receive(busy))["payload"]["data"] == {"reserve": {"__typename": "ReserveSuccess"}}
         assert await receive(busy) == {"id": "asked", "type": "complete"}
         assert await close_code(busy) == 1012
 
@@ -652,7 +652,9 @@ async def test_many_idle_subscribers_are_held_by_one_process_and_all_hear_of_a_c
         await eventually(lambda: len(served.stage.live.listeners) == count)
         served.stage.live.push(a_balance(version=2))
         events = [await receive(client) for client in clients]
-        expected = {"id": "a", "type": "next", "payload": {"data": {"balance": {"version": 2, "available": "65"}}}}
+        balance = {"version": 2, "available": "65"}
+        payload = {"data": {"balance": balance}, "extensions": COST_OF_ONE}
+        expected = {"id": "a", "type": "next", "payload": payload}
 
         assert all(event == expected for event in events)
         assert all(client.close_code is None for client in clients)

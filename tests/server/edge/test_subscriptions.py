@@ -19,6 +19,7 @@ from server.edge.answers import Answer
 from server.edge.documents import Documents
 from server.edge.execution import Execution, Operation
 from server.edge.subscriptions import SHARED_BYTES_MAX, SHARED_MAX, Asked, SharedAnswers, depends_on_events_alone
+from server.edge.trusted_documents import TrustedDocuments
 from services.principal import Principal
 from tests.resolvers.stage import ACCOUNT_ID, ROOT, SECRET, Stage, a_balance
 
@@ -35,7 +36,7 @@ class Watched:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.executions = 0
-        self.execution = Execution(SCHEMA, Documents(SCHEMA, introspection=True))
+        self.execution = Execution(SCHEMA, Documents(SCHEMA, introspection=True), TrustedDocuments({}))
         execute = subscriptions.execute_subscription_event
 
         def counted(executor: Any) -> Any:
