@@ -12,7 +12,7 @@ RUN := .venv/bin/python
 PACKAGES := server resolvers schema services models rules
 NODE_STAMP := conformance/node_modules/installed.stamp
 
-# Without bytecode every start, and every worker of the tests, compiles all it imports anew: seconds each.
+# Without bytecode a start compiles all that it imports anew (0.7 s of CPU), and a worker of the tests all tests (6 s).
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help

@@ -289,6 +289,13 @@ class TestStopping:
 
 
 class TestSeveralProcesses:
+    def test_what_starts_them_does_without_what_they_serve(self) -> None:
+        program = "import sys, server.processes; print(sorted({'strawberry', 'tortoise'} & sys.modules.keys()))"
+        loaded = subprocess.run(
+            [sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, timeout=PATIENCE_SECONDS, check=True
+        )
+        assert loaded.stdout == b"[]\n"
+
     def test_a_killed_process_is_replaced(self, launch: Launch) -> None:
         server = launch(2)
         first, second = server.process_ids(2)
