@@ -31,13 +31,13 @@ EXIT_MISSED = 1
 
 def main(
     *,
-    quick: Annotated[bool, typer.Option("--quick", help="About two minutes: fewer callers, shorter slices.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="A few minutes: fewer callers, shorter slices.")] = False,
     gate: Annotated[bool, typer.Option("--gate", help="Exit code 1 where a target or an audit fails.")] = False,
     limits: Annotated[bool, typer.Option("--limits", help="The reserves within limits alone; no target.")] = False,
     live: Annotated[bool, typer.Option("--live", help="The live part alone: subscribers and their events.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write every round's figures here.")] = None,
 ) -> None:
-    """Measures the ledger beside plain Tortoise and one SQL call per request, on one durable Postgres."""
+    """Measures the ledger and its live events beside other ways to do the same, on one durable Postgres."""
     effort = QUICK if quick else FULL
     if limits and live:
         raise typer.BadParameter("--limits and --live are parts of a run; ask for one of them, or for neither")

@@ -95,7 +95,7 @@ def _connections(live: Live) -> str:
 
 
 def _hub(live: Live) -> str:
-    rows = [["The hub alone, from told to shown, ms", "p50", "p99"]]
+    rows = [["Of that in the hub, ms", "p50", "p99"]]
     rows += [
         [f"  {size:,} subscribers", shown_milliseconds(speed.p50, 2), shown_milliseconds(speed.p99, 2)]
         for size, speed in live.hub.items()

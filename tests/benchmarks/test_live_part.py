@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+from pathlib import Path
 
+import asyncpg
 import pytest
 
 from benchmarks import live_events, live_hot_path
 from benchmarks.databases import durable_postgres, make_template
 from benchmarks.effort import Effort
-from benchmarks.farebox_process import silence
+from benchmarks.farebox_process import FAREBOX, SILENT, settings_for, silence
 from benchmarks.live import measure_live_part
 from benchmarks.live_events import BARE_NAME, FAREBOX_NAME, STRAWBERRY_NAME
-from benchmarks.live_hub import ACCOUNT, TENANT, InstantReader, InstantSnapshot
+from benchmarks.live_probe import Probe, probe_classes
 from benchmarks.live_report import live_tables
-from services.live.hub import LiveHub
+from benchmarks.live_sources import FareboxSource
+from benchmarks.stand import make_tenant
+from benchmarks.web_server import farebox_server
+from models.database import Database
+from services.live.bus import CHANNEL
 
 BRIEF = Effort(
     rounds=2,
@@ -26,7 +31,7 @@ BRIEF = Effort(
     pool_sizes=(),
     sweep_rounds=0,
     sweep_seconds=0,
-    live_subscribers=(1, 4),
+    live_subscribers=(3,),
     live_accounts=(4,),
     live_changes=2,
     live_scattered_changes=8,
@@ -44,47 +49,77 @@ async def test_every_subscriber_is_told_of_every_change_and_all_is_told_in_the_r
         await make_template(dsn)
         live = await measure_live_part(dsn, BRIEF, lambda text: None)
 
-    assert set(live.events.one_account) == {1, 4}
-    for size, by_source in live.events.one_account.items():
-        assert set(by_source) == {FAREBOX_NAME, BARE_NAME, STRAWBERRY_NAME}
-        for series in by_source.values():
-            assert [part.messages for part in series.slices] == [2 * size, 2 * size]
-            for part in series.slices:
-                # A commit lies between the request and the event, whichever of the server's clocks is read.
-                assert 0 < min(part.since_commit) < max(part.since_asked) < 60
+    by_source = live.events.one_account[3]
+    assert set(by_source) == {FAREBOX_NAME, BARE_NAME, STRAWBERRY_NAME}
+    for series in by_source.values():
+        assert [part.messages for part in series.slices] == [2 * 3, 2 * 3]
+        for part in series.slices:
+            # A commit lies between the request and the event: all three are read from one clock.
+            assert 0 < min(part.since_commit) < max(part.since_asked) < 60
     assert [part.messages for part in live.events.many_accounts[4].slices] == [8, 8]
-    assert set(live.hub) == {1, 4}
+    assert 0 < live.hub[3].p50.median <= live.hub[3].p99.median < 10
     assert live.hot_path.case.contradictions == ()
     assert live.hot_path.case.holds["ledger"] > 0
     assert all(each > 0 for rounds in live.hot_path.cpu_per_reserve.values() for each in rounds)
     assert all(live_tables(live))
 
 
-class SilencedHub(LiveHub[InstantSnapshot]):
-    pass
-
-
-async def test_a_silenced_hub_tells_nobody() -> None:
+@pytest.mark.parametrize(("application", "is_told"), [(FAREBOX, True), (SILENT, False)])
+async def test_a_silent_server_says_nothing_on_the_bus(
+    application: str, is_told: bool, dsn: str, database: Database, tmp_path: Path
+) -> None:
     """Otherwise what live events cost would be measured beside live events."""
-    silence(SilencedHub)
-    told: dict[type[LiveHub[InstantSnapshot]], int] = {}
-    for kind in (LiveHub, SilencedHub):
-        reader = InstantReader()
-        async with AsyncExitStack() as stack:
-            hub = await stack.enter_async_context(kind(reader, None, healing_seconds=None))
-            snapshots = await stack.enter_async_context(hub.watch(TENANT, ACCOUNT))
-            assert (await anext(snapshots)).version == 1
-            reader.version += 1
-            hub.changed(ACCOUNT, reader.version)
-            try:
-                async with asyncio.timeout(0.5 if kind is SilencedHub else 10.0):
-                    told[kind] = (await anext(snapshots)).version
-            except TimeoutError:
-                told[kind] = 1
+    tenant = await make_tenant(database)
+    heard = asyncio.Event()
+    listener = await asyncpg.connect(dsn)
+    try:
+        with farebox_server(application, settings_for(dsn, str(tmp_path))) as served:
+            async with FareboxSource(served, tenant.secret_key, dsn) as source:
+                (account,) = await source.open_accounts(["one"])
+                await asyncio.sleep(0.3)
+                await listener.add_listener(CHANNEL, lambda *_: heard.set())
+                await source.change(account)
+                try:
+                    async with asyncio.timeout(10.0 if is_told else 1.0):
+                        await heard.wait()
+                except TimeoutError:
+                    pass
+    finally:
+        await listener.close()
 
-    assert told == {LiveHub: 2, SilencedHub: 1}
+    assert heard.is_set() is is_told
 
 
-def test_what_is_no_hub_cannot_be_silenced() -> None:
+def test_what_is_no_hub_can_be_neither_silenced_nor_probed() -> None:
     with pytest.raises(AttributeError):
         silence(object)
+    with pytest.raises(AttributeError):
+        probe_classes(Probe(), object, object, object)
+
+
+async def test_the_probe_leaves_out_what_is_read_and_what_comes_after_the_last_offer() -> None:
+    class Hub:
+        def changed(self) -> None: ...
+
+    class Reads:
+        async def read(self) -> str:
+            await asyncio.sleep(0.2)
+            return "a snapshot"
+
+    class Subscriber:
+        def offer(self) -> None: ...
+
+    probe = Probe()
+    probe_classes(probe, Hub, Reads, Subscriber)
+    Hub().changed()
+    await asyncio.sleep(0.05)
+    assert await Reads().read() == "a snapshot"
+    for _ in range(3):
+        Subscriber().offer()
+    await asyncio.sleep(0.2)
+    Hub().changed()
+
+    ((offers, seconds),) = probe.take()
+    assert offers == 3
+    assert 0.04 < seconds < 0.2
+    assert probe.take() == []

@@ -112,7 +112,7 @@ def test_what_is_good_enough_passes() -> None:
         ),
         (
             replace(GOOD, hub={**GOOD.hub, 500: HubSpeed(same(0.0005), same(0.002))}),
-            ["the hub alone, 500 subscribers, p99"],
+            ["of that in the hub, 500 subscribers, p99"],
         ),
         (
             replace(GOOD, events=replace(GOOD.events, connection_bytes={FAREBOX_NAME: 40 * 1_024.0})),
