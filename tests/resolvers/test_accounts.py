@@ -8,7 +8,7 @@ from models.account import AccountKind
 from rules.identity import IdKind, public_id, referral_code_of
 from rules.ledger.journal import Entry
 from rules.ledger.kinds import EntryKind, GrantSource, HoldState
-from rules.ledger.records import EVERYONE, EntryFilter, Page, Slice
+from rules.ledger.records import EVERYONE, EntryFilter, EntryOrder, Page, Slice
 from rules.ledger.refusals import NotFound
 from rules.ledger.state import Grant
 from rules.pricing.refusals import InvalidInput
@@ -177,7 +177,7 @@ async def test_the_lists_of_an_account_ask_for_their_part(ask: Ask, stage: Stage
     asked = {name: (arguments[2:], keywords) for name, arguments, keywords in stage.reads.calls}
     assert asked["grants"] == ((Slice(1),), {"active_only": False, "seen": EVERYONE})
     assert asked["holds"] == ((Slice(2, 9),), {"state": HoldState.OPEN, "seen": EVERYONE})
-    assert asked["entries"] == ((Slice(3), wanted), {"seen": EVERYONE})
+    assert asked["entries"] == ((Slice(3), wanted), {"order": EntryOrder.NEWEST_FIRST, "seen": EVERYONE})
     assert asked["count_entries"] == ((wanted,), {"seen": EVERYONE})
 
 

@@ -40,8 +40,8 @@ ENTRIES = """query ($after: String, $since: Version, $order: EntryOrder, $first:
     entries(first: $first, after: $after, afterVersion: $since, order: $order) {
         nodes { version memberId kind } pageInfo { hasNextPage endCursor } } } }"""
 OWN_ENTRIES = ENTRIES.replace('(externalId: "alice")', "")
-BALANCE = """subscription ($id: ID, $since: Version) {
-    balance(accountId: $id, sinceVersion: $since) { version available } }"""
+BALANCE = """subscription ($id: ID, $since: Version, $member: ID) {
+    balance(accountId: $id, sinceVersion: $since, memberId: $member) { version memberId available } }"""
 
 
 @dataclass
@@ -70,6 +70,11 @@ class Shop:
         data = await self.ask('{ account(externalId: "alice") { balance { version } } }')
         version: int = data["account"]["balance"]["version"]
         return version
+
+    async def member(self, account: str, name: str) -> str:
+        data = await self.ask(ADD_MEMBER, input={"accountId": account, "externalId": name, "name": name})
+        id: str = data["addMember"]["member"]["id"]
+        return id
 
     async def token(self, **details: str) -> str:
         data = await self.ask(CREATE_TOKEN, input=details)
@@ -196,10 +201,7 @@ async def test_a_cursor_and_a_version_say_the_same_of_where_to_go_on(shop: Shop)
 
 async def test_a_member_catches_up_on_all_that_it_may_see_and_on_nothing_else(shop: Shop) -> None:
     account = (await shop.ask('{ account(externalId: "alice") { id } }'))["account"]["id"]
-    ids = {}
-    for name in ("anna", "ben"):
-        added = await shop.ask(ADD_MEMBER, input={"accountId": account, "externalId": name, "name": name})
-        ids[name] = added["addMember"]["member"]["id"]
+    ids = {name: await shop.member(account, name) for name in ("anna", "ben")}
     known = await shop.version()
     await shop.change()
     for number in range(6):
@@ -232,15 +234,21 @@ async def next_balance(client: ClientConnection) -> dict[str, Any]:
     return balance
 
 
-async def test_a_client_that_missed_nothing_is_sent_nothing_until_something_changes(shop: Shop) -> None:
+@pytest.mark.parametrize("of_a_member", [False, True])
+async def test_a_client_that_missed_nothing_is_sent_nothing_until_something_changes(
+    shop: Shop, of_a_member: bool
+) -> None:
     account = (await shop.ask('{ account(externalId: "alice") { id } }'))["account"]["id"]
+    member = await shop.member(account, "anna") if of_a_member else None
     current = await shop.change()
-    async with shop.watching(id=account, since=current) as client:
+    async with shop.watching(id=account, since=current, member=member) as client:
         await asyncio.sleep(SETTLED_SECONDS)
         changed = await shop.change()
+        first = await next_balance(client)
 
-        # The first event of all: had the snapshot been sent, it would have come before.
-        assert (await next_balance(client))["version"] == changed == current + 1
+    # The first event of all: had the snapshot been sent, it would have come before.
+    assert (first["version"], first["memberId"]) == (changed, member)
+    assert changed == current + 1
 
 
 @pytest.mark.parametrize("ahead", [-1, 1, 1_000, None])
