@@ -105,10 +105,11 @@ class KeptConnection(Generic[ConnectionT]):
 
     async def stop(self) -> None:
         """Ends the connection and waits for the end; may be called again."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        task, self._task = self._task, None
+        while task is not None and not task.done():
+            task.cancel()
+            # Once is not always enough: before Python 3.12 `wait_for`, which drivers use, may lose a cancellation.
+            await asyncio.wait({task}, timeout=2 * CLOSE_SECONDS_MAX)
 
     @asynccontextmanager
     async def use(self, wait_seconds: float) -> AsyncIterator[ConnectionT]:

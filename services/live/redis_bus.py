@@ -29,7 +29,8 @@ class RedisLink(Link[AbstractConnection]):
             "protocol": 2,
             # Nothing that needs a round trip or a right more than the bus does.
             "driver_info": None,
-            "socket_timeout": COMMAND_SECONDS_MAX,
+            # Every use bounds itself: with a time-out redis-py sends by `wait_for`, which may lose a cancellation.
+            "socket_timeout": None,
             "socket_connect_timeout": CONNECT_SECONDS_MAX,
             "decode_responses": True,
             # What a stranger publishes here is no message of ours, and no reason to lose the connection.
@@ -78,7 +79,8 @@ class ListeningLink(RedisLink):
                 raise TimeoutError("Redis does not answer a PING")
             else:
                 asked = True
-                await send(connection, "PING")
+                async with asyncio.timeout(COMMAND_SECONDS_MAX):
+                    await send(connection, "PING")
 
 
 class RedisBus(KeptBus[AbstractConnection]):
@@ -101,8 +103,7 @@ class RedisBus(KeptBus[AbstractConnection]):
         await ask(connection, "SUBSCRIBE", self._name(channel))
 
     async def _send(self, connection: AbstractConnection, channel: str, message: str) -> None:
-        async with asyncio.timeout(COMMAND_SECONDS_MAX):
-            await ask(connection, "PUBLISH", self._name(channel), message)
+        await ask(connection, "PUBLISH", self._name(channel), message)
 
     def _heard(self, arrived: object) -> None:
         match arrived:
@@ -124,6 +125,7 @@ async def send(connection: AbstractConnection, *words: str) -> None:
 
 
 async def ask(connection: AbstractConnection, *words: str) -> object:
-    """Sends a command and returns its answer; raises RedisError where that is a refusal."""
-    await send(connection, *words)
-    return await connection.read_response()
+    """Sends a command and returns its answer within COMMAND_SECONDS_MAX; raises RedisError where that is a refusal."""
+    async with asyncio.timeout(COMMAND_SECONDS_MAX):
+        await send(connection, *words)
+        return await connection.read_response()

@@ -15,6 +15,8 @@ class Cable:
         self._flows = asyncio.Event()
         self._flows.set()
         self._refuses = False
+        self.stutter_seconds = 0.0
+        """How long it pauses in the middle of everything that comes from the far end."""
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
@@ -58,7 +60,7 @@ class Cable:
         flows = self._flows
         self._writers |= {writer, far_writer}
         for source, sink in ((reader, far_writer), (far_reader, writer)):
-            pump = asyncio.create_task(self._pump(source, sink, flows))
+            pump = asyncio.create_task(self._pump(source, sink, flows, stutters=source is far_reader))
             self._pumps.add(pump)
             pump.add_done_callback(self._pumps.discard)
 
@@ -69,10 +71,17 @@ class Cable:
             return await asyncio.open_unix_connection(f"{query['host'][0]}/.s.PGSQL.{port}")
         return await asyncio.open_connection(self._target.hostname, self._target.port or 5432)
 
-    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, flows: asyncio.Event) -> None:
+    async def _pump(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, flows: asyncio.Event, *, stutters: bool
+    ) -> None:
         try:
             while chunk := await source.read(65_536):
                 await flows.wait()
+                if stutters and self.stutter_seconds:
+                    half = len(chunk) // 2
+                    sink.write(chunk[:half])
+                    await asyncio.sleep(self.stutter_seconds)
+                    chunk = chunk[half:]
                 sink.write(chunk)
                 await sink.drain()
         except OSError:

@@ -1,10 +1,11 @@
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import asyncpg
 import pytest
 
+from services.live import kept_connection
 from services.live.kept_connection import ConnectionAway, KeptConnection
 from services.live.postgres_bus import PostgresLink
 from tests.services.live.cable import Cable
@@ -85,3 +86,23 @@ async def test_stopping_while_connecting_ends_at_once(dsn: str) -> None:
         cable.unplug()
         async with asyncio.timeout(2), kept(cable.address):
             await asyncio.sleep(0.01)
+
+
+async def test_stopping_ends_also_where_a_driver_loses_a_cancellation(
+    dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probing = asyncio.Event()
+
+    class LosingLink(PostgresLink):
+        async def probe(self, connection: asyncpg.Connection) -> None:
+            if not probing.is_set():
+                probing.set()
+                with suppress(asyncio.CancelledError):
+                    await asyncio.sleep(60)
+
+    monkeypatch.setattr(kept_connection, "PROBE_SECONDS", 0.01)
+    connection = KeptConnection(LosingLink(dsn, "farebox test"), purpose="test")
+    connection.start()
+    await probing.wait()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await connection.stop()

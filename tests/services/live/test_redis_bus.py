@@ -10,11 +10,14 @@ from uuid import uuid4
 import pytest
 from redis.asyncio import Redis
 
+from services.live import redis_bus
 from services.live.bus import CHANNEL, Bus, BusUnavailable
+from services.live.kept_connection import CLOSE_SECONDS_MAX
 from services.live.messages import Changes, Message, Resync, encode_changes
 from services.live.redis_bus import RedisBus
 from tests.redis_server import ALL_IS_THERE, RedisServer, a_free_port, running_redis
 from tests.services.live.bus_servers import INSTALLATION
+from tests.services.live.cable import Cable
 from tests.services.live.display import PATIENCE_SECONDS, eventually
 
 LEAST_RIGHTS = "user fares on >hunter2 resetchannels &farebox:* -@all +@connection +@pubsub"
@@ -68,6 +71,34 @@ async def test_what_a_stranger_publishes_here_is_a_resync_and_costs_no_connectio
         await eventually(lambda: heard == [Resync()])
         assert bus.connected
         await assert_carries(bus, heard)
+
+
+async def test_a_message_that_comes_in_parts_with_probes_in_between_is_heard_whole(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(redis_bus, "PROBE_SECONDS", 0.05)
+    async with Cable(redis_server.url) as cable, a_connected_bus(cable.address) as (_, heard):
+        changes = {uuid4(): 7 for _ in range(200)}
+        (text,) = encode_changes(changes)
+        cable.stutter_seconds = 0.2
+        async with Bus(RedisBus(redis_server.url, INSTALLATION), print) as elsewhere:
+            await eventually(lambda: elsewhere.connected)
+            await elsewhere.publish(text)
+            await eventually(lambda: heard == [Changes(tuple(changes.items()))])
+        await asyncio.sleep(0.5)
+    assert [record for record in caplog.records if record.levelname == "WARNING"] == []
+
+
+async def test_it_stops_whatever_it_is_in_the_middle_of(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_bus, "PROBE_SECONDS", 0.0005)
+    for number in range(100):
+        async with a_connected_bus(redis_server.url):
+            # Each time at another moment of asking for a sign of life.
+            await asyncio.sleep(0.003 + number * 0.00001)
+            stopping = asyncio.get_running_loop().time()
+        assert asyncio.get_running_loop().time() - stopping < 2 * CLOSE_SECONDS_MAX
 
 
 async def test_a_user_with_the_least_rights_a_password_and_a_database_number_will_do(tmp_path: Path) -> None:
