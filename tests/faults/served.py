@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,7 +24,7 @@ ANSWER_SECONDS_MAX = 30.0
 class Server:
     """A server on a port and data directory of its own, started like a user's."""
 
-    def __init__(self, data_dir: Path, processes: int) -> None:
+    def __init__(self, data_dir: Path, processes: int, settings: Mapping[str, str]) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self._port = free.getsockname()[1]
         self.data_dir = data_dir
@@ -34,6 +34,7 @@ class Server:
             "PORT": str(self._port),
             "FAREBOX_DATA_DIR": str(data_dir),
             "WEB_CONCURRENCY": str(processes),
+            **settings,
         }
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -75,6 +76,10 @@ class Server:
         )
 
     @property
+    def port(self) -> int:
+        return self._port
+
+    @property
     def key(self) -> str:
         """Of a tenant whose price book allows any number of runs a minute."""
         return str(json.loads((self.data_dir / "demo-keys.json").read_text())["ai-playground"]["secretKey"])
@@ -85,8 +90,9 @@ class Server:
 
 
 @contextmanager
-def served(data_dir: Path, processes: int) -> Iterator[Server]:
-    server = Server(data_dir, processes)
+def served(data_dir: Path, processes: int, **settings: str) -> Iterator[Server]:
+    """Ready to be waited for; `settings` are variables of its environment."""
+    server = Server(data_dir, processes, settings)
     server.start()
     try:
         yield server
