@@ -94,7 +94,7 @@ test('an answer that is older than an event before it does not win', async () =>
   assert.deepEqual(numbers(bare.onScreen), numbers(bare.old), 'without the policies the older one wins: the race is real');
 });
 
-test('an older answer that asks for more than the event told is asked for again', async () => {
+test('what an older answer tells beside the newer event is taken, and nothing else of it', async () => {
   const { onScreen, newest } = await raced(fareboxTypePolicies(), { told: 'id version asOf available' });
   assert.deepEqual(numbers(onScreen), numbers(newest));
 });

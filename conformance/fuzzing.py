@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final, TypeVar
 
 import graphql
 import schemathesis
 from hypothesis import strategies
-from schemathesis import Case, CheckContext, Response
+from schemathesis import Case, CheckContext, HookContext, Response
 from schemathesis.graphql import nodes, scalar
 
 LONG_MAX: Final = 2**63 - 1
@@ -32,6 +35,7 @@ _TOKENS: Final = strategies.one_of(
 )
 _INSTANTS: Final = strategies.one_of(
     strategies.datetimes().map(lambda instant: f"{instant.isoformat()}Z"),
+    strategies.sampled_from(["2030-01-31T12:00:00Z", "2040-01-31T12:00:00.5+01:00"]),
     strategies.sampled_from(["2026-01-31T12:00:00Z", "9999-12-31T23:59:59.999999Z", "0001-01-01T00:00:00+14:00", ""]),
 )
 _DATES: Final = strategies.one_of(
@@ -77,6 +81,76 @@ scalar("DateTime", _INSTANTS.map(nodes.String))
 scalar("Date", _DATES.map(nodes.String))
 scalar("TimeZone", _ZONES.map(nodes.String))
 scalar("Params", _PARAMS.map(_object))
+
+
+ALTERNATIVES: Final = (
+    ("accountId", "accountExternalId"),
+    ("id", "externalId"),
+    ("fromAccountId", "fromExternalId"),
+    ("toAccountId", "toExternalId"),
+    ("accountIds", "accountExternalIds", "everyone"),
+    ("amount", "lines", "quoteId", "workflow"),
+    ("add", "remove", "update"),
+    ("memberId", "memberExternalId"),
+    ("memberId", "project"),
+    # A cursor or a search that hits something comes by chance too seldom.
+    (None, "after"),
+    (None, "search"),
+    (None, "memberId"),
+    (None, "memberExternalId"),
+    (None, "project"),
+    (None, "notAfter"),
+    (None, "params"),
+)
+"""Of each of these one at most makes sense, or perhaps none where the first is None.
+
+Where all are given most is refused at once, so of half the documents what is too much is taken out.
+"""
+
+_Given = TypeVar("_Given", graphql.ArgumentNode, graphql.ObjectFieldNode)
+
+
+def _sensible(given: Sequence[_Given], choice: int) -> tuple[_Given, ...]:
+    left = {node.name.value: node for node in given if not isinstance(node.value, graphql.NullValueNode)}
+    for place, names in enumerate(ALTERNATIVES):
+        there = [name for name in names if name is None or name in left]
+        if len(there) > 1:
+            kept = there[(choice >> place) % len(there)]
+            for name in there:
+                if name is not None and name != kept:
+                    del left[name]
+    return tuple(left.values())
+
+
+class _Sensible(graphql.Visitor):
+    """Takes out of arguments and inputs what excludes the rest."""
+
+    def __init__(self, choice: int) -> None:
+        super().__init__()
+        self._choice = choice
+
+    def enter_field(self, node: graphql.FieldNode, *_: object) -> graphql.FieldNode:
+        return replace(node, arguments=_sensible(node.arguments or (), self._choice))
+
+    def enter_object_value(self, node: graphql.ObjectValueNode, *_: object) -> graphql.ObjectValueNode:
+        return replace(node, fields=_sensible(node.fields, self._choice))
+
+
+@schemathesis.hook
+def flatmap_body(_: HookContext, body: graphql.DocumentNode) -> strategies.SearchStrategy[graphql.DocumentNode]:
+    """Half of the documents as they are, half made sensible."""
+    choices = strategies.integers(0, 2 ** len(ALTERNATIVES) - 1)
+    return choices.map(lambda choice: body if choice % 2 else graphql.visit(body, _Sensible(choice // 2)))
+
+
+@schemathesis.hook
+def before_call(_: HookContext, case: Case[Any], __: dict[str, Any]) -> None:
+    """Puts in the ids of the stage, which the dictionaries of schemathesis.toml have by name."""
+    document = str(case.body)
+    for name, value in os.environ.items():
+        if name.startswith("FAREBOX_FUZZED_"):
+            document = document.replace(f"${name}$", value)
+    case.body = document
 
 
 @schemathesis.check

@@ -34,6 +34,7 @@ CREATE_TENANT: Final = """mutation ($slug: String!, $book: String!) {
 
 
 FURNITURE: Final = (
+    ("TENANT", "{ viewer { tenantId } }"),
     (
         "ACCOUNT",
         """mutation { createAccount(input: {externalId: "ann", name: "Ann", kind: TEAM}) {
@@ -76,8 +77,8 @@ class StageFailed(Exception):
 class Stage:
     """A server that answers at `url`.
 
-    `key`: the secret key of the tenant that the clients use. `fuzzed`: by name, the key of the one that is given to
-    whatever is sent at random, and the ids of what is in it.
+    `key`: the secret key of the tenant that the clients use. `fuzzed`: by name, the keys that are given to whatever is
+    sent at random, a secret one of a tenant of its own and the root's, and the ids of what is in that tenant.
     """
 
     url: str
@@ -119,7 +120,7 @@ def stage() -> Iterator[Stage]:
                 url=url,
                 # A book that allows any number of runs a minute.
                 key=_tenant_key(url, root_key, "clients", "ai-playground"),
-                fuzzed=_furnished(url, _tenant_key(url, root_key, "fuzzed", "node-studio")),
+                fuzzed=_furnished(url, _tenant_key(url, root_key, "fuzzed", "node-studio")) | {"ROOT_KEY": root_key},
                 log=log,
             )
         finally:

@@ -87,6 +87,16 @@ def _of_pytest(name: str, meaning: str, file: str) -> Suite:
     return Suite(name, meaning, command, _found(r"^(\d+) passed"), ROOT)
 
 
+def _of_schemathesis(name: str, meaning: str, mode: str, examples: int) -> Suite:
+    command = (
+        sys.executable,
+        *("-m", "schemathesis.cli", "--config-file", "conformance/schemathesis.toml"),
+        *("run", "schema.graphql", "--no-color", "--mode", mode, "--max-examples", str(examples)),
+    )
+    hooks = {"SCHEMATHESIS_HOOKS": "conformance.fuzzing"}
+    return Suite(name, meaning, command, _found(r"^ *(\d+) generated"), ROOT, hooks)
+
+
 SUITES: Final = (
     _of_node("graphql-eslint", "the schema, by the rules of @graphql-eslint"),
     _of_node("types", "the types of the JavaScript policies, by TypeScript"),
@@ -97,17 +107,7 @@ SUITES: Final = (
     _of_node("urql", "the client urql, its cache policies"),
     _of_node("apollo", "Apollo Client, its cache policies"),
     _of_pytest("gql", "the Python client gql", "test_gql.py"),
-    Suite(
-        "schemathesis",
-        "everything in the schema, with what is right and what is not",
-        (
-            sys.executable,
-            *("-m", "schemathesis.cli", "--config-file", "conformance/schemathesis.toml"),
-            *("run", "schema.graphql", "--no-color"),
-        ),
-        _found(r"^ *(\d+) generated"),
-        ROOT,
-        {"SCHEMATHESIS_HOOKS": "conformance.fuzzing"},
-    ),
+    _of_schemathesis("schemathesis", "everything in the schema, with what fits its types", "positive", 20),
+    _of_schemathesis("schemathesis-wrong", "everything in the schema, with what does not", "negative", 8),
 )
 """In the order in which they run: the quick ones first."""

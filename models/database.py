@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -177,7 +178,13 @@ async def _reading(connection: asyncpg.Connection, begin: str) -> AsyncIterator[
     finally:
         # Nothing was written, so there is nothing to tell apart: ROLLBACK also ends a failed transaction.
         if not is_lost(connection):
-            await connection.execute("ROLLBACK")
+            try:
+                await connection.execute("ROLLBACK")
+            except asyncio.CancelledError:
+                # A second time, as GraphQL does to what ran beside a field that failed. Whether BEGIN or ROLLBACK has
+                # arrived is not known then, and one more without a transaction does nothing.
+                await connection.execute("ROLLBACK")
+                raise
 
 
 async def _has_own_roles(dsn: str) -> bool:

@@ -326,8 +326,9 @@ class TestWhenTheDatabaseDoesNotServe:
                 async with database.reader(uuid4()) as connection:
                     assert await connection.fetchval("SELECT 1") == 1
 
+    @pytest.mark.parametrize("times", [1, 2])
     async def test_a_reader_that_is_cancelled_anywhere_leaves_no_transaction_behind(
-        self, dsn: str, caplog: pytest.LogCaptureFixture
+        self, dsn: str, caplog: pytest.LogCaptureFixture, times: int
     ) -> None:
         async def read(database: Database) -> None:
             async with database.spanning_reader() as connection:
@@ -338,7 +339,10 @@ class TestWhenTheDatabaseDoesNotServe:
             for step in range(80):
                 reading = asyncio.create_task(read(database))
                 await asyncio.sleep(step / 16_000)
-                reading.cancel()
+                for _ in range(times):
+                    reading.cancel()
+                    # A turn of the loop, so that the second hits what the first has set going.
+                    await asyncio.sleep(0)
                 await asyncio.gather(reading, return_exceptions=True)
             await read(database)
 
