@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-export const url = required('FAREBOX_URL');
-export const key = required('FAREBOX_KEY');
+export const url = required('CONFORMANCE_URL');
+export const key = required('CONFORMANCE_KEY');
 export const authorization = `Bearer ${key}`;
 /** Well formed, and nobody's. */
 export const refusedAuthorization = `${authorization.slice(0, -6)}000000`;

@@ -148,7 +148,7 @@ def before_call(_: HookContext, case: Case[Any], __: dict[str, Any]) -> None:
     """Puts in the ids of the stage, which the dictionaries of schemathesis.toml have by name."""
     document = str(case.body)
     for name, value in os.environ.items():
-        if name.startswith("FAREBOX_FUZZED_"):
+        if name.startswith("CONFORMANCE_FUZZED_"):
             document = document.replace(f"${name}$", value)
     case.body = document
 

@@ -26,6 +26,8 @@ END_SECONDS_MAX: Final = 30.0
 ANSWER_SECONDS_MAX: Final = 10.0
 LOG_CHARACTERS_MAX: Final = 4_000
 
+_SETTINGS: Final = ("FAREBOX_", "DATABASE_URL")
+
 CREATE_TENANT: Final = """mutation ($slug: String!, $book: String!) {
   createTenant(input: {slug: $slug, name: $slug, mode: TEST, priceBook: $book}) {
     ... on CreateTenantSuccess { secretKey } ... on Problem { message }
@@ -84,13 +86,16 @@ class Stage:
     url: str
     key: str
     fuzzed: Mapping[str, str]
+    data_dir: Path
     log: Path
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a suite is told, on top of this process's own environment."""
-        fuzzed = {f"FAREBOX_FUZZED_{name}": value for name, value in self.fuzzed.items()}
-        return os.environ | {"FAREBOX_URL": self.url, "FAREBOX_KEY": self.key} | fuzzed
+        """What a suite is told: this process's environment, with the server's settings in place of any others."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(_SETTINGS)}
+        fuzzed = {f"CONFORMANCE_FUZZED_{name}": value for name, value in self.fuzzed.items()}
+        own = {"CONFORMANCE_URL": self.url, "CONFORMANCE_KEY": self.key, "FAREBOX_DATA_DIR": str(self.data_dir)}
+        return inherited | own | fuzzed
 
     @property
     def errors(self) -> list[str]:
@@ -102,13 +107,13 @@ class Stage:
 def stage() -> Iterator[Stage]:
     """Starts a server on a database, data directory and port of its own, and ends it."""
     with TemporaryDirectory(prefix="farebox-conformance-") as directory:
-        log = Path(directory) / "server.log"
+        log, data_dir = Path(directory) / "server.log", Path(directory) / "data"
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         root_key = secrets.token_urlsafe(32)
         # Nothing of the caller's environment that the server would take for a setting.
         own = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
-        settings = {"PORT": str(port), "FAREBOX_DATA_DIR": f"{directory}/data", "FAREBOX_ROOT_KEY": root_key}
+        settings = {"PORT": str(port), "FAREBOX_DATA_DIR": str(data_dir), "FAREBOX_ROOT_KEY": root_key}
         with log.open("wb") as written:
             server = subprocess.Popen(
                 [sys.executable, "-m", "server", "serve"], cwd=ROOT, env=own | settings, stdout=written, stderr=written
@@ -121,6 +126,7 @@ def stage() -> Iterator[Stage]:
                 # A book that allows any number of runs a minute.
                 key=_tenant_key(url, root_key, "clients", "ai-playground"),
                 fuzzed=_furnished(url, _tenant_key(url, root_key, "fuzzed", "node-studio")) | {"ROOT_KEY": root_key},
+                data_dir=data_dir,
                 log=log,
             )
         finally:

@@ -107,7 +107,14 @@ SUITES: Final = (
     _of_node("urql", "the client urql, its cache policies"),
     _of_node("apollo", "Apollo Client, its cache policies"),
     _of_pytest("gql", "the Python client gql", "test_gql.py"),
-    _of_schemathesis("schemathesis", "everything in the schema, with what fits its types", "positive", 20),
-    _of_schemathesis("schemathesis-wrong", "everything in the schema, with what does not", "negative", 8),
+    _of_schemathesis("schemathesis", "everything in the schema, with what fits its types", "positive", 15),
+    _of_schemathesis("schemathesis-wrong", "everything in the schema, with what does not", "negative", 6),
+    Suite(
+        "audit",
+        "every invariant of the ledger, after all of that",
+        (sys.executable, "-m", "server", "audit"),
+        _found(r"^Checked \d+ accounts and (\d+) entries"),
+        ROOT,
+    ),
 )
 """In the order in which they run: the quick ones first."""

@@ -18,8 +18,8 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.faults.proxy import Proxy
 
-URL = os.environ["FAREBOX_URL"]
-AUTHORIZATION = f"Bearer {os.environ['FAREBOX_KEY']}"
+URL = os.environ["CONFORMANCE_URL"]
+AUTHORIZATION = f"Bearer {os.environ['CONFORMANCE_KEY']}"
 REFUSED = AUTHORIZATION[:-6] + "000000"
 PATIENCE_SECONDS = 20.0
 

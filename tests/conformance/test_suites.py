@@ -19,7 +19,11 @@ PAGE = (ROOT / "docs" / "conformance.md").read_text(encoding="utf-8")
 @pytest.fixture
 def stage(tmp_path: Path) -> Stage:
     return Stage(
-        url="http://127.0.0.1:1/graphql", key="a key", fuzzed={"ACCOUNT": "acc_1"}, log=tmp_path / "server.log"
+        url="http://127.0.0.1:1/graphql",
+        key="a key",
+        fuzzed={"ACCOUNT": "acc_1"},
+        data_dir=tmp_path / "data",
+        log=tmp_path / "server.log",
     )
 
 
@@ -32,9 +36,16 @@ def a_suite(program: str, pattern: str = r"^(\d+) passed") -> Suite:
 
 
 def test_a_suite_is_told_of_the_server_and_passes_by_its_exit_code(stage: Stage) -> None:
-    program = "import os; assert os.environ['FAREBOX_FUZZED_ACCOUNT'] == 'acc_1'; print('3 passed')"
+    program = "import os; assert os.environ['CONFORMANCE_FUZZED_ACCOUNT'] == 'acc_1'; print('3 passed')"
     outcome = run(a_suite(program), stage)
     assert (outcome.passed, outcome.checks) == (True, 3)
+
+
+def test_a_suite_hears_of_no_other_server(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://somewhere/else")
+    monkeypatch.setenv("FAREBOX_ROOT_KEY", "another's")
+    assert not {"DATABASE_URL", "FAREBOX_ROOT_KEY"} & stage.environment.keys()
+    assert stage.environment["FAREBOX_DATA_DIR"] == str(stage.data_dir)
 
 
 def test_a_failure_is_one_whatever_was_written(stage: Stage) -> None:
