@@ -74,18 +74,20 @@ def create_app():
 
 def with_the_edge():
     from contextlib import asynccontextmanager
-    from types import SimpleNamespace
 
     from rules.ledger.outcomes import HoldEffect
     from server.app import build_app
     from server.edge.configuration import Edge
+    from services.ledger.live_views import StateEvent
     from tests.resolvers.stage import Stage, a_balance, a_hold
+
+    watch_parent(2)
 
     class Live:
         @asynccontextmanager
-        async def watch(self, tenant_id, account_id, since_version=None):
+        async def watch(self, tenant_id, account_id, view, since_version, pace):
             async def events():
-                yield SimpleNamespace(balance=a_balance(version=1))
+                yield StateEvent(a_balance(version=1), was_reset=False)
                 await asyncio.sleep(3600)
 
             yield events()
