@@ -14,7 +14,7 @@ from models.unavailable import DatabaseBusy
 from rules.ledger.kinds import MemberRole
 from rules.ledger.outcomes import HoldEffect
 from server.edge import credential_watch, event_stream
-from tests.resolvers.stage import SECRET_KEY, Stage, a_balance, a_client_token, a_hold
+from tests.resolvers.stage import SECRET_KEY, a_balance, a_client_token, a_hold
 from tests.server.edge.serving import (
     ALLOWED,
     BALANCE,
@@ -24,7 +24,6 @@ from tests.server.edge.serving import (
     Served,
     a_narrow_connection,
     eventually,
-    serving,
 )
 
 EVENTS = "text/event-stream"
@@ -34,12 +33,6 @@ URQL = f"{GRAPHQL}, application/graphql+json, {JSON}, {EVENTS}, multipart/mixed"
 COMPLETE = ("complete", None)
 
 Event = tuple[str, Any]
-
-
-@pytest.fixture
-async def served() -> AsyncIterator[Served]:
-    async with serving(Stage()) as served:
-        yield served
 
 
 class Stream:

@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+
+from rules.ledger.outcomes import HoldEffect
+from server.edge import connections, graphql_socket
+from server.edge.configuration import FRAME_BYTES_MAX
+from server.edge.connections import PINGS_MAX
+from server.edge.graphql_socket import OPERATIONS_MAX
+from tests.resolvers.stage import a_balance, a_hold
+from tests.server.edge.serving import (
+    BALANCE,
+    COST_OF_ONE,
+    PATIENCE_SECONDS,
+    VIEWER,
+    Served,
+    a_narrow_connection,
+    eventually,
+)
+from tests.server.edge.socket_client import close_code, initialise, receive, send, subscribe
+
+
+async def test_a_client_that_does_not_read_is_let_go_and_the_others_are_not_delayed(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(graphql_socket, "SEND_SECONDS_MAX", 0.3)
+    for module in (graphql_socket, connections):
+        monkeypatch.setattr(module, "CLOSE_SECONDS_MAX", 0.3)
+    document = VIEWER + " #" + "a" * 1000
+    async with served.open() as reader, served.open(max_queue=1) as sleeper:
+        for client in (reader, sleeper):
+            await initialise(client)
+        sleeper.transport.pause_reading()
+        pinger = asyncio.create_task(ping_for_ever(sleeper, payload="a" * 100_000))
+        for number in range(20):
+            await subscribe(reader, str(number), document)
+            assert (await receive(reader))["type"] == "next"
+            assert (await receive(reader))["type"] == "complete"
+        # It never reads again, and what is unsent must not keep its connection either.
+        await eventually(lambda: len(served.connections) == 1)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            with pytest.raises(ConnectionClosed):
+                await pinger
+
+
+async def ping_for_ever(client: ClientConnection, payload: str) -> None:
+    while True:
+        await send(client, type="ping", payload=payload)
+
+
+async def test_a_client_that_does_not_read_its_events_costs_less_than_a_megabyte_and_is_let_go(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(graphql_socket, "SEND_SECONDS_MAX", 1.0)
+    for module in (graphql_socket, connections):
+        monkeypatch.setattr(module, "CLOSE_SECONDS_MAX", 0.3)
+    aliases = " ".join(f"{'field' * 20}{number}: asOf" for number in range(50))
+    async with served.open(max_queue=1, sock=a_narrow_connection(served.host)) as sleeper:
+        await initialise(sleeper)
+        await subscribe(sleeper, "a", BALANCE.replace("version", aliases))
+        await eventually(lambda: len(served.stage.live.listeners) == 1)
+        sleeper.transport.pause_reading()
+        (connection,) = served.connections
+        transport: asyncio.Transport = connection.transport
+        kernel_bytes = transport.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+        unsent_bytes = 0
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while served.connections:
+                for _ in range(20):
+                    served.stage.live.push(a_balance(version=1))
+                await asyncio.sleep(0.01)
+                unsent_bytes = max(unsent_bytes, transport.get_write_buffer_size())
+        sleeper.transport.abort()
+
+    assert unsent_bytes > 0
+    assert unsent_bytes + kernel_bytes < 1_000_000
+    await eventually(lambda: served.stage.live.listeners == [])
+
+
+async def test_a_flood_of_the_websockets_own_pings_cuts_the_socket(served: Served) -> None:
+    async with served.open() as flooder, served.open() as other:
+        for client in (flooder, other):
+            await initialise(client)
+        for _ in range(PINGS_MAX):
+            flooder.transport.write(_PING)
+        await send(flooder, type="ping")
+        assert await receive(flooder) == {"type": "pong"}
+        flooder.transport.write(_PING * 100_000)
+        await send(other, type="ping")
+        assert await receive(other) == {"type": "pong"}
+        await eventually(lambda: len(served.connections) == 1)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            with pytest.raises(ConnectionClosed):
+                await flooder.recv()
+
+
+async def test_pings_of_a_client_that_does_not_read_are_not_answered_into_memory(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "PINGS_MAX", 10**9)
+    async with served.open(max_queue=1) as sleeper:
+        await initialise(sleeper)
+        sleeper.transport.pause_reading()
+        (connection,) = served.connections
+        unsent_bytes = 0
+        for _ in range(400):
+            sleeper.transport.write(_LARGE_PING * 200)
+            await asyncio.sleep(0.002)
+            unsent_bytes = max(unsent_bytes, connection.transport.get_write_buffer_size())
+        sleeper.transport.abort()
+
+    assert 0 < unsent_bytes < 500_000
+
+
+# Masked with zeros, as a client's frames have to be masked with something.
+_PING = b"\x89\x80" + bytes(4)
+_LARGE_PING = b"\x89\xfd" + bytes(4) + b"a" * 125
+
+
+async def test_ten_thousand_subscribes_at_once_are_refused_one_by_one_while_others_are_served(served: Served) -> None:
+    async with served.open(max_queue=None) as greedy, served.open() as other:
+        for client in (greedy, other):
+            await initialise(client)
+        asking = asyncio.create_task(_subscribe_often(greedy, 10_000))
+        refused = 0
+        for number in range(10_000 - OPERATIONS_MAX):
+            message = await receive(greedy)
+            refused += message["payload"][0]["extensions"]["code"] == "TOO_MANY_REQUESTS"
+            if number % 1_000 == 0:
+                await subscribe(other, "a", VIEWER)
+                assert (await receive(other))["type"] == "next"
+                assert (await receive(other))["type"] == "complete"
+        await asking
+
+    assert refused == 10_000 - OPERATIONS_MAX
+    await eventually(lambda: served.stage.live.listeners == [])
+
+
+async def _subscribe_often(client: ClientConnection, times: int) -> None:
+    for number in range(times):
+        await subscribe(client, str(number))
+
+
+async def test_a_message_in_parts_is_bounded_as_a_whole(served: Served) -> None:
+    async def parts() -> AsyncIterator[str]:
+        for _ in range(12):
+            yield "a" * (FRAME_BYTES_MAX // 10)
+
+    async with served.open() as client:
+        await initialise(client)
+        with suppress(ConnectionClosed):
+            await client.send(parts())
+
+        assert await close_code(client) == 1009
+
+
+async def test_what_is_asked_and_ended_in_one_go_leaves_nothing_behind(served: Served) -> None:
+    async with served.open() as client:
+        await initialise(client)
+        for number in range(100):
+            await subscribe(client, str(number))
+            await send(client, type="complete", id=str(number))
+        await send(client, type="ping")
+        assert await receive(client) == {"type": "pong"}
+
+    await eventually(lambda: served.stage.live.listeners == [])
+
+
+async def test_the_servers_stop_ends_what_is_watched_and_waits_for_what_was_asked(served: Served) -> None:
+    asked = asyncio.Event()
+    answered = asyncio.Event()
+
+    class Fares:
+        async def reserve(self, _: Any) -> HoldEffect:
+            asked.set()
+            await answered.wait()
+            return HoldEffect(a_hold(), a_balance())
+
+    served.stage.fares = Fares()  # type: ignore[assignment]
+    reserve = """mutation {
+        reserve(input: {idempotencyKey: "k", accountExternalId: "alice", work: {amount: 1}}) { __typename }
+    }"""
+    async with served.open() as busy, served.open() as idle, served.open():
+        for client in (busy, idle):
+            await initialise(client)
+            await subscribe(client, "live")
+        await subscribe(busy, "asked", reserve)
+        await eventually(lambda: len(served.stage.live.listeners) == 2)
+        await asked.wait()
+        served.server.should_exit = True
+
+        assert await close_code(idle) == 1012
+        await eventually(lambda: served.stage.live.listeners == [])
+        await subscribe(busy, "too late")
+        answered.set()
+        assert (await receive(busy))["payload"]["data"] == {"reserve": {"__typename": "ReserveSuccess"}}
+        assert await receive(busy) == {"id": "asked", "type": "complete"}
+        assert await close_code(busy) == 1012
+
+
+async def hold_open(served: Served, count: int) -> AsyncIterator[list[ClientConnection]]:
+    """That many sockets, each with a subscription that nothing happens on."""
+    async with AsyncExitStack() as stack:
+        clients = []
+        for _ in range(count):
+            clients.append(await stack.enter_async_context(served.open(ping_interval=None)))
+            await initialise(clients[-1])
+            await subscribe(clients[-1], "a")
+        yield clients
+
+
+@pytest.mark.parametrize("count", [300, pytest.param(5_000, marks=pytest.mark.soak)])
+async def test_many_idle_subscribers_are_held_by_one_process_and_all_hear_of_a_change(
+    served: Served, count: int
+) -> None:
+    """Clients in this process too, so that two descriptors are needed for each."""
+    async with asynccontextmanager(hold_open)(served, count) as clients:
+        await eventually(lambda: len(served.stage.live.listeners) == count)
+        served.stage.live.push(a_balance(version=2))
+        events = [await receive(client) for client in clients]
+        balance = {"version": 2, "available": "65"}
+        payload = {"data": {"balance": balance}, "extensions": COST_OF_ONE}
+        expected = {"id": "a", "type": "next", "payload": payload}
+
+        assert all(event == expected for event in events)
+        assert all(client.close_code is None for client in clients)
+
+    await eventually(lambda: served.stage.live.listeners == [])
