@@ -20,6 +20,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from hypothesis import settings
 
 from models.database import Database
 from models.migrations import migrate
@@ -33,6 +34,10 @@ ADMINISTRATION_TIMEOUT_SECONDS = 30.0
 SHARED_MEMORY = Path("/dev/shm")
 SHARED_MEMORY_BYTES_MIN = 4 * 2**30
 SHARED_MEMORY_PREFIX = "farebox-tests-"
+
+# Nothing is shown by how long a case takes on a machine that others use too.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 TenantBuilder = Callable[..., Awaitable[Tenant]]
 

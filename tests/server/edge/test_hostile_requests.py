@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import logging
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -116,7 +117,7 @@ async def test_every_hostile_document_is_refused_on_both_ways_and_none_leaves_an
     await attack()
 
     assert objects() - before < LEFT_BEHIND_MAX
-    assert caplog.records == []
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
     target.assert_nothing_ran()
 
 
