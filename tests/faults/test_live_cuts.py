@@ -1,12 +1,16 @@
-"""A thousand commits while sockets, the bus and LISTEN connections are cut at random: nobody sees a wrong number."""
+"""A thousand commits while sockets, event streams and the bus are cut at random: nobody sees a wrong number.
+
+Nor does anybody miss a warning, or get one twice on one subscription.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,6 +20,7 @@ import asyncpg
 import httpx
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
+from websockets.typing import Subprotocol
 
 from tests.faults.served import ANSWER_SECONDS_MAX, Server, served
 from tests.services.ledger.cashier import eventually
@@ -24,7 +29,13 @@ from tests.services.live.cable import Cable
 COMMITS = 1_000
 PAYERS = 8
 GRANTED = 5_000
-WATCHERS = 3
+COMMITS_BETWEEN_GIFTS = 100
+GIFT = 120
+"""Tokens that come in now and then, fewer than were spent, so that thresholds are armed and crossed again."""
+WATCHERS = 2
+"""Of each kind."""
+THRESHOLDS = [str(tokens) for tokens in range(4_995, 3_995, -100)]
+CROSSINGS_MIN = 8
 CUT_GAP_SECONDS = (0.02, 0.2)
 CUTS_MIN = 15
 CONVERGENCE_SECONDS_MAX = 12.0
@@ -36,9 +47,14 @@ RETRY_SECONDS = 0.05
 OPEN = """mutation {
   createAccount(input: {externalId: "rider", name: "Rider"}) { ... on AccountSuccess { account { id } } }
 }"""
-GRANT = """mutation ($amount: Tokens!) {
-  grantTokens(input: {idempotencyKey: "g", accountExternalId: "rider", amount: $amount}) {
+GRANT = """mutation ($key: String!, $amount: Tokens!) {
+  grantTokens(input: {idempotencyKey: $key, accountExternalId: "rider", amount: $amount}) {
     ... on GrantSuccess { replayed }
+  }
+}"""
+SET_ALERTS = """mutation ($account: ID!, $tokens: [Tokens!]!) {
+  setAlerts(input: {accountId: $account, lowBalancePercents: [], lowBalanceTokens: $tokens}) {
+    ... on AccountSuccess { account { id } } ... on Problem { message }
   }
 }"""
 RESERVE = """mutation ($key: String!) {
@@ -61,8 +77,18 @@ ENTRIES = """query ($after: String) {
     }
   }
 }"""
+ALERTS = """query ($after: String) {
+  account(externalId: "rider") {
+    alertEvents(first: 100, after: $after, kinds: [LOW_BALANCE]) {
+      nodes { id } pageInfo { hasNextPage endCursor }
+    }
+  }
+}"""
 BALANCE = """subscription ($account: ID!, $since: Version) {
   balance(accountId: $account, sinceVersion: $since) { version asOf available }
+}"""
+WARNINGS = """subscription ($account: ID!, $since: Version) {
+  lowBalance(accountId: $account, sinceVersion: $since) { id version snapshot }
 }"""
 
 
@@ -88,43 +114,73 @@ class Caller:
         return dict(result)
 
 
+Stream = Callable[[str, str, dict[str, Any]], AsyncGenerator[dict[str, Any], None]]
+"""Events of one subscription by (host, key, what is subscribed to), until its connection is lost or silent for long."""
+
+
+async def over_a_socket(host: str, key: str, payload: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+    async with connect(
+        f"ws://{host}/graphql",
+        subprotocols=[Subprotocol("graphql-transport-ws")],
+        ping_interval=SILENCE_SECONDS_MAX / 2,
+        ping_timeout=SILENCE_SECONDS_MAX / 2,
+        open_timeout=SILENCE_SECONDS_MAX,
+        close_timeout=SILENCE_SECONDS_MAX,
+    ) as socket:
+        await socket.send(json.dumps({"type": "connection_init", "payload": {"authorization": f"Bearer {key}"}}))
+        assert json.loads(await socket.recv()) == {"type": "connection_ack"}
+        await socket.send(json.dumps({"id": "1", "type": "subscribe", "payload": payload}))
+        async for text in socket:
+            message = json.loads(text)
+            assert message["type"] == "next", message
+            yield message["payload"]
+
+
+async def over_an_event_stream(host: str, key: str, payload: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+    headers = {"Authorization": f"Bearer {key}", "Accept": "text/event-stream"}
+    async with (
+        httpx.AsyncClient(timeout=SILENCE_SECONDS_MAX, headers=headers, verify=False) as client,
+        client.stream("POST", f"http://{host}/graphql", json=payload) as answer,
+    ):
+        async for line in answer.aiter_lines():
+            assert line != "event: complete"
+            if line.startswith("data: "):
+                yield json.loads(line.removeprefix("data: "))
+
+
 @dataclass(slots=True)
 class Watcher:
-    """A client that takes its balance from a socket and, whenever that is lost, resumes where it was."""
+    """A client that, whenever its connection is lost, resumes with the version of the last event that it got."""
 
-    url: str
+    host: str
     key: str
     account: str
+    stream: Stream
+    document: str
     seen: list[dict[str, Any]] = field(default_factory=list)
-    sockets: int = 0
+    begun_at: list[int] = field(default_factory=list)
+    """How many events were seen when each of its subscriptions began."""
 
     async def watch(self) -> None:
         while True:
-            try:
+            with suppress(OSError, WebSocketException, TimeoutError, httpx.TransportError):
                 await self._watch_once()
-            except (OSError, WebSocketException, TimeoutError):
-                await asyncio.sleep(RETRY_SECONDS)
+            await asyncio.sleep(RETRY_SECONDS)
 
     async def _watch_once(self) -> None:
-        async with connect(
-            self.url,
-            subprotocols=["graphql-transport-ws"],  # type: ignore[list-item]
-            ping_interval=SILENCE_SECONDS_MAX / 2,
-            ping_timeout=SILENCE_SECONDS_MAX / 2,
-            open_timeout=SILENCE_SECONDS_MAX,
-            close_timeout=SILENCE_SECONDS_MAX,
-        ) as socket:
-            initial = {"type": "connection_init", "payload": {"authorization": f"Bearer {self.key}"}}
-            await socket.send(json.dumps(initial))
-            assert json.loads(await socket.recv()) == {"type": "connection_ack"}
-            variables = {"account": self.account, "since": self.seen[-1]["version"] if self.seen else None}
-            payload = {"query": BALANCE, "variables": variables}
-            await socket.send(json.dumps({"id": "1", "type": "subscribe", "payload": payload}))
-            self.sockets += 1
-            async for text in socket:
-                message = json.loads(text)
-                assert message["type"] == "next", message
-                self.seen.append(message["payload"]["data"]["balance"])
+        variables = {"account": self.account, "since": self.seen[-1]["version"] if self.seen else None}
+        payload = {"query": self.document, "variables": variables}
+        self.begun_at.append(len(self.seen))
+        async with aclosing(self.stream(self.host, self.key, payload)) as events:
+            async for event in events:
+                assert "errors" not in event, event
+                (shown,) = event["data"].values()
+                self.seen.append(shown)
+
+    @property
+    def subscriptions(self) -> list[list[dict[str, Any]]]:
+        """What was seen on each."""
+        return [self.seen[begin:end] for begin, end in pairwise([*self.begun_at, len(self.seen)])]
 
 
 async def pay(server: Server, numbers: Iterator[int], paid: list[int]) -> None:
@@ -135,6 +191,8 @@ async def pay(server: Server, numbers: Iterator[int], paid: list[int]) -> None:
             answer = await caller.ask(COMMIT, key=f"pay {number}", hold=hold, amount=str(1 + number % 2))
             assert "balance" in answer, answer
             paid.append(number)
+            if len(paid) % COMMITS_BETWEEN_GIFTS == 0:
+                await caller.ask(GRANT, key=f"gift {len(paid)}", amount=str(GIFT))
 
 
 async def cut_at_random(random: Random, ways: dict[str, Callable[[], Awaitable[None]]], made: list[str]) -> None:
@@ -163,21 +221,42 @@ async def test_a_thousand_commits_are_seen_rising_and_to_the_end_whatever_is_cut
             a_connection(dsn) as database,
         ):
             account = (await caller.ask(OPEN))["account"]["id"]
-            await caller.ask(GRANT, amount=str(GRANTED))
-            url = f"ws://{urlsplit(cable.address).netloc.rpartition('@')[2]}/graphql"
-            watchers = [Watcher(url, server.key, account) for _ in range(WATCHERS)]
-            async with in_background(watcher.watch() for watcher in watchers) as watching:
-                await eventually(lambda: all(watcher.seen for watcher in watchers), what="everyone has a snapshot")
-                async with in_background([cut_at_random(Random(1_000), ways_to_cut(cable, database), made)]):
+            await caller.ask(GRANT, key="first", amount=str(GRANTED))
+            assert "account" in await caller.ask(SET_ALERTS, account=account, tokens=THRESHOLDS)
+            # One is crossed from the start, so that whoever is cut off at once knows where to resume.
+            await pay(server, iter([COMMITS, COMMITS + 1, COMMITS + 2, COMMITS + 3]), [])
+            host = urlsplit(cable.address).netloc.rpartition("@")[2]
+            by_document = {
+                document: [
+                    Watcher(host, server.key, account, stream, document)
+                    for stream in (over_a_socket, over_an_event_stream)
+                    for _ in range(WATCHERS)
+                ]
+                for document in (BALANCE, WARNINGS)
+            }
+            everyone = [*by_document[BALANCE], *by_document[WARNINGS]]
+            async with in_background(watcher.watch() for watcher in everyone) as watching:
+                await eventually(lambda: all(watcher.seen for watcher in everyone), what="everyone has a snapshot")
+                async with in_background([cut_at_random(Random(1_000), ways_to_cut(cable, database), made)]) as cutting:
                     paid: list[int] = []
                     numbers = iter(range(COMMITS))
                     await asyncio.gather(*(pay(server, numbers, paid) for _ in range(PAYERS)))
+                    assert not cutting[0].done()
                 assert len(paid) == COMMITS
                 state = (await caller.ask(STATE))["balance"]
+                crossed = await every_crossing(caller)
                 await eventually(
-                    lambda: all(watcher.seen[-1] == state for watcher in watchers) or any(t.done() for t in watching),
+                    lambda: (
+                        any(task.done() for task in watching)
+                        or (
+                            all(watcher.seen[-1] == state for watcher in by_document[BALANCE])
+                            and all(
+                                {told["id"] for told in watcher.seen} >= crossed for watcher in by_document[WARNINGS]
+                            )
+                        )
+                    ),
                     within_seconds=CONVERGENCE_SECONDS_MAX,
-                    what=f"everyone has come to {state}",
+                    what=f"everyone has come to {state} and heard of {len(crossed)} crossings",
                 )
                 assert not [task for task in watching if task.done()]
             entries = await every_entry(caller)
@@ -185,12 +264,19 @@ async def test_a_thousand_commits_are_seen_rising_and_to_the_end_whatever_is_cut
     assert len(made) >= CUTS_MIN, made
     assert set(made) == WAYS, made
     assert [*entries] == [*range(1, state["version"] + 1)], "the journal has no gap"
-    for watcher in watchers:
+    for watcher in everyone:
+        assert len(watcher.begun_at) > 2, "its connection was cut"
+    for watcher in by_document[BALANCE]:
         positions = [(event["version"], event["asOf"]) for event in watcher.seen]
-        assert positions == sorted(set(positions)), "versions only rise, also from one socket to the next"
-        assert watcher.sockets > 1, "its socket was cut"
+        assert positions == sorted(set(positions)), "versions only rise, also from one connection to the next"
         for event in watcher.seen:
             assert event["available"] == entries[event["version"]], "no number was ever wrong"
+    assert len(crossed) >= CROSSINGS_MIN
+    for watcher in by_document[WARNINGS]:
+        assert {told["id"] for told in watcher.seen} == crossed, "each crossing, and nothing else"
+        for told in watcher.subscriptions:
+            ids = [warning["id"] for warning in told]
+            assert len(ids) == len(set(ids)), "once on one subscription"
 
 
 WAYS = {"sockets cut", "sockets silent", "LISTEN", "NOTIFY"}
@@ -209,6 +295,18 @@ def ways_to_cut(cable: Cable, database: asyncpg.Connection) -> dict[str, Callabl
         "LISTEN": lambda: end_sessions(database, "farebox bus listener"),
         "NOTIFY": lambda: end_sessions(database, "farebox bus publisher"),
     }
+
+
+async def every_crossing(caller: Caller) -> set[str]:
+    """The ids of all thresholds crossed so far."""
+    found: set[str] = set()
+    after: str | None = None
+    while True:
+        page = (await caller.ask(ALERTS, after=after))["alertEvents"]
+        found |= {event["id"] for event in page["nodes"]}
+        if not page["pageInfo"]["hasNextPage"]:
+            return found
+        after = page["pageInfo"]["endCursor"]
 
 
 async def every_entry(caller: Caller) -> dict[int, str]:
