@@ -26,7 +26,7 @@ END_SECONDS_MAX: Final = 30.0
 ANSWER_SECONDS_MAX: Final = 10.0
 LOG_CHARACTERS_MAX: Final = 4_000
 
-_SETTINGS: Final = ("FAREBOX_", "DATABASE_URL")
+_SETTINGS: Final = ("FAREBOX_", "DATABASE_URL", "BUS_URL")
 
 CREATE_TENANT: Final = """mutation ($slug: String!, $book: String!) {
   createTenant(input: {slug: $slug, name: $slug, mode: TEST, priceBook: $book}) {

@@ -22,7 +22,7 @@ from rules.pricing.suggestions import suggest_models
 from rules.pricing.tiers import may_use
 from rules.pricing.tokens import MAX_MICROS, MAX_TOKENS
 from services.ledger.line_views import line_view
-from services.ledger.reads import AccountReading
+from services.ledger.settled_reads import AccountReading
 from services.price_books import PublishedBook
 from services.work_pricing import gates_of
 

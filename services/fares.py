@@ -46,7 +46,8 @@ from rules.pricing.rating import Purpose
 from rules.pricing.refusals import InvalidInput, InvalidParams, UnknownModel
 from services.estimates import affordable, estimate_work
 from services.fingerprints import once
-from services.ledger.reads import AccountReading, LedgerReads
+from services.ledger.reads import LedgerReads
+from services.ledger.settled_reads import AccountReading
 from services.ledger.writer import Writer
 from services.price_books import PriceBooks
 from services.quotes import Offer, Quotes

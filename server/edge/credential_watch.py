@@ -96,16 +96,17 @@ class CredentialWatch:
             if number % LOOKS_IN_A_ROW == 0:
                 await asyncio.sleep(0)
             try:
-                principal = await self._credentials.authenticate(key)
+                self._judge(key, await self._credentials.authenticate(key))
             except UNAVAILABLE:
                 # An outage says nothing about the key.
                 continue
             except Exception:
-                # Whatever is wrong with one, the others are still to be looked at.
+                # Whatever is wrong with one, the others are still to be looked at, now and in all periods to come.
                 logger.exception("looking at a credential failed")
-                continue
-            for watched in tuple(self._watched.get(key, ())):
-                if principal is None:
-                    watched.end(NO_LONGER_VALID)
-                elif principal.role is not watched.begun_as.role:
-                    watched.end(ROLE_CHANGED)
+
+    def _judge(self, key: str, principal: Principal | None) -> None:
+        for watched in tuple(self._watched.get(key, ())):
+            if principal is None:
+                watched.end(NO_LONGER_VALID)
+            elif principal.role is not watched.begun_as.role:
+                watched.end(ROLE_CHANGED)

@@ -13,7 +13,7 @@ from rules.ledger.hold_events import HoldsEvent, HoldsPosition, HoldsView
 from rules.ledger.usage_events import UsageEvent, UsagePosition, UsageView
 from services.ledger.live_holds import read_holds
 from services.ledger.live_usage import read_usage
-from services.ledger.reads import AccountReading
+from services.ledger.settled_reads import AccountReading
 from services.live.reader import Wanted
 from services.live.view import Event, View
 

@@ -31,7 +31,7 @@ from services.ledger.live_views import (
     DayLimitView,
     StateEvent,
 )
-from services.ledger.reads import AccountReading, LedgerReads, due_or_midnight
+from services.ledger.settled_reads import AccountReading, SettledReads, due_or_midnight
 from services.live.reader import Position, Reading, Wanted
 from services.live.view import Event, View
 
@@ -44,7 +44,7 @@ class LiveReads:
     everything settled that was due.
     """
 
-    def __init__(self, database: Database, reads: LedgerReads) -> None:
+    def __init__(self, database: Database, reads: SettledReads) -> None:
         self._database = database
         self._reads = reads
 

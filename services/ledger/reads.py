@@ -1,28 +1,25 @@
-"""Reads of one account. Whatever is due is settled first, so that one version never shows two balances."""
+"""Reads of one account: single things, what lies behind them, and pages of its lists."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 import asyncpg
 
-from models.database import Database
 from models.ledger import rows
 from models.statements import statement
 from rules.ledger.alerting import AlertEvent, Alerting
-from rules.ledger.balance import POOL, BalanceSnapshot, Parts, snapshot_of
+from rules.ledger.balance import POOL, BalanceSnapshot
 from rules.ledger.burn_down import Spender
 from rules.ledger.charges import EXPLAINED_ENTRIES_MAX, EXPLAINED_LINES_MAX, BurnedPart, ChargeFacts
-from rules.ledger.commands import Settle
 from rules.ledger.journal import Entry
 from rules.ledger.kinds import GrantSource, HoldState
 from rules.ledger.limit_status import LimitStatus
-from rules.ledger.limits import statuses_of, today_of
+from rules.ledger.limits import statuses_of
 from rules.ledger.records import (
     EVERYONE,
     AlertFilter,
@@ -34,16 +31,11 @@ from rules.ledger.records import (
     Page,
     Slice,
 )
-from rules.ledger.spending import Scope, Spending
-from rules.ledger.state import Account, AccountState, Grant, Hold
+from rules.ledger.state import Grant, Hold
 from rules.ledger.team import Member
 from rules.pricing.money import Paid
 from services.ledger.line_views import captured_views, captures_of_holds, reserved_views, views_of_holds
-from services.ledger.writer import Writer
-from services.price_books import PriceBooks
-
-SETTLINGS_MAX: Final = 3
-"""Tries to read an account with nothing due; one is enough unless something falls due at that very moment."""
+from services.ledger.settled_reads import SettledReads
 
 LATEST_LINES: Final = 20
 """Captured lines of a hold that are shown where many holds are told of again and again; most have one or two."""
@@ -51,57 +43,8 @@ LATEST_LINES: Final = 20
 _TOP: Final = 2**63 - 1
 
 
-@dataclass(frozen=True, slots=True)
-class AccountReading:
-    """An account's ledger row at one moment, with nothing due, and the counts of the member and project asked for."""
-
-    state: AccountState
-    """Without grants and holds."""
-    balance: BalanceSnapshot
-    now: datetime
-    due_in_seconds: float | None
-    """Until something falls due next or the day ends, by the tenant's clock."""
-    daily_limit: int | None = None
-    """What the price book in force allows an account a day that has set no limit of its own."""
-
-    @property
-    def account(self) -> Account:
-        """The account's row."""
-        return self.state.account
-
-    @property
-    def version(self) -> int:
-        """The account's latest entry."""
-        return self.balance.version
-
-    @property
-    def as_of(self) -> datetime:
-        """When that entry was made, or the day began that is shown, whichever is later."""
-        return self.balance.as_of
-
-    @property
-    def was_reset(self) -> bool:
-        """Whether the day that is shown began after that entry was made."""
-        return self.as_of > (self.account.last_at if self.account.version else self.account.created_at)
-
-    @property
-    def frozen(self) -> bool:
-        """Whether the account takes no new work."""
-        return self.account.frozen
-
-
-class LedgerReads:
+class LedgerReads(SettledReads):
     """What the API sees of accounts. None, or an empty page: the tenant has no such thing."""
-
-    def __init__(self, database: Database, writer: Writer, price_books: PriceBooks) -> None:
-        self._database = database
-        self._writer = writer
-        self._price_books = price_books
-
-    async def read(self, tenant_id: UUID, account_id: UUID, spender: Spender = POOL) -> AccountReading | None:
-        """The account's ledger row and balance now, and what the spender's member and project have consumed."""
-        async with self._settled(tenant_id, account_id, spender) as (_, reading):
-            return reading
 
     async def limits(self, tenant_id: UUID, account_id: UUID, spender: Spender = POOL) -> tuple[LimitStatus, ...]:
         """Every limit of the account now, and of the spender's member and project; whether or not one is set."""
@@ -134,7 +77,7 @@ class LedgerReads:
 
     async def hold(self, tenant_id: UUID, account_id: UUID, hold_id: int) -> Hold | None:
         """One hold, open or ended."""
-        async with self._settled(tenant_id, account_id) as (connection, reading):
+        async with self.settled(tenant_id, account_id) as (connection, reading):
             if reading is None:
                 return None
             row = await connection.fetchrow(statement("read_hold"), account_id, hold_id)
@@ -142,7 +85,7 @@ class LedgerReads:
 
     async def grant(self, tenant_id: UUID, account_id: UUID, grant_id: int) -> Grant | None:
         """One grant, also when used up."""
-        async with self._settled(tenant_id, account_id) as (connection, reading):
+        async with self.settled(tenant_id, account_id) as (connection, reading):
             if reading is None:
                 return None
             row = await connection.fetchrow(statement("read_grant"), account_id, grant_id)
@@ -155,7 +98,7 @@ class LedgerReads:
 
     async def paid(self, tenant_id: UUID, account_id: UUID) -> tuple[Paid, ...]:
         """What was paid for the tokens that it has, by currency; nothing for gifts."""
-        async with self._settled(tenant_id, account_id) as (connection, reading):
+        async with self.settled(tenant_id, account_id) as (connection, reading):
             if reading is None:
                 return ()
             found = await connection.fetch(statement("sum_paid_grants"), account_id, reading.now)
@@ -196,7 +139,7 @@ class LedgerReads:
 
     async def charge(self, tenant_id: UUID, account_id: UUID, hold_id: int) -> ChargeFacts | None:
         """One hold with its first captured lines and entries, and what it burned, all from one snapshot."""
-        async with self._settled(tenant_id, account_id) as (connection, reading):
+        async with self.settled(tenant_id, account_id) as (connection, reading):
             row = None
             if reading is not None:
                 row = await connection.fetchrow(statement("read_hold"), account_id, hold_id)
@@ -222,7 +165,7 @@ class LedgerReads:
         self, tenant_id: UUID, account_id: UUID, part: Slice[int], *, active_only: bool, seen: MembersSeen = EVERYONE
     ) -> Page[Grant]:
         """Newest first, keyed by grant id. Active: neither ended nor expired, with tokens left."""
-        async with self._settled(tenant_id, account_id) as (connection, reading):
+        async with self.settled(tenant_id, account_id) as (connection, reading):
             if reading is None:
                 return Page((), has_more=False)
             found = await connection.fetch(
@@ -234,7 +177,7 @@ class LedgerReads:
         self, tenant_id: UUID, account_id: UUID, *, active_only: bool, seen: MembersSeen = EVERYONE
     ) -> int:
         """How many `grants` lists in all."""
-        async with self._settled(tenant_id, account_id) as (connection, reading):
+        async with self.settled(tenant_id, account_id) as (connection, reading):
             if reading is None:
                 return 0
             return int(
@@ -251,7 +194,7 @@ class LedgerReads:
         seen: MembersSeen = EVERYONE,
     ) -> Page[Hold]:
         """Newest first, keyed by hold id."""
-        async with self._settled(tenant_id, account_id) as (connection, reading):
+        async with self.settled(tenant_id, account_id) as (connection, reading):
             if reading is None:
                 return Page((), has_more=False)
             found = await connection.fetch(
@@ -263,7 +206,7 @@ class LedgerReads:
         self, tenant_id: UUID, account_id: UUID, *, state: HoldState | None, seen: MembersSeen = EVERYONE
     ) -> int:
         """How many `holds` lists in all."""
-        async with self._settled(tenant_id, account_id) as (connection, reading):
+        async with self.settled(tenant_id, account_id) as (connection, reading):
             if reading is None:
                 return 0
             return int(await connection.fetchval(statement("count_holds"), account_id, state, seen.only))
@@ -287,7 +230,7 @@ class LedgerReads:
         if order is EntryOrder.OLDEST_FIRST:
             name, below = "list_entries_upwards", _TOP
             wanted = replace(wanted, after_version=max(wanted.after_version or 0, part.after or 0))
-        async with self._settled(tenant_id, account_id) as (connection, reading):
+        async with self.settled(tenant_id, account_id) as (connection, reading):
             if reading is None:
                 return Page((), has_more=False)
             found = await connection.fetch(
@@ -305,7 +248,7 @@ class LedgerReads:
         self, tenant_id: UUID, account_id: UUID, wanted: EntryFilter, *, seen: MembersSeen = EVERYONE
     ) -> int:
         """How many `entries` lists in all."""
-        async with self._settled(tenant_id, account_id) as (connection, reading):
+        async with self.settled(tenant_id, account_id) as (connection, reading):
             if reading is None:
                 return 0
             filters = (*_filters(wanted), wanted.member_id, seen.only)
@@ -320,7 +263,7 @@ class LedgerReads:
         self, tenant_id: UUID, account_id: UUID, event_id: int, *, seen: MembersSeen = EVERYONE
     ) -> AlertEvent | None:
         """One event."""
-        async with self._settled(tenant_id, account_id) as (connection, reading):
+        async with self.settled(tenant_id, account_id) as (connection, reading):
             found = await _named_alerts(connection, account_id, (event_id,), seen) if reading is not None else ()
         return found[0] if found else None
 
@@ -336,7 +279,7 @@ class LedgerReads:
         self, tenant_id: UUID, account_id: UUID, part: Slice[int], wanted: AlertFilter
     ) -> Page[AlertEvent]:
         """Newest first, keyed by event id."""
-        async with self._settled(tenant_id, account_id) as (connection, reading):
+        async with self.settled(tenant_id, account_id) as (connection, reading):
             if reading is None:
                 return Page((), has_more=False)
             found = await connection.fetch(
@@ -346,65 +289,12 @@ class LedgerReads:
 
     async def count_alert_events(self, tenant_id: UUID, account_id: UUID, wanted: AlertFilter) -> int:
         """How many `alert_events` lists in all."""
-        async with self._settled(tenant_id, account_id) as (connection, reading):
+        async with self.settled(tenant_id, account_id) as (connection, reading):
             if reading is None:
                 return 0
             return int(
                 await connection.fetchval(statement("count_alert_events"), account_id, *_of(wanted, reading.now))
             )
-
-    def settled(
-        self, tenant_id: UUID, account_id: UUID
-    ) -> AbstractAsyncContextManager[tuple[asyncpg.Connection, AccountReading | None]]:
-        """What every read begins with, for readers of other rows of the account."""
-        return self._settled(tenant_id, account_id)
-
-    @asynccontextmanager
-    async def _settled(
-        self, tenant_id: UUID, account_id: UUID, spender: Spender = POOL
-    ) -> AsyncIterator[tuple[asyncpg.Connection, AccountReading | None]]:
-        """A snapshot in which nothing of the account is due, and its row; the row is None for an unknown account."""
-        daily_limit = await self._price_books.daily_limit(tenant_id)
-        for attempt in range(SETTLINGS_MAX):
-            async with self._database.reader(tenant_id) as connection:
-                row = await connection.fetchrow(statement("read_ledger_account"), account_id, tenant_id, *spender)
-                is_due = row is not None and row["due_in_seconds"] is not None and row["due_in_seconds"] <= 0
-                if not is_due or attempt == SETTLINGS_MAX - 1:
-                    reading = None
-                    if row is not None:
-                        scopes = await _scopes_of(connection, account_id, spender)
-                        reading = _reading(row, scopes, spender, daily_limit)
-                    yield connection, reading
-                    return
-            await self._writer.submit(Settle(tenant_id, account_id))
-
-
-async def _scopes_of(connection: asyncpg.Connection, account_id: UUID, spender: Spender) -> dict[Scope, Spending]:
-    """What the spender's member and project have consumed, with the default limits of members."""
-    if spender == POOL:
-        return {}
-    member = str(spender.member_id) if spender.member_id is not None else None
-    found = await connection.fetch(statement("list_scopes"), account_id, member, spender.project)
-    return {rows.read_scope(row["scope"], row["subject"]): rows.read_spending(row["spending"]) for row in found}
-
-
-def _reading(
-    row: asyncpg.Record, scopes: dict[Scope, Spending], spender: Spender, daily_limit: int | None
-) -> AccountReading:
-    state, now = AccountState(rows.read_account(tuple(row)[:22]), scopes=scopes), row["observed_at"]
-    parts = Parts(row["others_left"], row["others_held"], row["own_left"])
-    today = today_of(state, spender.member_id, now, daily_limit)
-    balance = snapshot_of(state.account, row["expiring_amount"], row["expiring_at"], today, spender, parts)
-    until = due_or_midnight(row["due_in_seconds"], now, balance.today.resets_at)
-    return AccountReading(state, balance, now, until, daily_limit)
-
-
-def due_or_midnight(due_in_seconds: float | None, now: datetime, midnight: datetime | None) -> float | None:
-    """Until something falls due or the day ends, whichever is first."""
-    if midnight is None:
-        return due_in_seconds
-    until_midnight = (midnight - now).total_seconds()
-    return until_midnight if due_in_seconds is None else min(due_in_seconds, until_midnight)
 
 
 def _burned(part: asyncpg.Record) -> BurnedPart:

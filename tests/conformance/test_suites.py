@@ -43,8 +43,9 @@ def test_a_suite_is_told_of_the_server_and_passes_by_its_exit_code(stage: Stage)
 
 def test_a_suite_hears_of_no_other_server(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://somewhere/else")
+    monkeypatch.setenv("BUS_URL", "redis://somewhere")
     monkeypatch.setenv("FAREBOX_ROOT_KEY", "another's")
-    assert not {"DATABASE_URL", "FAREBOX_ROOT_KEY"} & stage.environment.keys()
+    assert not {"DATABASE_URL", "BUS_URL", "FAREBOX_ROOT_KEY"} & stage.environment.keys()
     assert stage.environment["FAREBOX_DATA_DIR"] == str(stage.data_dir)
 
 

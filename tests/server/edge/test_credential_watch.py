@@ -73,6 +73,22 @@ async def test_only_what_lives_by_the_key_that_ended_or_changed_is_told(keys: Co
     assert ended == {"revoked": NO_LONGER_VALID, "demoted": ROLE_CHANGED}
 
 
+async def test_a_stream_that_fails_to_end_keeps_no_other_alive(keys: CountedKeys) -> None:
+    def fail(_: CredentialEnd) -> None:
+        raise RuntimeError("this one does not end")
+
+    watch = CredentialWatch(keys)
+    keys.known["later"] = SECRET
+    ended: list[CredentialEnd] = []
+    forget = [watch.add("gone", SECRET, fail), watch.add("later", SECRET, ended.append)]
+    await eventually(lambda: keys.looks["gone"] == 2)
+    del keys.known["later"]
+
+    await eventually(lambda: ended != [])
+    for call in forget:
+        call()
+
+
 async def test_nothing_runs_while_nothing_is_watched(keys: CountedKeys) -> None:
     watch = CredentialWatch(keys)
     for _ in range(2):

@@ -113,20 +113,47 @@ async def busy(database: Database, cashier: Cashier, account: UUID, members: tup
         elif way < 0.5:
             held(await cashier.extend(account, chance.choice(holds), amount=3))
         elif way < 0.6:
-            held(await cashier.commit(account, chance.choice(holds), 1, final=False))
+            hold = chance.choice(holds)
+            held(await cashier.commit(account, hold, 1, final=False))
+            if chance.random() < 0.5:
+                await give_back(cashier, account, hold)
         elif way < 0.75:
             ended.append(holds.pop(chance.randrange(len(holds))))
             held(await cashier.commit(account, ended[-1]))
         elif way < 0.9:
             held(await cashier.release(account, holds.pop(chance.randrange(len(holds)))))
         elif ended:
-            key = a_key(Mutation.REFUND)
-            await cashier.writer.submit(
-                Refund(cashier.tenant_id, account, key, ended.pop(), None, "it was blurred", b"salt")
-            )
+            await give_back(cashier, account, ended.pop())
         if step == 100:
             await move_clock(database, cashier.tenant_id, 3_601)
             holds = []
+
+
+async def test_what_is_given_back_of_a_hold_that_is_still_open_makes_it_no_second_one(
+    cashier: Cashier, reads: LedgerReads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As many as are shown: where fewer are known than there seem to be, they are read anew.
+    monkeypatch.setattr(hold_events, "HOLDS_MAX", 1)
+    account = await cashier.open(tokens=100)
+    hold = await cashier.hold(account, 10)
+    held(await cashier.commit(account, hold, 4, final=False))
+    screen = Screen(reads, cashier.tenant_id, account, HoldsView())
+    await screen.read()
+
+    await give_back(cashier, account, hold, 1)
+    await screen.read()
+    await give_back(cashier, account, hold, 1)
+    held(await cashier.release(account, hold))
+    await screen.read()
+    await give_back(cashier, account, hold, 1)
+    await screen.read()
+
+    assert [event.open.number for event in screen.told[HoldsView()]] == [1, 0, 0]
+
+
+async def give_back(cashier: Cashier, account: UUID, hold: int, amount: int | None = None) -> None:
+    key = a_key(Mutation.REFUND)
+    held(await cashier.writer.submit(Refund(cashier.tenant_id, account, key, hold, amount, "it was blurred", b"salt")))
 
 
 async def test_more_changes_than_are_read_at_once_lead_to_a_snapshot(

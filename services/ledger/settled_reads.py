@@ -1,0 +1,127 @@
+"""An account with nothing due, at one moment: what every read of the ledger begins with."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+
+from models.database import Database
+from models.ledger import rows
+from models.statements import statement
+from rules.ledger.balance import POOL, BalanceSnapshot, Parts, snapshot_of
+from rules.ledger.burn_down import Spender
+from rules.ledger.commands import Settle
+from rules.ledger.limits import today_of
+from rules.ledger.spending import Scope, Spending
+from rules.ledger.state import Account, AccountState
+from services.ledger.writer import Writer
+from services.price_books import PriceBooks
+
+SETTLINGS_MAX: Final = 3
+"""Tries to read an account with nothing due; one is enough unless something falls due at that very moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountReading:
+    """An account's ledger row at one moment, with nothing due, and the counts of the member and project asked for."""
+
+    state: AccountState
+    """Without grants and holds."""
+    balance: BalanceSnapshot
+    now: datetime
+    due_in_seconds: float | None
+    """Until something falls due next or the day ends, by the tenant's clock."""
+    daily_limit: int | None = None
+    """What the price book in force allows an account a day that has set no limit of its own."""
+
+    @property
+    def account(self) -> Account:
+        """The account's row."""
+        return self.state.account
+
+    @property
+    def version(self) -> int:
+        """The account's latest entry."""
+        return self.balance.version
+
+    @property
+    def as_of(self) -> datetime:
+        """When that entry was made, or the day began that is shown, whichever is later."""
+        return self.balance.as_of
+
+    @property
+    def was_reset(self) -> bool:
+        """Whether the day that is shown began after that entry was made."""
+        return self.as_of > (self.account.last_at if self.account.version else self.account.created_at)
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the account takes no new work."""
+        return self.account.frozen
+
+
+class SettledReads:
+    """Reads of accounts of which whatever is due is settled first, so that one version never shows two balances."""
+
+    def __init__(self, database: Database, writer: Writer, price_books: PriceBooks) -> None:
+        self._database = database
+        self._writer = writer
+        self._price_books = price_books
+
+    async def read(self, tenant_id: UUID, account_id: UUID, spender: Spender = POOL) -> AccountReading | None:
+        """The account's ledger row and balance now, and what the spender's member and project have consumed."""
+        async with self.settled(tenant_id, account_id, spender) as (_, reading):
+            return reading
+
+    @asynccontextmanager
+    async def settled(
+        self, tenant_id: UUID, account_id: UUID, spender: Spender = POOL
+    ) -> AsyncIterator[tuple[asyncpg.Connection, AccountReading | None]]:
+        """A snapshot in which nothing of the account is due, and its row; the row is None for an unknown account."""
+        daily_limit = await self._price_books.daily_limit(tenant_id)
+        for attempt in range(SETTLINGS_MAX):
+            async with self._database.reader(tenant_id) as connection:
+                row = await connection.fetchrow(statement("read_ledger_account"), account_id, tenant_id, *spender)
+                is_due = row is not None and row["due_in_seconds"] is not None and row["due_in_seconds"] <= 0
+                if not is_due or attempt == SETTLINGS_MAX - 1:
+                    reading = None
+                    if row is not None:
+                        scopes = await _scopes_of(connection, account_id, spender)
+                        reading = _reading(row, scopes, spender, daily_limit)
+                    yield connection, reading
+                    return
+            await self._writer.submit(Settle(tenant_id, account_id))
+
+
+def due_or_midnight(due_in_seconds: float | None, now: datetime, midnight: datetime | None) -> float | None:
+    """Until something falls due or the day ends, whichever is first."""
+    if midnight is None:
+        return due_in_seconds
+    until_midnight = (midnight - now).total_seconds()
+    return until_midnight if due_in_seconds is None else min(due_in_seconds, until_midnight)
+
+
+async def _scopes_of(connection: asyncpg.Connection, account_id: UUID, spender: Spender) -> dict[Scope, Spending]:
+    """What the spender's member and project have consumed, with the default limits of members."""
+    if spender == POOL:
+        return {}
+    member = str(spender.member_id) if spender.member_id is not None else None
+    found = await connection.fetch(statement("list_scopes"), account_id, member, spender.project)
+    return {rows.read_scope(row["scope"], row["subject"]): rows.read_spending(row["spending"]) for row in found}
+
+
+def _reading(
+    row: asyncpg.Record, scopes: dict[Scope, Spending], spender: Spender, daily_limit: int | None
+) -> AccountReading:
+    state, now = AccountState(rows.read_account(tuple(row)[:22]), scopes=scopes), row["observed_at"]
+    parts = Parts(row["others_left"], row["others_held"], row["own_left"])
+    today = today_of(state, spender.member_id, now, daily_limit)
+    balance = snapshot_of(state.account, row["expiring_amount"], row["expiring_at"], today, spender, parts)
+    until = due_or_midnight(row["due_in_seconds"], now, balance.today.resets_at)
+    return AccountReading(state, balance, now, until, daily_limit)
