@@ -15,17 +15,26 @@ import pytest
 
 from models.database import Database
 from rules.ledger.burn_down import Spender
-from rules.ledger.commands import LimitSetting, SetLimits
+from rules.ledger.commands import AdjustAccount, LimitSetting, SetLimits
 from rules.ledger.kinds import LimitPeriod, LimitScope
+from rules.ledger.local_days import running_day
 from rules.ledger.windows import window_of
 from services.ledger.live_reads import LiveReads
-from services.ledger.live_views import BalanceView, CrossingsEvent, CrossingsView, DayLimitView, StateEvent
+from services.ledger.live_views import (
+    CROSSINGS_KEPT_MAX,
+    BalanceView,
+    CrossingsEvent,
+    CrossingsView,
+    DayLimitView,
+    StateEvent,
+)
 from services.ledger.reads import LedgerReads
 from services.live.reader import Reading, Wanted
 from services.live.view import Event, View
+from services.live.watched_account import DUE_JUMP_SECONDS
 from services.price_books import PriceBooks
 from tests.conftest import TenantBuilder
-from tests.services.ledger.cashier import Cashier, move_clock
+from tests.services.ledger.cashier import Cashier, held, move_clock
 
 NOTHING_BEFORE = Wanted(None, joins=True)
 CROSSINGS = CrossingsView()
@@ -210,6 +219,7 @@ async def test_of_many_crossings_an_event_keeps_the_first_and_the_numbers_of_the
     for _ in range(9):
         hold = await cashier.hold(account, 1_000)
         taken_late = (await crossings(live_reads, cashier, account, taken_late)).following(taken_late)
+        assert taken_late.read_through == min(taken_late.through, CROSSINGS_KEPT_MAX), "the rest is still to be read"
         await cashier.release(account, hold)
 
     at_once = await crossings(live_reads, cashier, account, start)
@@ -240,3 +250,23 @@ async def test_positions_tell_where_accounts_stand_and_what_is_due(
 
     await move_clock(database, cashier.tenant_id, 100)
     assert ((await live_reads.positions([due]))[due].due_in_seconds or 0) < -30
+
+
+async def test_positions_and_readings_agree_on_what_is_due_in_whatever_time_zone_the_account_comes_to_be(
+    cashier: Cashier, live_reads: LiveReads
+) -> None:
+    """Where they do not, the watcher takes the clock for moved and reads the account with every comparison."""
+    account = await cashier.open(tokens=10)
+    differences = 0
+    # Due after the day has ended anywhere.
+    held(await cashier.commit(account, await cashier.hold(account, 1, ttl_seconds=3 * 86_400)))
+    for zone in ("Asia/Kathmandu", "America/St_Johns", "Asia/Tokyo", "Europe/Berlin", "America/Los_Angeles"):
+        await cashier.writer.submit(AdjustAccount(cashier.tenant_id, account, zone))
+        reading = await read(live_reads, cashier, account, [DayLimitView()])
+        position = (await live_reads.positions([account]))[account]
+
+        assert reading.due_in_seconds is not None
+        assert position.due_in_seconds == pytest.approx(reading.due_in_seconds, abs=DUE_JUMP_SECONDS)
+        day_ends_at = running_day(zone, datetime.now(UTC)).ends_at
+        differences += state_of(reading.events[DayLimitView()]).resets_at > day_ends_at
+    assert differences > 0, "limits go on in the day that they were in, usage is counted by the new one"
