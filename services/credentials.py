@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import hmac
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid4
+
+import asyncpg
 
 from models.api_key import ApiKey, ApiKeyKind
 from models.database import Database
@@ -25,6 +27,7 @@ from rules.pricing.refusals import InvalidInput
 from services.change_log import change_of, record_change
 from services.client_token import CLIENT_TOKEN_PREFIX
 from services.client_tokens import ClientTokens
+from services.database_clock import DatabaseClock
 from services.key_uses import KeyUses
 from services.names import fault_of_name
 from services.principal import KIND_OF_KEY, OPERATOR, SCOPES, Principal
@@ -109,7 +112,8 @@ class Credentials:
         self._root_hash = hash_of(root_key)
         self._monotonic = monotonic
         self._uses = KeyUses(database, monotonic=monotonic)
-        self.client_tokens = ClientTokens(database, monotonic=monotonic)
+        self._database_clock = DatabaseClock(monotonic)
+        self.client_tokens = ClientTokens(database, monotonic=monotonic, database_clock=self._database_clock)
         self._keys = ReadThroughCache(
             self._find,
             size=REMEMBERED_MAX,
@@ -142,12 +146,41 @@ class Credentials:
             return await self._authenticate_token(key)
         if not is_well_formed(key):
             return None
-        stored = await self._keys.get(key_hash)
-        if stored is None or self._is_past(stored.usable_until_seconds):
-            return None
-        if stored.principal.key_id is not None:
-            self._uses.note(stored.principal.key_id)
-        return stored.principal
+        return self._used(await self._keys.get(key_hash))
+
+    async def authenticate_many(self, keys: Sequence[str]) -> list[Principal | None]:
+        """Who has each of these keys, as `authenticate` says it, but by what the database says now.
+
+        In few statements however many they are; for keys that were let in once. Raises `DatabaseUnavailable`.
+        """
+        found: dict[str, Principal | None] = dict.fromkeys(keys)
+        tokens: list[str] = []
+        hashes: dict[str, bytes] = {}
+        for key in found:
+            if len(key) > KEY_LENGTH_MAX:
+                continue
+            if key.startswith(CLIENT_TOKEN_PREFIX):
+                tokens.append(key)
+                continue
+            key_hash = hash_of(key)
+            if hmac.compare_digest(key_hash, self._root_hash):
+                found[key] = OPERATOR
+            elif is_well_formed(key):
+                hashes[key] = key_hash
+        if hashes:
+            stored = await self._read(hashes.values())
+            found.update((key, self._used(stored.get(key_hash))) for key, key_hash in hashes.items())
+        if tokens:
+            of_tokens = await self.client_tokens.authenticate_many(tokens)
+            found.update(zip(tokens, of_tokens, strict=True))
+            for key_id in {principal.key_id for principal in of_tokens if principal is not None}:
+                if key_id is not None:
+                    self._uses.note(key_id, by_token=True)
+        return [found[key] for key in keys]
+
+    def is_past(self, instant: datetime) -> bool:
+        """Whether it has come by the database's clock, as far as that is known without asking."""
+        return self._database_clock.is_past(instant)
 
     async def create_api_key(
         self,
@@ -272,26 +305,24 @@ class Credentials:
         self._keys.forget_where(lambda kept: kept.principal.key_id == key_id)
         self.client_tokens.forget_key(key_id)
 
+    def _used(self, stored: _StoredKey | None) -> Principal | None:
+        """Whose it is, if it is still usable; then that is noted."""
+        if stored is None or self._is_past(stored.usable_until_seconds):
+            return None
+        if stored.principal.key_id is not None:
+            self._uses.note(stored.principal.key_id)
+        return stored.principal
+
     async def _find(self, key_hash: bytes) -> _StoredKey | None:
+        return (await self._read((key_hash,))).get(key_hash)
+
+    async def _read(self, key_hashes: Iterable[bytes]) -> dict[bytes, _StoredKey]:
         asked_at_seconds = self._monotonic()
         async with self._database.spanning_reader() as connection:
-            row = await connection.fetchrow(statement("find_api_key"), key_hash)
-        if row is None:
-            return None
-        kind = KIND_OF_KEY[ApiKeyKind(row["kind"])]
-        principal = Principal(
-            kind=kind,
-            scopes=SCOPES[kind],
-            tenant_id=row["tenant_id"],
-            tenant_slug=row["slug"],
-            tenant_name=row["name"],
-            mode=TenantMode(row["mode"]),
-            account_id=row["account_id"],
-            key_id=row["id"],
-            expires_at=row["expires_at"],
-        )
-        seconds_left = row["seconds_left"]
-        return _StoredKey(principal, None if seconds_left is None else asked_at_seconds + seconds_left)
+            rows = await connection.fetch(statement("find_api_keys"), list(key_hashes))
+        if rows:
+            self._database_clock.note(rows[-1]["now"])
+        return {row["secret_hash"]: _stored_key(row, asked_at_seconds) for row in rows}
 
     def _is_past(self, usable_until_seconds: float | None) -> bool:
         return usable_until_seconds is not None and self._monotonic() >= usable_until_seconds
@@ -320,6 +351,23 @@ async def insert_api_key(
         expires_at=expires_at,
     )
     return CreatedApiKey(stored.id, key)
+
+
+def _stored_key(row: asyncpg.Record, asked_at_seconds: float) -> _StoredKey:
+    kind = KIND_OF_KEY[ApiKeyKind(row["kind"])]
+    principal = Principal(
+        kind=kind,
+        scopes=SCOPES[kind],
+        tenant_id=row["tenant_id"],
+        tenant_slug=row["slug"],
+        tenant_name=row["name"],
+        mode=TenantMode(row["mode"]),
+        account_id=row["account_id"],
+        key_id=row["id"],
+        expires_at=row["expires_at"],
+    )
+    seconds_left = row["seconds_left"]
+    return _StoredKey(principal, None if seconds_left is None else asked_at_seconds + seconds_left)
 
 
 def _may_end(principal: Principal, stored: ApiKey) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from resolvers.context import Services
@@ -33,6 +34,12 @@ class Authenticator(Protocol):
 
     async def authenticate(self, key: str) -> Principal | None:
         """None when nobody has it, also when it is revoked or expired."""
+
+    async def authenticate_many(self, keys: Sequence[str]) -> list[Principal | None]:
+        """The same of each, not from memory; for keys that were let in once."""
+
+    def is_past(self, instant: datetime) -> bool:
+        """Whether it has come by the clock that keys end by, as far as that is known without asking."""
 
 
 class Readiness(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -257,6 +257,12 @@ class Keys:
         if self.failure is not None:
             raise self.failure
         return self.known.get(key)
+
+    async def authenticate_many(self, keys: Sequence[str]) -> list[Principal | None]:
+        return [await self.authenticate(key) for key in keys]
+
+    def is_past(self, instant: datetime) -> bool:
+        return datetime.now(UTC) >= instant
 
 
 class Stage:

@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -34,6 +34,7 @@ from services.client_tokens import CreatedClientToken
 from services.credentials import CreatedApiKey
 from services.principal import Principal
 from services.tenants import CreatedTenant
+from tests.faults.proxy import Proxy
 
 PATIENCE_SECONDS = 10.0
 ENDED_WITHIN_SECONDS = 5.0
@@ -238,3 +239,27 @@ async def test_streams_end_within_five_seconds_of_a_revocation_that_another_proc
         assert json.loads(await spared.recv()) == {"type": "pong"}
 
     assert max(waited) < ENDED_WITHIN_SECONDS
+
+
+async def test_streams_end_in_time_also_when_the_database_is_away_meanwhile(shopfront: Shopfront, dsn: str) -> None:
+    """What has expired ends without it; what was revoked ends once it is back; of the others it says nothing."""
+    async with (
+        Proxy(dsn) as proxy,
+        open_services(proxy.dsn, root_key="the root key") as services,
+        serving(services) as address,
+    ):
+        far = replace(shopfront, services=services, address=address)
+        async with far.socket() as brief, far.socket() as revoked, far.socket() as spared:
+            await subscribed(spared, await shopfront.token(ttl_seconds=3_600))
+            bobs = await shopfront.services.client_tokens.create(shopfront.backend, shopfront.bob)
+            assert isinstance(bobs, CreatedClientToken)
+            await subscribed(revoked, bobs.token)
+            await subscribed(brief, await shopfront.token(ttl_seconds=2))
+            proxy.refuse()
+            assert await shopfront.services.client_tokens.revoke(shopfront.backend, shopfront.bob) is None
+            assert await seconds_until_closed(brief) < 2 + ENDED_WITHIN_SECONDS
+            assert (spared.close_code, revoked.close_code) == (None, None)
+
+            await proxy.listen()
+            assert await seconds_until_closed(revoked) < ENDED_WITHIN_SECONDS
+            assert spared.close_code is None

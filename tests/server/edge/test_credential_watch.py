@@ -2,13 +2,24 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from models.unavailable import DatabaseBusy
 from rules.ledger.kinds import MemberRole
 from server.edge import credential_watch
-from server.edge.credential_watch import NO_LONGER_VALID, ROLE_CHANGED, CredentialEnd, CredentialWatch
+from server.edge.credential_watch import (
+    CREDENTIAL_CHECK_SECONDS,
+    KEYS_AT_ONCE,
+    NO_LONGER_VALID,
+    ROLE_CHANGED,
+    ROUNDS_BETWEEN_LOOKS,
+    CredentialEnd,
+    CredentialWatch,
+)
+from services import client_tokens, credentials
 from services.principal import Principal
 from tests.resolvers.stage import SECRET, SECRET_KEY, Keys, a_client_token
 from tests.server.edge.serving import eventually
@@ -17,18 +28,27 @@ PERIOD_SECONDS = 0.05
 
 
 class CountedKeys(Keys):
-    """Keys that know how often each was looked at."""
+    """Keys that know how often each was looked at, and how many at once."""
 
     def __init__(self) -> None:
         super().__init__()
         self.looks: Counter[str] = Counter()
+        self.pages: list[int] = []
         self.broken: set[str] = set()
+        self.silent = False
 
     async def authenticate(self, key: str) -> Principal | None:
-        self.looks[key] += 1
-        if key in self.broken:
-            raise RuntimeError("this one is broken")
-        return await super().authenticate(key)
+        raise AssertionError("looked at alone, by what may be remembered")
+
+    async def authenticate_many(self, keys: Sequence[str]) -> list[Principal | None]:
+        self.looks.update(keys)
+        self.pages.append(len(keys))
+        await (asyncio.Event().wait() if self.silent else asyncio.sleep(0))
+        if self.failure is not None:
+            raise self.failure
+        if not self.broken.isdisjoint(keys):
+            raise RuntimeError("one of these is broken")
+        return [self.known.get(key) for key in keys]
 
 
 @pytest.fixture
@@ -37,7 +57,15 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> CountedKeys:
     return CountedKeys()
 
 
-async def test_a_key_is_looked_at_once_a_period_for_all_that_live_by_it(keys: CountedKeys) -> None:
+def test_a_credential_ends_within_five_seconds_by_whatever_it_was_let_in() -> None:
+    remembered_seconds = max(credentials.REMEMBERED_SECONDS, client_tokens.REMEMBERED_SECONDS)
+    first_look_seconds = remembered_seconds + CREDENTIAL_CHECK_SECONDS
+    between_looks_seconds = ROUNDS_BETWEEN_LOOKS * CREDENTIAL_CHECK_SECONDS
+
+    assert max(first_look_seconds, between_looks_seconds) <= 4.5
+
+
+async def test_a_key_is_looked_at_once_for_all_that_live_by_it(keys: CountedKeys) -> None:
     watch = CredentialWatch(keys)
     ended: list[CredentialEnd] = []
     forget = [watch.add(SECRET_KEY, SECRET, ended.append) for _ in range(2_000)]
@@ -68,7 +96,7 @@ async def test_only_what_lives_by_the_key_that_ended_or_changed_is_told(keys: Co
     keys.known["demoted"] = a_client_token(role=MemberRole.VIEWER)
     del keys.known["revoked"]
     await eventually(lambda: len(ended) == 2)
-    await eventually(lambda: keys.looks["spared"] >= 6)
+    await eventually(lambda: keys.looks["spared"] >= 10)
 
     assert ended == {"revoked": NO_LONGER_VALID, "demoted": ROLE_CHANGED}
 
@@ -89,6 +117,35 @@ async def test_a_stream_that_fails_to_end_keeps_no_other_alive(keys: CountedKeys
         call()
 
 
+@pytest.mark.parametrize("silent", [False, True])
+async def test_time_passes_while_the_database_is_away(keys: CountedKeys, silent: bool) -> None:
+    watch = CredentialWatch(keys)
+    ended: dict[str, CredentialEnd] = {}
+    now = datetime.now(UTC)
+    for key, expires_at in {
+        "brief": now + timedelta(seconds=0.2),
+        "long": now + timedelta(hours=1),
+        "rotated": None,
+        "endless": None,
+    }.items():
+        begun_as = Principal(SECRET.kind, SECRET.scopes, expires_at=expires_at)
+        keys.known[key] = begun_as
+        watch.add(key, begun_as, lambda end, key=key: ended.update({key: end}))  # type: ignore[misc]
+    # Told in the look before the outage.
+    keys.known["rotated"] = Principal(SECRET.kind, SECRET.scopes, expires_at=now + timedelta(seconds=0.2))
+    await eventually(lambda: keys.looks["rotated"] == 1)
+    if silent:
+        keys.silent = True
+    else:
+        keys.failure = DatabaseBusy()
+
+    await eventually(lambda: len(ended) == 2)
+    assert datetime.now(UTC) >= now + timedelta(seconds=0.2)
+    await asyncio.sleep(5 * PERIOD_SECONDS)
+
+    assert ended == {"brief": NO_LONGER_VALID, "rotated": NO_LONGER_VALID}
+
+
 async def test_nothing_runs_while_nothing_is_watched(keys: CountedKeys) -> None:
     watch = CredentialWatch(keys)
     for _ in range(2):
@@ -104,21 +161,19 @@ async def test_nothing_runs_while_nothing_is_watched(keys: CountedKeys) -> None:
         assert [task for task in asyncio.all_tasks() if task.get_name() == "credential watch"] == []
 
 
-async def test_thousands_are_looked_at_within_a_period_and_nobody_waits_for_it(keys: CountedKeys) -> None:
+async def test_thousands_are_looked_at_in_pages_and_each_in_every_other_round(keys: CountedKeys) -> None:
     watch = CredentialWatch(keys)
     names = [f"key {number}" for number in range(5_000)]
     for name in names:
+        keys.known[name] = SECRET
         watch.add(name, SECRET, lambda _: None)
-    turns = 0
+    await eventually(lambda: len(keys.looks) == len(names))
+    # A newcomer does not wait for the turn of the others.
+    keys.known["newcomer"] = SECRET
+    watch.add("newcomer", SECRET, lambda _: None)
+    await eventually(lambda: keys.looks["newcomer"] == 1)
+    assert keys.looks[names[0]] == 1
+    await eventually(lambda: keys.looks["newcomer"] == 2)
 
-    async def others() -> None:
-        nonlocal turns
-        while len(keys.looks) < len(names):
-            turns += 1
-            await asyncio.sleep(0)
-
-    async with asyncio.timeout(30):
-        await others()
-
-    assert turns > len(names) / credential_watch.LOOKS_IN_A_ROW / credential_watch.LOOKS_AT_ONCE / 2
-    assert all(keys.looks[name] <= 2 for name in names)
+    assert {keys.looks[name] for name in names} == {2}
+    assert sorted(keys.pages) == [1, 1, *[KEYS_AT_ONCE] * (2 * len(names) // KEYS_AT_ONCE)]

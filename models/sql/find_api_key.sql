@@ -1,5 +1,0 @@
--- The usable key with this hash. Its time is judged by the database's clock; a server's own may be wrong.
-SELECT k.id, k.kind, k.tenant_id, t.slug, t.name, t.mode, k.account_id, k.expires_at,
-       extract(epoch FROM k.expires_at - clock_timestamp())::float8 AS seconds_left
-FROM api_key k JOIN tenant t ON t.id = k.tenant_id
-WHERE k.secret_hash = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp())
