@@ -24,16 +24,36 @@ async def test_a_process_that_answers_is_healthy() -> None:
 
 
 async def test_a_server_is_ready_when_every_check_is() -> None:
-    stage = Stage()
-    async with a_client(stage) as client:
+    async with a_client(Stage()) as client:
         ready = await client.get("/readyz")
-        stage.checks["bus"] = "reconnecting"
-        unready = await client.get("/readyz")
 
     assert (ready.status_code, ready.json()["ready"]) == (200, True)
     assert ready.json()["checks"] == {"database": "ok", "migrations": "ok", "bus": "ok"}
+
+
+@pytest.mark.parametrize("needed", ["database", "migrations"])
+async def test_a_server_is_not_ready_without_what_requests_need(needed: str) -> None:
+    stage = Stage()
+    stage.checks[needed] = "away"
+    async with a_client(stage) as client:
+        unready = await client.get("/readyz")
+
     assert (unready.status_code, unready.json()["ready"]) == (503, False)
-    assert unready.json()["checks"]["bus"] == "reconnecting"
+    assert unready.json()["checks"][needed] == "away"
+
+
+async def test_a_bus_that_is_away_is_told_and_makes_no_server_unready() -> None:
+    """All processes lose it at once: a load balancer would be left with none, though each serves."""
+    stage = Stage()
+    stage.checks["bus"] = "reconnecting"
+    async with a_client(stage) as client:
+        ready = await client.get("/readyz")
+        stage.checks["database"] = "away"
+        unready = await client.get("/readyz")
+
+    assert (ready.status_code, ready.json()["ready"]) == (200, True)
+    assert ready.json()["checks"] == {"database": "ok", "migrations": "ok", "bus": "reconnecting"}
+    assert unready.status_code == 503
 
 
 async def test_a_check_that_hangs_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
