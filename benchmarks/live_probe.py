@@ -23,13 +23,14 @@ PROBE_PATH: Final = "/probe"
 class Probe:
     """Times one change after the other: from the hub being told until the last subscriber is offered the event.
 
-    What is read from the database meanwhile is left out. There must be one change at a time.
+    What is read from the database meanwhile is left out, and what those do whom an event is handed over to: encoding
+    and sending. There must be one change at a time.
     """
 
     def __init__(self) -> None:
         self._told_at: float | None = None
         self._offered_at = 0.0
-        self._read_seconds = 0.0
+        self._others_seconds = 0.0
         self._offers = 0
         self._taken: list[tuple[int, float]] = []
 
@@ -37,11 +38,11 @@ class Probe:
         """The hub is told of a change; from here on it counts."""
         self._finish()
         self._told_at = perf_counter()
-        self._read_seconds, self._offers = 0.0, 0
+        self._others_seconds, self._offers = 0.0, 0
 
-    def read(self, seconds: float) -> None:
-        """The database was read for so long."""
-        self._read_seconds += seconds
+    def elsewhere(self, seconds: float) -> None:
+        """The database was read, or an event was encoded and sent, for so long."""
+        self._others_seconds += seconds
 
     def offered(self) -> None:
         """A subscriber was offered the event."""
@@ -56,7 +57,7 @@ class Probe:
 
     def _finish(self) -> None:
         if self._told_at is not None and self._offers > 0:
-            self._taken.append((self._offers, self._offered_at - self._told_at - self._read_seconds))
+            self._taken.append((self._offers, self._offered_at - self._told_at - self._others_seconds))
         self._told_at = None
 
 
@@ -78,6 +79,7 @@ def probe_classes(probe: Probe, hub: type, reads: type, subscriber: type) -> Non
     changed: Callable[..., None] = hub.changed  # type: ignore[attr-defined]
     read: Callable[..., Awaitable[Any]] = reads.read  # type: ignore[attr-defined]
     offer: Callable[..., None] = subscriber.offer  # type: ignore[attr-defined]
+    hand_to: Callable[..., None] = subscriber.hand_to  # type: ignore[attr-defined]
 
     def changed_timed(*told: Any, **more: Any) -> None:
         probe.told()
@@ -88,15 +90,26 @@ def probe_classes(probe: Probe, hub: type, reads: type, subscriber: type) -> Non
         try:
             return await read(*asked, **more)
         finally:
-            probe.read(perf_counter() - began)
+            probe.elsewhere(perf_counter() - began)
 
     def offer_timed(*offered: Any, **more: Any) -> None:
         offer(*offered, **more)
         probe.offered()
 
+    def hand_to_timed(self: object, take: Callable[[Any], bool]) -> None:
+        def take_timed(event: Any) -> bool:
+            began = perf_counter()
+            try:
+                return take(event)
+            finally:
+                probe.elsewhere(perf_counter() - began)
+
+        hand_to(self, take_timed)
+
     for owner, name, timed in (
         (hub, "changed", changed_timed),
         (reads, "read", read_timed),
         (subscriber, "offer", offer_timed),
+        (subscriber, "hand_to", hand_to_timed),
     ):
         setattr(owner, name, timed)

@@ -8,9 +8,9 @@ writes them out does that once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
-from typing import Final, TypeVar
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, aclosing
+from typing import Final, Generic, Self, TypeVar
 
 import strawberry
 
@@ -29,6 +29,7 @@ from schema.scalars import Version
 from schema.scopes import spender_seen
 from services.ledger.live_views import BalanceView, CrossingsEvent, CrossingsView, DayLimitView, StateEvent
 from services.live.pace import Pace
+from services.live.subscriber import Subscriber
 from services.live.view import Event, View
 from services.principal import Scope
 
@@ -53,7 +54,7 @@ class LiveSubscriptions:
         account_id: strawberry.ID | None = None,
         since_version: Version | None = None,
         member_id: strawberry.ID | None = None,
-    ) -> AsyncGenerator[Balance | None, None]:
+    ) -> AsyncIterator[Balance | None]:
         """The balance now, then at every change and day's end: a snapshot each time, (version, asOf) only rising.
 
         Bursts are conflated to at most 10 a second; the last one always comes. `entries(afterVersion:)` has what lies
@@ -76,7 +77,7 @@ class LiveSubscriptions:
         account_id: strawberry.ID | None = None,
         since_version: Version | None = None,
         member_id: strawberry.ID | None = None,
-    ) -> AsyncGenerator[LimitStatus | None, None]:
+    ) -> AsyncIterator[LimitStatus | None]:
         """The day's consumption against the limit: now, at every change of the account, and when the day ends.
 
         A snapshot each time, (version, asOf) only rising; conflated as `balance` is. Without a limit it says so.
@@ -119,19 +120,59 @@ async def account_watched(info: Info, account_id: str | None) -> ScopedAccount:
     return account
 
 
-async def shown_events(
+class ShownEvents(Generic[EventShown, Shown]):
+    """What a view shows of an account, at its pace: an async iterator that must be closed.
+
+    `watch` is entered by the first step. `show` must be a function of a module.
+    """
+
+    __slots__ = ("_events", "_show", "_take", "_watch")
+
+    def __init__(
+        self, watch: AbstractAsyncContextManager[Subscriber[EventShown]], show: Callable[[EventShown], Shown]
+    ) -> None:
+        self._watch = watch
+        self._show = show
+        self._events: Subscriber[EventShown] | None = None
+        self._take: Callable[[Shown], bool] | None = None
+
+    def hand_to(self, take: Callable[[Shown], bool]) -> None:
+        """As Subscriber.hand_to; before the first step."""
+        self._take = take
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Shown:
+        if self._events is None:
+            self._events = await self._watch.__aenter__()
+            if self._take is not None:
+                self._events.hand_to(self._hand_over)
+        event = await anext(self._events)
+        return event.shown_as(self._show)
+
+    async def aclose(self) -> None:
+        """Watches no longer."""
+        if self._events is not None:
+            await self._watch.__aexit__(None, None, None)
+            self._events = None
+
+    def _hand_over(self, event: EventShown) -> bool:
+        return self._take is not None and self._take(event.shown_as(self._show))
+
+
+def shown_events(
     info: Info,
     account: ScopedAccount,
     view: View[EventShown],
     since_version: int | None,
     show: Callable[[EventShown], Shown],
     pace: Pace | None = None,
-) -> AsyncGenerator[Shown | None, None]:
+) -> ShownEvents[EventShown, Shown]:
     """What a view shows, at the pace given, else at most ten times a second; `show` must be a function of a module."""
     live = info.context.services.live
-    async with live.watch(account.tenant_id, account.account_id, view, since_version, pace=pace) as events:
-        async for event in events:
-            yield event.shown_as(show)
+    watch = live.watch(account.tenant_id, account.account_id, view, since_version, pace=pace)
+    return ShownEvents(watch, show)
 
 
 def _balance(event: StateEvent[BalanceSnapshot]) -> Balance:

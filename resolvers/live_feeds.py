@@ -6,7 +6,7 @@ There is no `sinceVersion` here: the snapshot that comes first is whole, and wha
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncIterator
 from typing import Final
 
 import strawberry
@@ -40,7 +40,7 @@ class FeedSubscriptions:
         account_id: strawberry.ID | None = None,
         member_id: strawberry.ID | None = None,
         project: str | None = None,
-    ) -> AsyncGenerator[UsageEvent | None, None]:
+    ) -> AsyncIterator[UsageEvent | None]:
         """What the account is charged and given back: the running local day at once, then whatever comes, and each day
         as it begins.
 
@@ -66,7 +66,7 @@ class FeedSubscriptions:
     @strawberry.subscription
     async def holds(
         self, info: Info, account_id: strawberry.ID | None = None, member_id: strawberry.ID | None = None
-    ) -> AsyncGenerator[HoldsEvent | None, None]:
+    ) -> AsyncIterator[HoldsEvent | None]:
         """The account's open holds at once, then those that change: made, extended, captured, refunded, or ended, which
         by expiry they are at its instant.
 

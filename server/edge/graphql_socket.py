@@ -21,7 +21,7 @@ from resolvers.context import Context
 from resolvers.errors import ErrorCode
 from server.edge.answers import Answer, encoded, refusal
 from server.edge.configuration import FRAME_BYTES_MAX, Edge, ServedServices, bearer_key, is_origin_allowed
-from server.edge.connections import CLOSE_SECONDS_MAX, socket_of
+from server.edge.connections import CLOSE_SECONDS_MAX, TextConnection, socket_of
 from server.edge.credential_watch import CredentialEnd, CredentialWatch
 from server.edge.documents import Document
 from server.edge.execution import Execution, Operation
@@ -343,6 +343,8 @@ class _Connection:
         if isinstance(answers, Answer):
             return answers
         next_of_id = _next_of(id)
+        if self._connection is not None:
+            answers.hand_to(partial(_write_next, self._connection, next_of_id))
         async with aclosing(answers):
             async for answer in answers:
                 if answer.refused:
@@ -361,6 +363,10 @@ class _Connection:
             return
         async with asyncio.timeout(SEND_SECONDS_MAX):
             await self._websocket.send_text(text.decode("ascii"))
+
+
+def _write_next(connection: TextConnection, next_of_id: bytes, answer: Answer) -> bool:
+    return connection.write_text(next_of_id + answer.text + b"}")
 
 
 def _next_of(id: str) -> bytes:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from graphql import (
@@ -26,6 +27,7 @@ from graphql import (
     visit,
 )
 from graphql.language.visitor import BREAK
+from graphql.pyutils import AwaitableOrValue
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 from server.edge.answers import Answer
@@ -113,15 +115,17 @@ class Subscription:
             self._has_failed = True
             failure = GraphQLError("the stream of events failed", original_error=error)
             return refused([failure], self._request_id)
-        if self._shared is None:
-            return answer_of(await self._executed(event), self._request_id, self._extensions)
-        answer = self._shared.find(event, self._asked)
+        answer = None if self._shared is None else self._shared.find(event, self._asked)
         if answer is None:
-            result = await self._executed(event)
-            answer = answer_of(result, self._request_id, self._extensions)
-            if not result.errors:
-                self._shared.keep(event, self._asked, answer)
+            result = self._execute(event)
+            answer = self._answer(event, result if isinstance(result, ExecutionResult) else await result)
         return answer
+
+    def hand_to(self, take: Callable[[Answer], bool]) -> None:
+        """Has answers that can be made at once handed to `take`, as Subscriber.hand_to; before the first step."""
+        hand_to = getattr(self._source, "hand_to", None)
+        if hand_to is not None and self._shared is not None:
+            hand_to(partial(self._hand_over, self._shared, take))
 
     async def aclose(self) -> None:
         """Ends the source."""
@@ -129,9 +133,23 @@ class Subscription:
         if close is not None:
             await close()
 
-    async def _executed(self, event: object) -> ExecutionResult:
-        result = execute_subscription_event(self._executor.build_per_event_executor(event))
-        return result if isinstance(result, ExecutionResult) else await result
+    def _hand_over(self, shared: SharedAnswers, take: Callable[[Answer], bool], event: object) -> bool:
+        answer = shared.find(event, self._asked)
+        if answer is None:
+            result = self._execute(event)
+            if not isinstance(result, ExecutionResult):
+                raise TypeError("what depends on events alone waits for nothing")
+            answer = self._answer(event, result)
+        return not answer.refused and take(answer)
+
+    def _execute(self, event: object) -> AwaitableOrValue[ExecutionResult]:
+        return execute_subscription_event(self._executor.build_per_event_executor(event))
+
+    def _answer(self, event: object, result: ExecutionResult) -> Answer:
+        answer = answer_of(result, self._request_id, self._extensions)
+        if self._shared is not None and not result.errors:
+            self._shared.keep(event, self._asked, answer)
+        return answer
 
 
 def answer_of(result: ExecutionResult, request_id: str, extensions: Mapping[str, Any]) -> Answer:

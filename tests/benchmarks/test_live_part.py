@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import asyncpg
@@ -97,7 +99,7 @@ def test_what_is_no_hub_can_be_neither_silenced_nor_probed() -> None:
         probe_classes(Probe(), object, object, object)
 
 
-async def test_the_probe_leaves_out_what_is_read_and_what_comes_after_the_last_offer() -> None:
+async def test_the_probe_leaves_out_what_is_read_and_sent_and_what_comes_after_the_last_offer() -> None:
     class Hub:
         def changed(self) -> None: ...
 
@@ -107,7 +109,15 @@ async def test_the_probe_leaves_out_what_is_read_and_what_comes_after_the_last_o
             return "a snapshot"
 
     class Subscriber:
-        def offer(self) -> None: ...
+        def hand_to(self, take: Callable[[str], bool]) -> None:
+            self._take = take
+
+        def offer(self) -> None:
+            assert self._take("an event")
+
+    def send(event: str) -> bool:
+        time.sleep(0.05)
+        return True
 
     probe = Probe()
     probe_classes(probe, Hub, Reads, Subscriber)
@@ -115,7 +125,9 @@ async def test_the_probe_leaves_out_what_is_read_and_what_comes_after_the_last_o
     await asyncio.sleep(0.05)
     assert await Reads().read() == "a snapshot"
     for _ in range(3):
-        Subscriber().offer()
+        subscriber = Subscriber()
+        subscriber.hand_to(send)
+        subscriber.offer()
     await asyncio.sleep(0.2)
     Hub().changed()
 

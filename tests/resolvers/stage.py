@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from models.account import AccountKind
@@ -200,11 +200,44 @@ class Asked:
         return request
 
 
+class Listener:
+    """The events of one who listens, none left out; handed over as a Subscriber's are."""
+
+    def __init__(self) -> None:
+        self._untaken: asyncio.Queue[Any] = asyncio.Queue()
+        self._take: Callable[[Any], bool] | None = None
+        self._waits = False
+
+    def hand_to(self, take: Callable[[Any], bool]) -> None:
+        self._take = take
+
+    def push(self, event: Any) -> None:
+        is_event = event is not None and not isinstance(event, Exception)
+        if is_event and self._waits and self._untaken.empty() and self._take is not None and self._take(event):
+            return
+        self._untaken.put_nowait(event)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:
+        self._waits = True
+        try:
+            event = await self._untaken.get()
+        finally:
+            self._waits = False
+        if event is None:
+            raise StopAsyncIteration
+        if isinstance(event, Exception):
+            raise event
+        return event
+
+
 class Feed:
     """A live source: `push` shows a balance, a limit, or any other event to everyone who listens."""
 
     def __init__(self) -> None:
-        self.listeners: list[asyncio.Queue[Any]] = []
+        self.listeners: list[Listener] = []
         self.since: list[int | None] = []
         self.views: list[View[Any]] = []
         self.listened = asyncio.Event()
@@ -218,32 +251,23 @@ class Feed:
         since_version: int | None = None,
         *,
         pace: Pace | None = None,
-    ) -> AsyncIterator[AsyncIterator[Any]]:
-        queue: asyncio.Queue[Any] = asyncio.Queue()
-        self.listeners.append(queue)
+    ) -> AsyncIterator[Listener]:
+        listener = Listener()
+        self.listeners.append(listener)
         self.since.append(since_version)
         self.views.append(view)
         self.listened.set()
 
-        async def events() -> AsyncIterator[Any]:
-            while True:
-                event = await queue.get()
-                if event is None:
-                    return
-                if isinstance(event, Exception):
-                    raise event
-                yield event
-
         try:
-            yield events()
+            yield listener
         finally:
-            self.listeners.remove(queue)
+            self.listeners.remove(listener)
 
     def push(self, event: Any) -> None:
         if isinstance(event, BalanceSnapshot | LimitStatus):
             event = StateEvent(event, was_reset=False)
-        for queue in self.listeners:
-            queue.put_nowait(event)
+        for listener in self.listeners:
+            listener.push(event)
 
 
 class Keys:

@@ -11,7 +11,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from rules.ledger.outcomes import HoldEffect
-from server.edge import connections, graphql_socket
+from server.edge import connections, graphql_socket, subscriptions
 from server.edge.configuration import FRAME_BYTES_MAX
 from server.edge.connections import PINGS_MAX
 from server.edge.graphql_socket import OPERATIONS_MAX
@@ -218,10 +218,19 @@ async def hold_open(served: Served, count: int) -> AsyncIterator[list[ClientConn
 
 
 @pytest.mark.parametrize("count", [300, pytest.param(5_000, marks=pytest.mark.soak)])
-async def test_many_idle_subscribers_are_held_by_one_process_and_all_hear_of_a_change(
-    served: Served, count: int
+async def test_many_idle_subscribers_are_held_by_one_process_and_an_event_is_executed_once_for_all(
+    served: Served, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Clients in this process too, so that two descriptors are needed for each."""
+    executions = 0
+    execute = subscriptions.execute_subscription_event
+
+    def counted(executor: Any) -> Any:
+        nonlocal executions
+        executions += 1
+        return execute(executor)
+
+    monkeypatch.setattr(subscriptions, "execute_subscription_event", counted)
     async with asynccontextmanager(hold_open)(served, count) as clients:
         await eventually(lambda: len(served.stage.live.listeners) == count)
         served.stage.live.push(a_balance(version=2))
@@ -231,6 +240,7 @@ async def test_many_idle_subscribers_are_held_by_one_process_and_all_hear_of_a_c
         expected = {"id": "a", "type": "next", "payload": payload}
 
         assert all(event == expected for event in events)
+        assert executions == 1
         assert all(client.close_code is None for client in clients)
 
     await eventually(lambda: served.stage.live.listeners == [])

@@ -1,5 +1,7 @@
 import asyncio
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -157,3 +159,87 @@ async def test_a_cancelled_wait_loses_nothing() -> None:
     subscriber.offer(a_snapshot(3))
 
     assert await anext(subscriber) == a_snapshot(3)
+
+
+class Counter:
+    """Takes what is handed over to it, as long as it `takes`; what its subscriber is iterated for goes another way."""
+
+    def __init__(self) -> None:
+        self.takes = True
+        self.fails = False
+        self.taken: list[int] = []
+        self.iterated: list[int] = []
+        self.subscriber = a_subscriber()
+        self.subscriber.hand_to(self._take)
+
+    def _take(self, event: Shown) -> bool:
+        if self.fails:
+            raise OSError("the client is gone")
+        if self.takes:
+            self.taken.append(event.version)
+        return self.takes
+
+    async def iterate(self) -> None:
+        async for event in self.subscriber:
+            self.iterated.append(event.version)
+
+    @asynccontextmanager
+    async def iterated_meanwhile(self) -> AsyncIterator[asyncio.Task[None]]:
+        task = asyncio.create_task(self.iterate())
+        await asyncio.sleep(0.01)
+        try:
+            yield task
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_what_is_waited_for_is_handed_over_before_the_offer_returns() -> None:
+    counter = Counter()
+    counter.subscriber.offer(a_snapshot(1))
+    assert counter.taken == []
+
+    async with counter.iterated_meanwhile():
+        assert counter.iterated == [1]
+        counter.subscriber.offer(a_snapshot(2))
+        counter.subscriber.offer(a_snapshot(2))
+        assert counter.taken == [2]
+        await asyncio.sleep(0.05)
+
+    assert counter.iterated == [1]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_what_cannot_be_handed_over_is_iterated_in_its_place(fails: bool) -> None:
+    counter = Counter()
+    async with counter.iterated_meanwhile():
+        counter.takes, counter.fails = False, fails
+        counter.subscriber.offer(a_snapshot(1))
+        counter.takes, counter.fails = True, False
+        # The one before is not taken yet.
+        counter.subscriber.offer(a_snapshot(2))
+        assert counter.taken == []
+        await eventually(lambda: counter.iterated == [2])
+        counter.subscriber.offer(a_snapshot(3))
+
+    assert counter.taken == [3]
+    assert counter.iterated == [2]
+
+
+async def test_what_is_handed_over_keeps_the_pace_and_the_last_one_comes() -> None:
+    counter = Counter()
+    async with counter.iterated_meanwhile():
+        for version in range(1, 301):
+            counter.subscriber.offer(a_snapshot(version))
+        await eventually(lambda: counter.iterated == [300])
+
+    assert counter.taken == list(range(1, AT_ONCE + 1))
+
+
+async def test_who_leaves_is_handed_nothing_more() -> None:
+    counter = Counter()
+    async with counter.iterated_meanwhile() as task:
+        task.cancel()
+        counter.subscriber.offer(a_snapshot(1))
+
+    assert counter.taken == []
