@@ -201,6 +201,9 @@ class SocketConnection(WebSocketsSansIOProtocol):
         """As TextConnection's."""
         if self.conn.state is not State.OPEN or self.close_sent or not self.writable.is_set():
             return False
+        if self.transport.is_closing():
+            # The client was lost a moment ago, and nobody has been told yet.
+            return False
         size = len(text)
         # RFC 6455, section 5.2: one whole text frame, unmasked as a server's are.
         if size < 126:

@@ -10,7 +10,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from benchmarks import live_events, live_hot_path
+from benchmarks import live_events, live_hot_path, live_hub
 from benchmarks.databases import durable_postgres, make_template
 from benchmarks.effort import Effort
 from benchmarks.farebox_process import FAREBOX, SILENT, settings_for, silence
@@ -26,8 +26,8 @@ from services.live.bus import CHANNEL
 
 BRIEF = Effort(
     rounds=2,
-    slice_seconds=0.2,
-    warm_up_seconds=0.1,
+    slice_seconds=0.05,
+    warm_up_seconds=0.05,
     callers=(),
     crowds=(),
     pool_sizes=(),
@@ -43,6 +43,8 @@ BRIEF = Effort(
 async def test_every_subscriber_is_told_of_every_change_and_all_is_told_in_the_report(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    for module in (live_events, live_hub):
+        monkeypatch.setattr(module, "CHANGE_SECONDS", 0.05)
     monkeypatch.setattr(live_events, "IDLE_SECONDS", 0.2)
     monkeypatch.setattr(live_events, "SETTLING_SECONDS", 0.2)
     monkeypatch.setattr(live_hot_path, "LISTENERS", 3)

@@ -85,6 +85,27 @@ async def test_a_client_that_does_not_read_its_events_costs_less_than_a_megabyte
     await eventually(lambda: served.stage.live.listeners == [])
 
 
+async def test_an_event_for_a_client_that_was_just_lost_is_no_fault(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with served.open() as lost, served.open() as other:
+        for client in (lost, other):
+            await initialise(client)
+            await subscribe(client, "a", BALANCE)
+        await eventually(lambda: len(served.stage.live.listeners) == 2)
+        # Before the socket itself hears of it.
+        for connection in served.connections:
+            if connection.transport.get_extra_info("peername") == lost.local_address:
+                connection.transport.abort()
+                assert not connection.write_text(b"{}")
+        served.stage.live.push(a_balance(version=2))
+
+        assert (await receive(other))["payload"]["data"]["balance"]["version"] == 2
+        await eventually(lambda: len(served.stage.live.listeners) == 1)
+
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 async def test_a_flood_of_the_websockets_own_pings_cuts_the_socket(served: Served) -> None:
     async with served.open() as flooder, served.open() as other:
         for client in (flooder, other):
