@@ -12,15 +12,29 @@ query FirstLook {
 const socketUrl = new URL("/graphql", location.href);
 socketUrl.protocol = location.protocol === "https:" ? "wss:" : "ws:";
 
+// The same key would be refused again.
+const keyRefused = 4403;
+
 const clients = new Map();
 
 // One socket for each key, opened when a subscription first needs it.
 function clientFor(authorization) {
   if (!clients.has(authorization)) {
     const connectionParams = authorization ? { authorization } : {};
-    clients.set(authorization, graphqlWs.createClient({ url: socketUrl.href, connectionParams }));
+    const shouldRetry = (ended) => ended instanceof CloseEvent && ended.code !== keyRefused;
+    clients.set(authorization, graphqlWs.createClient({ url: socketUrl.href, connectionParams, shouldRetry }));
   }
   return clients.get(authorization);
+}
+
+// What the pane shows last is why the subscription ended, and not the browser's event, of which it could show nothing.
+async function* subscribe(client, request) {
+  try {
+    yield* client.iterate(request);
+  } catch (ended) {
+    const message = ended.reason || ended.message || "The server is not to be reached.";
+    yield { errors: Array.isArray(ended) ? ended : [{ message }] };
+  }
 }
 
 // The headers without an Authorization that names no key yet, so that the documentation loads before there is one.
@@ -36,7 +50,7 @@ function authorizationOf(headers) {
 async function fetcher(request, options) {
   const headers = filledIn(options?.headers);
   if (isSubscription(request, options?.documentAST)) {
-    return clientFor(authorizationOf(headers)).iterate(request);
+    return subscribe(clientFor(authorizationOf(headers)), request);
   }
   const response = await fetch("/graphql", {
     method: "POST",
