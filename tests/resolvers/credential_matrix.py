@@ -32,12 +32,14 @@ class Row:
     """Who may ask a field, and how it is asked. `root`: how the root key asks, where that differs.
 
     `logged`: it is an administrative act, which leaves a line in the change log; the document must then succeed.
+    `ends_tokens`: it may end the client tokens of the account that is asked of.
     """
 
     who: frozenset[Who]
     document: str
     root: str | None = None
     logged: bool = False
+    ends_tokens: bool = False
 
 
 CLIENTS: Final = frozenset({Who.ADMIN, Who.MEMBER, Who.VIEWER})
@@ -130,7 +132,10 @@ TABLE: Final[dict[str, Row]] = {
         SECRET, "mutation { createClientToken(input: {accountExternalId: $external}) { __typename } }", logged=True
     ),
     "Mutation.revokeClientTokens": Row(
-        SECRET, "mutation { revokeClientTokens(input: {accountId: $account}) { __typename } }", logged=True
+        SECRET,
+        "mutation { revokeClientTokens(input: {accountId: $account}) { __typename } }",
+        logged=True,
+        ends_tokens=True,
     ),
     "Mutation.createAccount": Row(
         SECRET, 'mutation { createAccount(input: {externalId: $fresh, name: "A"}) { __typename } }', logged=True

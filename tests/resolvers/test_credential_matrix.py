@@ -1,273 +1,52 @@
-"""Every field of the schema is tried with every kind of credential, against the table in credential_matrix.py."""
+"""Every field of the schema is tried with every kind of credential, against the table in credential_matrix.py.
+
+Over every transport of a server as it is served: each must say what the table says, and all the same.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
+from collections import defaultdict
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
-from itertools import chain, count
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict
+from itertools import chain, count, product
 from string import Template
 from typing import Any
-from uuid import UUID, uuid4
 
-from graphql import GraphQLSchema, graphql, subscribe
-from graphql import parse as parse_document
+from graphql import GraphQLSchema
 
-from models.account import AccountKind
-from models.api_key import ApiKeyKind
-from models.tenant import TenantMode
-from resolvers.context import Context
-from rules.identity import IdKind, public_id
-from rules.ledger.kinds import MemberRole
-from rules.ledger.outcomes import GrantEffect, HoldEffect, MembersEffect
-from rules.ledger.requests import GrantRequest, MembersRequest, NewMember, ReserveRequest
-from rules.pricing.rating import LineRequest
-from rules.pricing.tokens import MICROS
-from rules.projects import Project
-from rules.promotions.promo_codes import PromoCode, PromoTerms
-from rules.workflows import Workflow
 from server.composition import Services, open_services
-from services.accounts import AccountRecord
-from services.client_token import ClientToken, signed_token
-from services.client_tokens import CreatedClientToken
-from services.credentials import CreatedApiKey
-from services.principal import Principal
-from services.projects import ProjectChanges
-from services.publishing import Publication
-from services.tenants import CreatedTenant
+from server.edge.configuration import Edge
 from tests.resolvers.credential_matrix import TABLE, Row, Who
-from tests.services.shop import a_source
+from tests.resolvers.credential_transports import TRANSPORTS, Transport, outcome_of, refuses
+from tests.resolvers.credential_world import ROOT_KEY, Things, World, a_world
+from tests.server.edge.serving import hosted
 
-ROOT_KEY = "the root key of the matrix"
 LINES_SINCE = "SELECT act, actor_key_id IS NULL AS is_keyless FROM change_log WHERE id > $1"
-FIRST_EVENT_SECONDS = 5.0
-SIGNING_SECRET = "SELECT secret FROM signing_secret WHERE tenant_id = $1"
 
 _HOW_TO_ADD = "add a row to TABLE in tests/resolvers/credential_matrix.py; its docstring says how"
 
-
-@dataclass(frozen=True)
-class Things:
-    """What may be asked of, by its public ids; a document's placeholders have these names."""
-
-    account: str
-    expendable: str
-    """An account of the same owner that an act may end."""
-    external: str
-    hold: str
-    grant: str
-    entry: str
-    member: str
-    apiKey: str
-    tenant: str
-    promoCode: str
-    code: str
-
-
-@dataclass(frozen=True)
-class World:
-    """Two tenants, one with two accounts, and a credential of each kind, which belongs to `own`."""
-
-    services: Services
-    own: Things
-    neighbour: Things
-    foreign: Things
-    nobody: Things
-    callers: dict[Who, Principal]
-    ended: dict[str, str]
-    logged_until: int
-    """The last line of the change log before anything was asked."""
-
-    def within_reach(self, who: Who) -> tuple[Things, ...]:
-        """What a credential may ask of, where it may ask at all."""
-        if who is Who.ROOT:
-            return (self.own, self.neighbour, self.foreign)
-        return (self.own, self.neighbour) if who in (Who.SECRET, Who.PARTNER) else (self.own,)
-
-    def out_of_reach(self, who: Who) -> tuple[Things, ...]:
-        """What must look to it as if it never was."""
-        within = self.within_reach(who)
-        return tuple(things for things in (self.own, self.neighbour, self.foreign) if things not in within)
-
-
-async def a_tenant(services: Services, slug: str) -> tuple[CreatedTenant, Principal]:
-    tenant = await services.tenants.create_tenant(
-        slug=slug, name=slug.title(), mode=TenantMode.TEST, price_book="ai-playground"
-    )
-    assert isinstance(tenant, CreatedTenant)
-    assert isinstance(await services.publishing.publish(tenant.tenant_id, a_source()), Publication)
-    principal = await services.credentials.authenticate(tenant.secret_key)
-    assert principal is not None
-    return tenant, principal
-
-
-async def a_key(services: Services, principal: Principal, kind: ApiKeyKind, **more: Any) -> CreatedApiKey:
-    created = await services.credentials.create_api_key(principal, name=kind.value, kind=kind, **more)
-    assert isinstance(created, CreatedApiKey)
-    return created
-
-
-async def a_token(services: Services, principal: Principal, account_id: UUID, role: MemberRole) -> str:
-    created = await services.client_tokens.create(principal, account_id, role=role)
-    assert isinstance(created, CreatedClientToken)
-    return created.token
-
-
-async def some_things(services: Services, principal: Principal, external: str) -> tuple[UUID, Things]:
-    tenant_id = principal.tenant_id
-    assert tenant_id is not None
-    account = await services.accounts.create(
-        tenant_id, external_id=external, name=external.title(), kind=AccountKind.PERSONAL, time_zone="UTC"
-    )
-    assert isinstance(account, AccountRecord)
-    account_id = account.account_id
-    grant = await services.grants.grant_tokens(GrantRequest(tenant_id, account_id, "first", 1_000 * MICROS))
-    hold = await services.fares.reserve(ReserveRequest(tenant_id, account_id, "first", work=MICROS))
-    assert isinstance(grant, GrantEffect)
-    assert isinstance(hold, HoldEffect)
-    expendable = await services.accounts.create(
-        tenant_id, external_id=f"{external} too", name="Too", kind=AccountKind.PERSONAL, time_zone="UTC"
-    )
-    assert isinstance(expendable, AccountRecord)
-    # More than anything that is asked brings in, so that there is a warning to be shown.
-    warned = await services.alerts.set_alerts(tenant_id, account_id, balance_tokens=[1_000_000 * MICROS], by=principal)
-    assert isinstance(warned, AccountRecord)
-    newcomer = NewMember("m", "M", MemberRole.MEMBER)
-    added = await services.members.manage(MembersRequest(tenant_id, account_id, (newcomer,)))
-    assert isinstance(added, MembersEffect)
-    lines = (LineRequest("upscale", {}),)
-    assert isinstance(await services.workflows.save(tenant_id, account_id, name="poster", lines=lines), Workflow)
-    assert isinstance(await services.projects.save(tenant_id, account_id, "film", ProjectChanges()), Project)
-    code = f"CODE {external}"
-    promo_code = await services.promo_codes.create(tenant_id, PromoTerms(code=code, amount=MICROS))
-    assert isinstance(promo_code, PromoCode)
-    spare = await a_key(services, principal, ApiKeyKind.PARTNER, account_id=account_id)
-    return account_id, Things(
-        account=public_id(IdKind.ACCOUNT, account_id),
-        expendable=public_id(IdKind.ACCOUNT, expendable.account_id),
-        external=external,
-        hold=public_id(IdKind.HOLD, account_id, hold.hold.hold_id),
-        grant=public_id(IdKind.GRANT, account_id, grant.grant.grant_id),
-        entry=public_id(IdKind.ENTRY, account_id, 1),
-        member=public_id(IdKind.MEMBER, account_id, part=added.members[0].member_id),
-        apiKey=public_id(IdKind.API_KEY, spare.key_id),
-        tenant=public_id(IdKind.TENANT, tenant_id),
-        promoCode=public_id(IdKind.PROMO_CODE, promo_code.promo_code_id),
-        code=code,
-    )
-
-
-def things_that_never_were() -> Things:
-    account_id = uuid4()
-    return Things(
-        account=public_id(IdKind.ACCOUNT, account_id),
-        expendable=public_id(IdKind.ACCOUNT, uuid4()),
-        external="nobody",
-        hold=public_id(IdKind.HOLD, account_id, 3),
-        grant=public_id(IdKind.GRANT, account_id, 1),
-        entry=public_id(IdKind.ENTRY, account_id, 1),
-        member=public_id(IdKind.MEMBER, account_id, part=uuid4()),
-        apiKey=public_id(IdKind.API_KEY, uuid4()),
-        tenant=public_id(IdKind.TENANT, uuid4()),
-        promoCode=public_id(IdKind.PROMO_CODE, uuid4()),
-        code="NOSUCHCODE",
-    )
-
-
-async def some_ended(services: Services, principal: Principal, account_id: UUID) -> dict[str, str]:
-    """Credentials that were good once, or never."""
-    revoked = await a_key(services, principal, ApiKeyKind.SECRET)
-    issuer = await services.credentials.authenticate(revoked.key)
-    assert issuer is not None
-    orphan = await a_token(services, issuer, account_id, MemberRole.ADMIN)
-    await services.credentials.revoke_api_key(principal, revoked.key_id)
-    partner = await a_key(services, principal, ApiKeyKind.PARTNER)
-    await services.credentials.revoke_api_key(principal, partner.key_id)
-    brief = await a_key(
-        services, principal, ApiKeyKind.SECRET, expires_at=datetime.now(UTC) + timedelta(milliseconds=300)
-    )
-    recalled = await a_token(services, principal, account_id, MemberRole.ADMIN)
-    await services.client_tokens.revoke(principal, account_id)
-    async with services.database.administration() as connection:
-        secret = await connection.fetchval(
-            "SELECT secret FROM signing_secret WHERE tenant_id = $1", principal.tenant_id
-        )
-    assert principal.key_id is not None
-    assert principal.tenant_id is not None
-    now = datetime.now(UTC)
-    claims = ClientToken(
-        principal.key_id,
-        principal.tenant_id,
-        account_id,
-        None,
-        MemberRole.ADMIN,
-        # Issued after the revocation, so that its time alone has ended it.
-        now + timedelta(seconds=5),
-        now - timedelta(milliseconds=1),
-    )
-    await asyncio.sleep(0.3)
-    return {
-        "a revoked secret key": revoked.key,
-        "a revoked partner key": partner.key,
-        "an expired key": brief.key,
-        "a token of a revoked key": orphan,
-        "a revoked token": recalled,
-        "an expired token": signed_token(claims, TenantMode.TEST, secret),
-        "a forged token": signed_token(claims, TenantMode.TEST, bytes(32)),
-    }
-
-
-@asynccontextmanager
-async def a_world(dsn: str) -> AsyncIterator[World]:
-    async with open_services(dsn, root_key=ROOT_KEY) as services:
-        tenant, principal = await a_tenant(services, "ours")
-        _, stranger = await a_tenant(services, "theirs")
-        account_id, own = await some_things(services, principal, "alice")
-        _, neighbour = await some_things(services, principal, "bob")
-        _, foreign = await some_things(services, stranger, "carol")
-        await some_things(services, principal, "receiver")
-        ended = await some_ended(services, principal, account_id)
-        credentials = {
-            Who.ROOT: ROOT_KEY,
-            Who.SECRET: tenant.secret_key,
-            Who.PARTNER: (await a_key(services, principal, ApiKeyKind.PARTNER)).key,
-            Who.ACCOUNT_PARTNER: (await a_key(services, principal, ApiKeyKind.PARTNER, account_id=account_id)).key,
-            Who.ADMIN: await a_token(services, principal, account_id, MemberRole.ADMIN),
-            Who.MEMBER: await a_token(services, principal, account_id, MemberRole.MEMBER),
-            Who.VIEWER: await a_token(services, principal, account_id, MemberRole.VIEWER),
-        }
-        callers = {}
-        for who in Who:
-            caller = await services.credentials.authenticate(credentials[who])
-            assert caller is not None, who
-            callers[who] = caller
-        async with services.database.administration() as connection:
-            logged_until = await connection.fetchval("SELECT max(id) FROM change_log")
-        yield World(services, own, neighbour, foreign, things_that_never_were(), callers, ended, logged_until)
-
+Seen = defaultdict[tuple[str, Who, str], defaultdict[str, list[Any]]]
+"""What each cell (field, credential, of whose things) came to, by the transport's name, in the order of asking."""
 
 _fresh = count()
 
 
-async def answer_to(schema: GraphQLSchema, world: World, principal: Principal | None, document: str) -> str:
-    """The answer as text; of a subscription the first event."""
-    context = Context(principal, world.services)
-    result: Any
-    if document.startswith("subscription"):
-        result = subscribe(schema, parse_document(document), context_value=context)
-        result = await result if not hasattr(result, "__aiter__") else result
-        if hasattr(result, "__aiter__"):
-            async with asyncio.timeout(FIRST_EVENT_SECONDS):
-                event = await anext(result)
-            await result.aclose()
-            result = event
-    else:
-        result = await graphql(schema, document, context_value=context)
-    errors = [{"message": error.message, **(error.extensions or {})} for error in result.errors or []]
-    return json.dumps({"data": result.data, "errors": errors}, default=str)
+@asynccontextmanager
+async def all_transports(dsn: str) -> AsyncIterator[tuple[Services, list[tuple[Transport, World]]]]:
+    """Each with a world of its own, so that what it changes is there as it was for the others."""
+    async with AsyncExitStack() as stack:
+        services = await stack.enter_async_context(open_services(dsn, root_key=ROOT_KEY))
+        host = await stack.enter_async_context(hosted(services, Edge(introspection=False, graphiql=False)))
+        yield (
+            services,
+            [
+                (await stack.enter_async_context(transport(host)), await a_world(services, f"world-{number}"))
+                for number, transport in enumerate(TRANSPORTS)
+            ],
+        )
 
 
 def document_for(row: Row, who: Who, things: Things) -> str:
@@ -292,12 +71,13 @@ def leaks_of(answer: str, world: World, who: Who) -> list[str]:
     ]
 
 
-async def faults_of(schema: GraphQLSchema, world: World, place: str, row: Row, who: Who) -> list[str]:
-    principal = world.callers[who]
-    asked = f"{place} asked with {who.value}"
+async def faults_of(transport: Transport, world: World, place: str, row: Row, who: Who, seen: Seen) -> list[str]:
+    asked = f"{place} asked with {who.value} {transport.name}"
 
     async def ask(things: Things) -> str:
-        return await answer_to(schema, world, principal, document_for(row, who, things))
+        answer = await transport.answer(world.keys[who], document_for(row, who, things))
+        seen[place, who, things.external][transport.name].append(outcome_of(answer))
+        return answer
 
     own = await ask(world.own)
     if who not in row.who:
@@ -320,10 +100,43 @@ async def faults_of(schema: GraphQLSchema, world: World, place: str, row: Row, w
     return faults
 
 
-async def faults_of_the_log(world: World) -> list[str]:
+async def faults_of_place(transport: Transport, world: World, place: str, row: Row, seen: Seen) -> list[str]:
+    """What every credential gets of one field, by one transport."""
+    if place.startswith("Subscription") and not transport.streams:
+        return [
+            f"{place} asked with {who.value} {transport.name} is not refused: {answer}"
+            for who in Who
+            if '"code": "BAD_USER_INPUT"'
+            not in (answer := await transport.answer(world.keys[who], document_for(row, who, world.own)))
+        ]
+    if not place.startswith("Mutation"):
+        asked = [faults_of(transport, world, place, row, who, seen) for who in Who]
+        # What changes something is asked in order; what only reads may be asked by everyone at once.
+        return list(chain.from_iterable(await asyncio.gather(*asked)))
+    faults = []
+    for who in Who:
+        faults += await faults_of(transport, world, place, row, who, seen)
+        if row.ends_tokens:
+            await world.renew_tokens()
+    return faults
+
+
+def faults_of_transports(seen: Seen) -> list[str]:
+    """Cells that one transport answers otherwise than another."""
+    faults = []
+    for (place, who, external), by_transport in seen.items():
+        if len({json.dumps(outcomes) for outcomes in by_transport.values()}) != 1:
+            faults.append(f"{place} asked with {who.value} of {external}'s depends on the transport: {by_transport}")
+        expected = sum(place.startswith("Subscription") <= transport.streams for transport in TRANSPORTS)
+        if len(by_transport) != expected:
+            faults.append(f"{place} was asked with {who.value} over {', '.join(by_transport)} alone")
+    return faults
+
+
+async def faults_of_the_log(services: Services, logged_until: int) -> list[str]:
     """Acts that left no line although the table has them as administrative ones, and the reverse."""
-    async with world.services.database.administration() as connection:
-        rows = await connection.fetch(LINES_SINCE, world.logged_until)
+    async with services.database.administration() as connection:
+        rows = await connection.fetch(LINES_SINCE, logged_until)
     logged = {f"Mutation.{row['act']}" for row in rows}
     expected = {place for place, row in TABLE.items() if row.logged}
     keyless = {f"Mutation.{row['act']}" for row in rows if row["is_keyless"]}
@@ -342,29 +155,35 @@ def test_every_root_field_is_in_the_table(schema: GraphQLSchema) -> None:
     assert not set(TABLE) - fields, f"the table has rows of fields that the schema has not: {set(TABLE) - fields}"
 
 
-async def test_every_credential_gets_what_the_table_says_and_nothing_else(schema: GraphQLSchema, dsn: str) -> None:
+async def test_every_credential_gets_what_the_table_says_and_nothing_else_over_every_transport(dsn: str) -> None:
     faults: list[str] = []
-    async with a_world(dsn) as world:
+    seen: Seen = defaultdict(lambda: defaultdict(list))
+    async with all_transports(dsn) as (services, transports):
+        async with services.database.administration() as connection:
+            logged_until = await connection.fetchval("SELECT max(id) FROM change_log")
         for place, row in TABLE.items():
-            asked = [faults_of(schema, world, place, row, who) for who in Who]
-            # What changes something is asked in order; what only reads may be asked by everyone at once.
-            found = [await one for one in asked] if place.startswith("Mutation") else await asyncio.gather(*asked)
-            faults += chain.from_iterable(found)
-        faults += await faults_of_the_log(world)
+            for transport, world in transports:
+                faults += await faults_of_place(transport, world, place, row, seen)
+        faults += await faults_of_the_log(services, logged_until)
+    faults += faults_of_transports(seen)
 
+    assert {(place, who) for place, who, _ in seen} == set(product(TABLE, Who))
     assert not faults, "\n".join(faults)
 
 
-async def test_without_a_credential_or_with_one_that_has_ended_nothing_is_answered(
-    schema: GraphQLSchema, dsn: str
-) -> None:
+async def test_without_a_credential_or_with_one_that_has_ended_nothing_is_answered(dsn: str) -> None:
     answered: list[str] = []
-    async with a_world(dsn) as world:
-        for name, credential in world.ended.items():
-            assert await world.services.credentials.authenticate(credential) is None, name
-        for place, row in TABLE.items():
-            answer = await answer_to(schema, world, None, document_for(row, Who.SECRET, world.own))
-            if '"code": "UNAUTHENTICATED"' not in answer:
-                answered.append(f"{place}: {answer}")
+    async with all_transports(dsn) as (_, transports):
+        for transport, world in transports:
+            for name, credential in world.ended.items():
+                for document in ("{ viewer { kind } }", "subscription { balance { version } }"):
+                    answer = await transport.answer(credential, document)
+                    if not refuses(answer, "UNAUTHENTICATED"):
+                        answered.append(f"{document} with {name} {transport.name}: {answer}")
+            for place, row in TABLE.items():
+                answer = await transport.answer(None, document_for(row, Who.SECRET, world.own))
+                streams_not = place.startswith("Subscription") and not transport.streams
+                if not refuses(answer, "BAD_USER_INPUT" if streams_not else "UNAUTHENTICATED"):
+                    answered.append(f"{place} {transport.name}: {answer}")
 
     assert not answered, "\n".join(answered)

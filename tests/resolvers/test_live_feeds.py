@@ -28,6 +28,7 @@ from services.accounts import AccountRecord
 from services.ledger.live_feeds import FeedEvent, HoldsFeed, UsageFeed
 from services.live.view import View
 from services.principal import Principal
+from tests.resolvers.credential_world import a_tenant
 from tests.resolvers.stage import (
     ACCOUNT,
     ACCOUNT_ID,
@@ -44,7 +45,6 @@ from tests.resolvers.stage import (
     a_member,
     a_usage_event,
 )
-from tests.resolvers.test_credential_matrix import a_tenant
 from tests.services.ledger.cashier import eventually
 
 SUM = "{ date model category memberId project tokens refunded uses operations }"

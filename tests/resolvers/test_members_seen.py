@@ -24,7 +24,7 @@ from server.composition import Services, open_services
 from services.accounts import AccountRecord
 from services.client_tokens import CreatedClientToken
 from services.principal import Principal
-from tests.resolvers.test_credential_matrix import a_tenant
+from tests.resolvers.credential_world import a_tenant
 
 TODAY = datetime.now(UTC).date().isoformat()
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,7 +14,6 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
-import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
@@ -25,7 +23,6 @@ from models.api_key import ApiKeyKind
 from models.tenant import TenantMode
 from rules.identity import IdKind, public_id
 from rules.ledger.kinds import MemberRole
-from server.app import UVICORN_LIMITS, build_app
 from server.composition import Services, open_services
 from server.edge.configuration import Edge
 from server.edge.graphql_socket import PROTOCOL
@@ -35,10 +32,12 @@ from services.credentials import CreatedApiKey
 from services.principal import Principal
 from services.tenants import CreatedTenant
 from tests.faults.proxy import Proxy
+from tests.server.edge.serving import hosted
 
 PATIENCE_SECONDS = 10.0
 ENDED_WITHIN_SECONDS = 5.0
 BALANCE = "/api/v2/balance"
+EDGE = Edge(introspection=False, graphiql=False)
 
 
 @dataclass
@@ -64,21 +63,6 @@ class Shopfront:
         return connect(f"ws://{self.address}/graphql", subprotocols=[Subprotocol(PROTOCOL)])
 
 
-@asynccontextmanager
-async def serving(services: Services) -> AsyncIterator[str]:
-    app = build_app(services, Edge(introspection=False, graphiql=False))
-    config = uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=2, **UVICORN_LIMITS)
-    server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        running = asyncio.create_task(server._serve([listener]))
-        try:
-            yield f"127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                await running
-
-
 @pytest.fixture
 async def shopfront(dsn: str) -> AsyncIterator[Shopfront]:
     async with open_services(dsn, root_key="the root key") as services:
@@ -95,7 +79,7 @@ async def shopfront(dsn: str) -> AsyncIterator[Shopfront]:
             for name in ("alice", "bob")
         ]
         ids = [account.account_id for account in accounts if isinstance(account, AccountRecord)]
-        async with serving(services) as address:
+        async with hosted(services, EDGE) as address:
             yield Shopfront(services, address, backend, *ids)
 
 
@@ -246,7 +230,7 @@ async def test_streams_end_in_time_also_when_the_database_is_away_meanwhile(shop
     async with (
         Proxy(dsn) as proxy,
         open_services(proxy.dsn, root_key="the root key") as services,
-        serving(services) as address,
+        hosted(services, EDGE) as address,
     ):
         far = replace(shopfront, services=services, address=address)
         async with far.socket() as brief, far.socket() as revoked, far.socket() as spared:

@@ -14,7 +14,7 @@ from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
 from server.app import UVICORN_LIMITS, build_app
-from server.edge.configuration import Edge
+from server.edge.configuration import Edge, ServedServices
 from server.edge.graphql_socket import PROTOCOL
 from server.listener import listen
 from server.settings import Settings
@@ -51,15 +51,30 @@ class Served:
 
 @asynccontextmanager
 async def serving(stage: Stage, edge: Edge = DEVELOPMENT) -> AsyncIterator[Served]:
-    app = build_app(stage, edge)
+    async with _running(stage, edge) as (host, server):
+        yield Served(host, stage, server)
+
+
+@asynccontextmanager
+async def hosted(services: ServedServices, edge: Edge) -> AsyncIterator[str]:
+    """The same with services that are no stage's; where it is."""
+    async with _running(services, edge) as (host, _):
+        yield host
+
+
+@asynccontextmanager
+async def _running(services: ServedServices, edge: Edge) -> AsyncIterator[tuple[str, uvicorn.Server]]:
+    app = build_app(services, edge)
     config = uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=2, **UVICORN_LIMITS)
     server = uvicorn.Server(config)
     with listen(Settings(port=0)) as listener:
         running = asyncio.create_task(server._serve([listener]))
-        yield Served(f"127.0.0.1:{listener.getsockname()[1]}", stage, server)
-        server.should_exit = True
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            await running
+        try:
+            yield f"127.0.0.1:{listener.getsockname()[1]}", server
+        finally:
+            server.should_exit = True
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await running
 
 
 async def eventually(condition: Callable[[], bool]) -> None:
