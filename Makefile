@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-.PHONY: help serve test test-fast conformance check format bench soak schema audit release lock clean
+.PHONY: help serve test test-fast conformance check format bench soak schema audit release lock node-lock clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -68,6 +68,10 @@ COMPILE = $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --g
 lock: .venv/made.stamp ## pin what pyproject.toml asks for, with hashes
 	$(COMPILE) --output-file requirements.lock
 	$(COMPILE) --group dev --constraint requirements.lock --output-file requirements-dev.lock
+
+node-lock: ## pin what conformance/package.json asks for, with hashes and no address
+	@cd conformance && npm install --package-lock-only --no-audit --no-fund --loglevel=error
+	@cd conformance && node -e 'const fs = require("fs"), lock = require("./package-lock.json"); Object.values(lock.packages).forEach((part) => delete part.funding); fs.writeFileSync("package-lock.json", JSON.stringify(lock, null, 2) + "\n")'
 
 clean: ## remove what was installed and cached; data in .data stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .schemathesis schema.graphql.new

@@ -183,7 +183,8 @@ async def _reading(connection: asyncpg.Connection, begin: str) -> AsyncIterator[
             except asyncio.CancelledError:
                 # A second time, as GraphQL does to what ran beside a field that failed. Whether BEGIN or ROLLBACK has
                 # arrived is not known then, and one more without a transaction does nothing.
-                await connection.execute("ROLLBACK")
+                if not is_lost(connection):
+                    await connection.execute("ROLLBACK")
                 raise
 
 

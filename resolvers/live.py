@@ -112,9 +112,9 @@ class LiveSubscriptions:
 async def account_watched(info: Info, account_id: str | None) -> ScopedAccount:
     """The account that a subscription is about. Raises a coded error where there is none in the credential's scope."""
     account = account_in_scope(info, Scope.READ, account_id)
-    if (
-        not isinstance(account, ScopedAccount)
-        or await info.context.reads.balance(account.tenant_id, account.account_id) is None
+    if not (
+        isinstance(account, ScopedAccount)
+        and await info.context.reads.has_account(account.tenant_id, account.account_id)
     ):
         raise coded(ErrorCode.BAD_USER_INPUT, "`accountId` must be the id of an account in the credential's scope.")
     return account

@@ -134,6 +134,12 @@ class LedgerReads(Protocol):
     async def member(self, tenant_id: UUID, account_id: UUID, member_id: UUID) -> Member | None:
         """One member, also one that was removed."""
 
+    async def has_account(self, tenant_id: UUID, account_id: UUID) -> bool:
+        """Whether there is such an account; remembered once it is."""
+
+    async def has_member(self, tenant_id: UUID, account_id: UUID, member_id: UUID) -> bool:
+        """Whether the account has such a member, or had it; remembered likewise."""
+
     async def members(self, tenant_id: UUID, account_id: UUID, part: Slice[str], *, active_only: bool) -> Page[Member]:
         """By external id, which is also the key."""
 

@@ -42,7 +42,7 @@ async def spender_seen(
     if member_id is None:
         return Spender(None, project)
     member = member_of(seen, account_id, member_id)
-    if await reads.member(tenant_id, account_id, member) is None:
+    if not await reads.has_member(tenant_id, account_id, member):
         raise bad_input("`memberId` must be the id of a member of the account.")
     return Spender(member, project)
 

@@ -57,7 +57,14 @@ class Closed(Exception):
         self.reason = reason
 
 
-_NOT_READ: Final = Closed(1011, "The client does not read")
+_NOT_READ: Final = Closed(1013, "The client does not read")
+"""Which clients take for a reason to come again."""
+
+
+class _ClientGone(Exception):
+    """A message could not be sent: the client is no longer there, or does not read."""
+
+
 _RESTART: Final = Closed(1012, "The server restarts: connect again")
 
 
@@ -132,7 +139,7 @@ class _Connection:
             await self._read()
         except Closed as closed:
             self._closed = self._closed or closed
-        except TimeoutError:
+        except _ClientGone:
             self._closed = self._closed or _NOT_READ
         except WebSocketDisconnect:
             pass
@@ -310,8 +317,8 @@ class _Connection:
         """Sends what the operation answers, and why it was refused if it was."""
         try:
             failure = await answering()
-        except (WebSocketDisconnect, TimeoutError, RuntimeError):
-            # The client is gone, or does not read; the reader ends the rest.
+        except _ClientGone:
+            # The reader ends the rest.
             self._close_soon(_NOT_READ)
             return
         except Exception:
@@ -320,7 +327,7 @@ class _Connection:
         # Free before the last message, since the client may use the id again once it has that.
         if running.get(id) is asyncio.current_task():
             del running[id]
-        with suppress(WebSocketDisconnect, TimeoutError, RuntimeError):
+        with suppress(_ClientGone):
             if failure is None:
                 await self._send({"id": id, "type": "complete"})
             else:
@@ -361,8 +368,12 @@ class _Connection:
     async def _send_text(self, text: bytes) -> None:
         if self._connection is not None and self._connection.write_text(text):
             return
-        async with asyncio.timeout(SEND_SECONDS_MAX):
-            await self._websocket.send_text(text.decode("ascii"))
+        try:
+            async with asyncio.timeout(SEND_SECONDS_MAX):
+                await self._websocket.send_text(text.decode("ascii"))
+        except (WebSocketDisconnect, TimeoutError, RuntimeError) as error:
+            # RuntimeError is Starlette's for a socket that is closed already.
+            raise _ClientGone from error
 
 
 def _write_next(connection: TextConnection, next_of_id: bytes, answer: Answer) -> bool:

@@ -113,15 +113,16 @@ def operation_of(members: object) -> Operation:
 def _document_of(members: dict[str, Any], extensions: dict[str, Any]) -> tuple[str | None, str | None, bool]:
     """The text, or else the id of a trusted document and whether Apollo's clients gave it."""
     query, document_id = members.get("query"), members.get("documentId")
+    # Some clients cannot leave `query` out.
+    has_query = query not in (None, "")
     if document_id is not None:
         if not isinstance(document_id, str) or not 0 < len(document_id) <= DOCUMENT_ID_LENGTH_MAX:
             raise BadRequest("`documentId` must be the id of a trusted document, such as `sha256:` and 64 hex digits.")
-        # Some clients cannot leave `query` out.
-        if query not in (None, ""):
+        if has_query:
             raise BadRequest("Send `query` or `documentId`, not both: only one of them can be meant.")
         return None, document_id, False
     persisted = extensions.get("persistedQuery")
-    if query is None and isinstance(persisted, dict):
+    if not has_query and isinstance(persisted, dict):
         hash = persisted.get("sha256Hash")
         if not isinstance(hash, str) or not 0 < len(hash) <= DOCUMENT_ID_LENGTH_MAX:
             raise BadRequest("`extensions.persistedQuery.sha256Hash` must be the hash of a document.")

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import asyncpg
 
+from models.database import Database
 from models.ledger import rows
 from models.statements import statement
 from rules.ledger.alerting import AlertEvent, Alerting
@@ -36,15 +37,41 @@ from rules.ledger.team import Member
 from rules.pricing.money import Paid
 from services.ledger.line_views import captured_views, captures_of_holds, reserved_views, views_of_holds
 from services.ledger.settled_reads import SettledReads
+from services.ledger.writer import Writer
+from services.price_books import PriceBooks
+from services.read_through_cache import ReadThroughCache
 
 LATEST_LINES: Final = 20
 """Captured lines of a hold that are shown where many holds are told of again and again; most have one or two."""
+
+KNOWN_MAX: Final = 50_000
+"""Accounts, and members, that are remembered to be there: some megabytes."""
 
 _TOP: Final = 2**63 - 1
 
 
 class LedgerReads(SettledReads):
     """What the API sees of accounts. None, or an empty page: the tenant has no such thing."""
+
+    def __init__(self, database: Database, writer: Writer, price_books: PriceBooks) -> None:
+        super().__init__(database, writer, price_books)
+        # Neither accounts nor members are ever deleted: whoever was there once is there for good.
+        self._accounts = ReadThroughCache(self._is_account, size=KNOWN_MAX, ttl_seconds=None)
+        self._members = ReadThroughCache(self._is_member, size=KNOWN_MAX, ttl_seconds=None)
+
+    async def has_account(self, tenant_id: UUID, account_id: UUID) -> bool:
+        """Whether there is such an account; asked of the database once, however many want to know at the same time."""
+        return await self._accounts.get((tenant_id, account_id)) is not None
+
+    async def has_member(self, tenant_id: UUID, account_id: UUID, member_id: UUID) -> bool:
+        """Whether the account has such a member, or had it; asked likewise."""
+        return await self._members.get((tenant_id, account_id, member_id)) is not None
+
+    async def _is_account(self, name: tuple[UUID, UUID]) -> bool | None:
+        return None if await self.read(*name) is None else True
+
+    async def _is_member(self, name: tuple[UUID, UUID, UUID]) -> bool | None:
+        return None if await self.member(*name) is None else True
 
     async def limits(self, tenant_id: UUID, account_id: UUID, spender: Spender = POOL) -> tuple[LimitStatus, ...]:
         """Every limit of the account now, and of the spender's member and project; whether or not one is set."""

@@ -11,8 +11,9 @@ from services.live.patience import Patience
 from services.live.reader import AccountReader, Reading, Wanted
 from services.live.view import Event, View
 
-READS_AT_ONCE_MAX = 32
-"""A thousand accounts that fall due at the same midnight must not take every connection from those who pay."""
+READS_AT_ONCE_MAX = 6
+"""Fewer than a process has connections: a thousand accounts that fall due at the same midnight must leave some to those
+who pay."""
 
 
 logger = logging.getLogger(__name__)

@@ -1,6 +1,7 @@
 """One account that somebody of this process watches: when it is read, and who is shown the result."""
 
 import asyncio
+import logging
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -24,6 +25,8 @@ DUE_NOISE_SECONDS = 0.05
 
 DUE_JUMP_SECONDS = 1.0
 """A due instant that moved further although nothing was written: the tenant's clock was moved, perhaps past it."""
+
+logger = logging.getLogger(__name__)
 
 
 class WatchedAccount:
@@ -138,6 +141,10 @@ class WatchedAccount:
     async def _read(self) -> None:
         try:
             async with self._reads.turn():
+                if not self._audiences:
+                    # Who waited has left, and whoever comes now begins a read of its own.
+                    self._reading = False
+                    return
                 # What was said before this line is covered by the read; what is said after it may not be.
                 self._reads_begun += 1
                 self._announced_version = 0
@@ -160,7 +167,11 @@ class WatchedAccount:
             order = reading.version, reading.as_of
             self._latest = order if self._latest is None else max(self._latest, order)
             for view, audience in audiences.items():
-                audience.show(reading.events[view], self._reads_begun)
+                try:
+                    audience.show(reading.events[view], self._reads_begun)
+                except Exception:
+                    # Whatever is wrong with one view, the others are right.
+                    logger.exception("showing %s failed", type(view).__name__)
             self._arm_due_timer(reading.due_in_seconds)
         if self._audiences and self._joined_meanwhile:
             self._begin_read()

@@ -16,7 +16,7 @@ def a_slice(*, counted: int = 0, latencies: list[float] | None = None) -> Slice:
 
 
 def nobody() -> Contender:
-    return OneCallRival([], None)  # type: ignore[arg-type]
+    return OneCallRival([], None)
 
 
 async def test_only_answers_within_the_slice_count() -> None:

@@ -43,4 +43,4 @@ async def transfer(dsn: str, when: str, tenant_id: UUID, source: UUID, target: U
 
 if __name__ == "__main__":
     dsn, when, *ids, amount = sys.argv[1:]
-    asyncio.run(transfer(dsn, when, *map(UUID, ids), int(amount)))  # type: ignore[call-arg]
+    asyncio.run(transfer(dsn, when, *map(UUID, ids), int(amount)))

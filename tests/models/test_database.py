@@ -250,7 +250,7 @@ class TestWhenTheDatabaseDoesNotServe:
 
         def begin(database: Database, use: str) -> AbstractAsyncContextManager[asyncpg.Connection]:
             begins = getattr(database, use)
-            return begins(uuid4()) if use in ("reader", "tenant") else begins()  # type: ignore[no-any-return]
+            return begins(uuid4()) if use in ("reader", "tenant") else begins()
 
         async with Proxy(dsn) as proxy, await Database.open(proxy.dsn) as database:
             for one, two in (("reader", "tenant"), ("spanning_reader", "administration")):

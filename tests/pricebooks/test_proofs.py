@@ -143,7 +143,7 @@ def test_a_hold_has_the_greatest_cost_of_all_params_with_every_number_at_or_belo
         if held is None:
             continue
         below = [
-            [0, *(number for number in tried if number <= value)] if numeric else [value]  # type: ignore[operator]
+            [0, *(number for number in tried if number <= value)] if numeric else [value]
             for value, (tried, numeric) in zip(values, numbered(subject), strict=True)
         ]
         few = prod(map(len, below)) <= TRIES_MAX
@@ -161,7 +161,7 @@ def test_raising_a_monotone_dimension_never_lowers_the_cost(subject: Subject) ->
         for column, (tried, numeric) in enumerate(numbered(subject)):
             if not numeric or cost is None:
                 continue
-            more = next((number for number in tried if number > values[column]), values[column])  # type: ignore[operator]
+            more = next((number for number in tried if number > values[column]), values[column])
             dearer = subject.cost((*values[:column], more, *values[column + 1 :]))
             assert dearer is not None
             if dearer < cost:

@@ -324,6 +324,8 @@ class Stage:
                 count_holds=0,
                 count_members=0,
                 member=None,
+                has_account=self._has_account,
+                has_member=lambda tenant, account, member: self.reads.answers["member"] is not None,
                 hold_lines=(),
                 hold_captures=(),
                 paid=(),
@@ -342,6 +344,13 @@ class Stage:
         self.live = Feed()
         self.credentials = Keys()
         self.checks = {"database": "ok", "migrations": "ok", "bus": "ok"}
+
+    def _has_account(self, tenant: UUID, account: UUID) -> bool:
+        """As the account's balance has it."""
+        balance = self.reads.answers["balance"]
+        if isinstance(balance, Exception):
+            raise balance
+        return (balance(tenant, account) if callable(balance) else balance) is not None
 
     async def readiness(self) -> dict[str, str]:
         return self.checks

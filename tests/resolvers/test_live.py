@@ -73,12 +73,12 @@ async def test_every_snapshot_of_the_source_is_shown(schema: GraphQLSchema, stag
 
 async def test_who_leaves_is_forgotten(schema: GraphQLSchema, stage: Stage) -> None:
     events = await start(schema, stage, id=ACCOUNT_ID)
-    waiting = asyncio.ensure_future(anext(events))  # type: ignore[arg-type]
+    waiting = asyncio.ensure_future(anext(events))
     await stage.live.listened.wait()
 
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
-    await events.aclose()  # type: ignore[union-attr]
+    await events.aclose()
 
     assert stage.live.listeners == []
 
@@ -161,7 +161,7 @@ def test_every_subscription_checks_access_before_its_stream_begins(schema: Graph
 
 
 def _live_fields() -> list[StrawberryField]:
-    return Subscription.__strawberry_definition__.fields  # type: ignore[attr-defined, no-any-return]
+    return Subscription.__strawberry_definition__.fields
 
 
 @pytest.mark.parametrize("field", ALL_OF_LIVE)
@@ -231,7 +231,7 @@ async def test_all_who_watch_the_same_are_given_one_object_to_write_out(
     assert source is not None
     coming = []
     for _ in range(2):
-        stream = await source(None, SimpleNamespace(context=Context(SECRET, stage)), account_id=ACCOUNT_ID)  # type: ignore[arg-type]
+        stream = await source(None, SimpleNamespace(context=Context(SECRET, stage)), account_id=ACCOUNT_ID)
         coming.append(asyncio.ensure_future(anext(stream)))
         await asyncio.sleep(0.01)
     crossing = AlertEvent(1, AlertKind.LOW_BALANCE, NOON, 3, 0, threshold_percent=20)

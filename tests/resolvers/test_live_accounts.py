@@ -76,14 +76,14 @@ class Stream:
 
     def _coming(self) -> asyncio.Future[Any]:
         if self._next is None:
-            self._next = asyncio.ensure_future(anext(self._events))  # type: ignore[arg-type]
+            self._next = asyncio.ensure_future(anext(self._events))
         return self._next
 
     async def close(self) -> None:
         if self._next is not None:
             self._next.cancel()
             await asyncio.gather(self._next, return_exceptions=True)
-        await self._events.aclose()  # type: ignore[attr-defined]
+        await self._events.aclose()
 
 
 class Desk:
@@ -97,14 +97,14 @@ class Desk:
     @asynccontextmanager
     async def stream(self, document: str, account: UUID, **variables: Any) -> AsyncIterator[Stream]:
         services = SimpleNamespace(reads=self.shop.reads, live=self.hub)
-        context = Context(replace(SECRET, tenant_id=self.shop.tenant_id), services)  # type: ignore[arg-type]
+        context = Context(replace(SECRET, tenant_id=self.shop.tenant_id), services)
         started = subscribe(
             self._schema,
             parse_document(document),
             context_value=context,
             variable_values={"account": public_id(IdKind.ACCOUNT, account), **variables},
         )
-        events = started if isinstance(started, AsyncIterator) else await started  # type: ignore[misc]
+        events = started if isinstance(started, AsyncIterator) else await started
         assert isinstance(events, AsyncIterator), events
         stream = Stream(events)
         try:

@@ -272,7 +272,7 @@ async def first_event(team: Team, caller: str, query: str, member: str | None = 
     if isinstance(started, ExecutionResult):
         return None
     event = await anext(started)
-    await started.aclose()  # type: ignore[attr-defined]
+    await started.aclose()
     assert not event.errors, event.errors
     assert event.data is not None
     return event.data

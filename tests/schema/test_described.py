@@ -50,7 +50,7 @@ def test_every_type_field_argument_and_enum_value_is_described() -> None:
 
 
 def test_a_docstring_becomes_a_description_with_one_line_to_a_paragraph() -> None:
-    definition = Ticket.__strawberry_definition__  # type: ignore[attr-defined]
+    definition = Ticket.__strawberry_definition__
 
     assert definition.description == "A ticket, of paper.\n\nIt is punched once."
     assert [field.description for field in definition.fields] == ["What it costs, in cents.", None]

@@ -31,7 +31,7 @@ def a_token(**changes: object) -> ClientToken:
         "issued_at": NOON,
         "expires_at": NOON + timedelta(hours=1),
     }
-    return ClientToken(**facts | changes)  # type: ignore[arg-type]
+    return ClientToken(**facts | changes)
 
 
 @given(

@@ -65,7 +65,7 @@ def elsewhere(database: Database, clock: Clock) -> Credentials:
 
 
 async def a_backend(credentials: Credentials, tenant_id: UUID, **details: object) -> Principal:
-    created = await credentials.create_api_key(OPERATOR, name="backend", tenant_id=tenant_id, **details)  # type: ignore[arg-type]
+    created = await credentials.create_api_key(OPERATOR, name="backend", tenant_id=tenant_id, **details)
     assert isinstance(created, CreatedApiKey)
     principal = await credentials.authenticate(created.key)
     assert principal is not None
@@ -73,7 +73,7 @@ async def a_backend(credentials: Credentials, tenant_id: UUID, **details: object
 
 
 async def a_token(credentials: Credentials, backend: Principal, account_id: UUID, **details: object) -> str:
-    created = await credentials.client_tokens.create(backend, account_id, **details)  # type: ignore[arg-type]
+    created = await credentials.client_tokens.create(backend, account_id, **details)
     assert isinstance(created, CreatedClientToken), created
     return created.token
 
@@ -389,7 +389,7 @@ class TestForgery:
             "issued_at": now,
             "expires_at": now + timedelta(hours=1),
         }
-        return ClientToken(**facts | changes)  # type: ignore[arg-type]
+        return ClientToken(**facts | changes)
 
     async def test_another_tenants_secret_signs_nothing_of_this_one(
         self, database: Database, credentials: Credentials, shop: Shop, a_tenant: TenantBuilder

@@ -85,7 +85,7 @@ class TestAClosedAccount:
         assert await shop.fares.charge(shop.reserve_request(account, "c")) == NO_MORE_WORK
         assert await shop.grants.grant_tokens(shop.grant_request(account, "g")) == refused
         for change in ({"name": "New"}, {"frozen": False}, {"credit_limit": 5}, {"plan_id": None}):
-            assert await shop.accounts.update(shop.tenant_id, account, **change) == refused, change  # type: ignore[arg-type]
+            assert await shop.accounts.update(shop.tenant_id, account, **change) == refused, change
 
     async def test_says_so_before_the_work(self, shop: Shop) -> None:
         account = await shop.open()

@@ -64,7 +64,7 @@ def another_process(database: Database) -> Credentials:
 
 async def a_key(credentials: Credentials, tenant: Tenant, **details: object) -> CreatedApiKey:
     details.setdefault("name", "backend")
-    created = await credentials.create_api_key(ROOT, tenant_id=tenant.id, **details)  # type: ignore[arg-type]
+    created = await credentials.create_api_key(ROOT, tenant_id=tenant.id, **details)
     assert isinstance(created, CreatedApiKey)
     return created
 

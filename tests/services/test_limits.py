@@ -249,7 +249,7 @@ class TestThePriceBooksPolicies:
         await shop.publish(a_source(policies="daily_limit = 16"))
 
         grant = await shop.grants.grant_tokens(shop.grant_request(account, "g"))
-        assert grant.balance.today.limit == 16 * MICROS  # type: ignore[union-attr]
+        assert grant.balance.today.limit == 16 * MICROS
         hold = held(await shop.fares.reserve(shop.reserve_request(account, "r")))
         assert hold.balance.today.limit == 16 * MICROS
         reached = await shop.fares.extend(shop.extend_request(account, "e", hold.hold.hold_id, work=9 * MICROS))

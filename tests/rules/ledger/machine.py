@@ -478,7 +478,7 @@ class LedgerMachine(RuleBasedStateMachine):
             self.ask_core(verb, said)
             outcome = self.bench.last
         except Refused as refused:
-            outcome = refused.refusal  # type: ignore[assignment]
+            outcome = refused.refusal
         if isinstance(expected, str):
             assert type(outcome).__name__ == expected, f"{verb} {said}: {outcome}"
             if isinstance(outcome, RateLimited):
@@ -789,7 +789,7 @@ def a_setting(owner: Owner, period: str, limit: int | None) -> LimitSetting:
 
 
 def micros_of(instant: object) -> int:
-    return (instant - START) // timedelta(microseconds=1)  # type: ignore[operator, no-any-return]
+    return (instant - START) // timedelta(microseconds=1)
 
 
 def spelled(whom: Whom) -> dict[str, str | None]:

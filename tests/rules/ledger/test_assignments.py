@@ -25,7 +25,7 @@ def shown(bench: Workbench, *, member: str | None = None, project: str | None = 
     """Total, held, available and assigned, as they are seen for somebody, in whole tokens."""
     balance = bench.balance_for(member=member, project=project)
     micros = (balance.total, balance.held, balance.available, balance.assigned)
-    return tuple(int(in_tokens(amount)) for amount in micros)  # type: ignore[return-value]
+    return tuple(int(in_tokens(amount)) for amount in micros)
 
 
 class TestAssigning:
@@ -59,11 +59,11 @@ class TestAssigning:
         bench = a_team()
         bench.assign(30, member="anna", key="k")
         effect = bench.last
-        assert (effect.grant.member_id, effect.balance.spender.member_id) == (member_named("anna"),) * 2  # type: ignore[union-attr]
-        assert (effect.balance.total, effect.balance.assigned) == (tokens(100), tokens(30))  # type: ignore[union-attr]
+        assert (effect.grant.member_id, effect.balance.spender.member_id) == (member_named("anna"),) * 2
+        assert (effect.balance.total, effect.balance.assigned) == (tokens(100), tokens(30))
         bench.assign(30, member="anna", key="k")
         again = bench.last
-        assert (again.replayed, again.balance) == (True, effect.balance)  # type: ignore[union-attr]
+        assert (again.replayed, again.balance) == (True, effect.balance)
         assert bench.written == []
 
     def test_takes_neither_held_nor_expired_nor_assigned_tokens(self) -> None:

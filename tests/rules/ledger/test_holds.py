@@ -201,7 +201,7 @@ def ended_by_time(bench: Workbench) -> int:
 )
 def test_every_hold_ends_exactly_once(verb: str, end: object, expected: object) -> None:
     bench = an_account(tokens=100)
-    hold = end(bench)  # type: ignore[operator]
+    hold = end(bench)
     bench.balance()
     before = a_copy_of(bench, hold)
     with refusal(expected):

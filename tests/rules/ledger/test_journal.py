@@ -59,7 +59,7 @@ def test_has_an_entry_of_every_kind_but_those_that_other_operations_write() -> N
 
 def test_an_entry_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
-        an_account(tokens=1).entries[0].total_change = 2  # type: ignore[misc]
+        an_account(tokens=1).entries[0].total_change = 2
 
 
 def test_time_never_runs_backwards() -> None:
@@ -131,7 +131,7 @@ def test_each_hash_covers_the_entry_and_the_hash_before() -> None:
 def test_whoever_changes_a_fact_breaks_the_chain(forgery: dict[str, object]) -> None:
     bench = a_lively_account()
     index = len(bench.entries) // 2
-    bench.entries[index] = bench.entries[index]._replace(**forgery)  # type: ignore[arg-type]
+    bench.entries[index] = bench.entries[index]._replace(**forgery)
     with pytest.raises(AssertionError):
         Watch().check(bench.shelf, bench.now + timedelta(days=1))
 

@@ -79,7 +79,7 @@ def test_a_key_belongs_to_its_mutation() -> None:
     bench, held, charged = a_busy_account()
     for verb in ("reserve", "charge", "extend", "commit", "refund", "grantTokens"):
         VERBS[verb][0](bench, held, charged)
-        assert not bench.last.replayed  # type: ignore[union-attr]
+        assert not bench.last.replayed
 
 
 def test_a_replay_shows_todays_hold_and_balance() -> None:
@@ -108,7 +108,7 @@ def test_is_kept_for_good() -> None:
     hold = bench.reserve(35, key=KEY)
     bench.wait(days=3_650)
     assert bench.reserve(35, key=KEY) == hold
-    assert bench.last.hold.state is HoldState.EXPIRED  # type: ignore[union-attr]
+    assert bench.last.hold.state is HoldState.EXPIRED
 
 
 def test_a_refusal_is_not_remembered() -> None:
@@ -117,7 +117,7 @@ def test_a_refusal_is_not_remembered() -> None:
         bench.reserve(35, key=KEY)
     bench.grant(100)
     hold = bench.reserve(35, key=KEY)
-    assert not bench.last.replayed  # type: ignore[union-attr]
+    assert not bench.last.replayed
     assert in_tokens(bench.hold(hold).amount) == 35
 
 

@@ -37,7 +37,7 @@ def consumed(bench: Workbench, scope: Scope = ACCOUNT_SCOPE) -> list[Decimal]:
 def reached(bench: Workbench, amount: int | str, **more: object) -> LimitReached:
     """The refusal of a reserve."""
     with pytest.raises(Refused) as refused:
-        bench.reserve(amount, **more)  # type: ignore[arg-type]
+        bench.reserve(amount, **more)
     assert isinstance(refused.value.refusal, LimitReached)
     return refused.value.refusal
 

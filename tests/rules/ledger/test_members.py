@@ -136,7 +136,7 @@ class TestManyAtOnce:
     def test_are_changed_all_or_none_and_the_place_of_the_fault_is_named(self, stranger: object) -> None:
         bench = an_account()
         with refusal(InvalidInput("members[1].memberId", "there is no such member")):
-            bench.manage(adding("anna"), stranger)  # type: ignore[arg-type]
+            bench.manage(adding("anna"), stranger)
         assert not bench.shelf.members
 
     def test_nobody_can_change_whom_the_same_list_removes(self) -> None:

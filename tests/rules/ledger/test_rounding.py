@@ -14,7 +14,7 @@ from tests.rules.ledger.workbench import Workbench, an_account
 CHARGE_AVAILABLE = OverrunPolicy.CHARGE_AVAILABLE
 
 
-def metered(*costs: str) -> list:  # type: ignore[type-arg]
+def metered(*costs: str) -> list:
     return [a_line(cost, metered=True) for cost in costs]
 
 

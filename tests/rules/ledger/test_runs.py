@@ -81,7 +81,7 @@ def test_each_member_has_its_own_and_the_account_another() -> None:
     bench.reserve(1, project="film")
     for who in ({"member": ada}, {"member": bob}, {"project": "game"}):
         with refusal(RateLimited):
-            bench.reserve(1, **who)  # type: ignore[arg-type]
+            bench.reserve(1, **who)
 
 
 def test_without_a_rate_nothing_is_kept() -> None:
@@ -97,13 +97,13 @@ def test_no_more_is_kept_than_is_allowed_and_nothing_older_than_a_minute() -> No
     spending = lambda: bench.account.spending  # noqa: E731 - the row is another one after every command
     for kept in (1, 2, 3):
         bench.reserve(1)
-        assert len(spending().runs) == 8 * kept  # type: ignore[union-attr]
+        assert len(spending().runs) == 8 * kept
         bench.wait(25)
     bench.reserve(1)
-    assert len(spending().runs) == 8 * 3  # type: ignore[union-attr]
+    assert len(spending().runs) == 8 * 3
     bench.wait(60)
     bench.reserve(1)
-    assert len(spending().runs) == 8  # type: ignore[union-attr]
+    assert len(spending().runs) == 8
 
 
 def test_a_lower_rate_counts_the_runs_of_before() -> None:

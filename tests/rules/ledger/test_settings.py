@@ -25,10 +25,10 @@ def test_a_changed_setting_writes_one_adjustment_with_zero_changes_and_the_setti
     setting: dict[str, object], note: str
 ) -> None:
     bench = an_account(tokens=10)
-    bench.adjust(**setting)  # type: ignore[arg-type]
+    bench.adjust(**setting)
     assert bench.written == [fact("ADJUSTMENT")]
     assert bench.entries[-1].note == note
-    bench.adjust(**setting)  # type: ignore[arg-type]
+    bench.adjust(**setting)
     assert bench.written == [], "nothing changed"
 
 
@@ -58,7 +58,7 @@ def test_an_account_that_was_not_opened_is_not_found() -> None:
 def test_a_command_never_touches_another_tenants_or_accounts_row(tenant: object, account: object) -> None:
     bench = an_account(tokens=1)
     with refusal(NotFound("account")):
-        bench.submit(Settle(tenant, account))  # type: ignore[arg-type]
+        bench.submit(Settle(tenant, account))
     with refusal(NotFound("account")):
         once = bench.once(Mutation.RESERVE, "key")
-        bench.submit(Reserve(tenant, account, once, 1, (), "[]", 1))  # type: ignore[arg-type]
+        bench.submit(Reserve(tenant, account, once, 1, (), "[]", 1))

@@ -186,7 +186,7 @@ class Workbench:
         policies = {"daily_limit": self.daily_limit}
         if isinstance(command, Reserve):
             policies["runs_per_minute"] = self.runs_per_minute
-        command = replace(command, **policies)  # type: ignore[arg-type]
+        command = replace(command, **policies)
         first = len(self.entries)
         state = self._settled(command)
         before: AccountState = pickle.loads(pickle.dumps(state))

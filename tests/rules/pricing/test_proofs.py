@@ -82,7 +82,7 @@ def test_a_hold_has_the_greatest_cost_of_all_params_with_every_number_at_or_belo
         return
     quality, hd, steps, seconds = values
     assert isinstance(steps, int)
-    below = [(quality, hd, s, t) for s in range(steps + 1) for t in SECONDS_TRIED if t <= seconds]  # type: ignore[operator]
+    below = [(quality, hd, s, t) for s in range(steps + 1) for t in SECONDS_TRIED if t <= seconds]
     used = [cost for smaller in below if (cost := cost_of(book, smaller, Purpose.ACTUAL)) is not None]
     assert held == max(used)
 
@@ -99,7 +99,7 @@ def test_the_steps_add_up_to_the_cost(price: Price, values: tuple[Value, ...], p
 
 def raised(values: tuple[Value, ...], column: int) -> list[tuple[Value, ...]]:
     tried: list[Number] = list(range(1, GREATEST + 1)) if column == STEPS else list(SECONDS_TRIED)
-    return [(*values[:column], more, *values[column + 1 :]) for more in tried if more > values[column]]  # type: ignore[operator]
+    return [(*values[:column], more, *values[column + 1 :]) for more in tried if more > values[column]]
 
 
 @settings(max_examples=150, deadline=None)

@@ -25,7 +25,7 @@ TERMS = PromoTerms("WELCOME", 5_000_000, active_from=NOON)
 
 
 def a_code(claimed: int = 0, **changes: object) -> PromoCode:
-    return PromoCode(UUID(int=1), replace(TERMS, **changes), claimed, NOON)  # type: ignore[arg-type]
+    return PromoCode(UUID(int=1), replace(TERMS, **changes), claimed, NOON)
 
 
 @pytest.mark.parametrize(

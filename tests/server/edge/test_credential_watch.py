@@ -86,7 +86,7 @@ async def test_only_what_lives_by_the_key_that_ended_or_changed_is_told(keys: Co
     admin = a_client_token(role=MemberRole.ADMIN)
     for key in ("revoked", "demoted", "spared", "broken"):
         keys.known[key] = admin
-        watch.add(key, admin, lambda end, key=key: ended.update({key: end}))  # type: ignore[misc]
+        watch.add(key, admin, lambda end, key=key: ended.update({key: end}))
     keys.failure = DatabaseBusy()
     await eventually(lambda: keys.looks["spared"] == 2)
     assert ended == {}
@@ -130,7 +130,7 @@ async def test_time_passes_while_the_database_is_away(keys: CountedKeys, silent:
     }.items():
         begun_as = Principal(SECRET.kind, SECRET.scopes, expires_at=expires_at)
         keys.known[key] = begun_as
-        watch.add(key, begun_as, lambda end, key=key: ended.update({key: end}))  # type: ignore[misc]
+        watch.add(key, begun_as, lambda end, key=key: ended.update({key: end}))
     # Told in the look before the outage.
     keys.known["rotated"] = Principal(SECRET.kind, SECRET.scopes, expires_at=now + timedelta(seconds=0.2))
     await eventually(lambda: keys.looks["rotated"] == 1)

@@ -30,7 +30,7 @@ def documents(schema: GraphQLSchema) -> Documents:
     return Documents(schema, introspection=True)
 
 
-def codes_of(read: Document | list) -> list[str | None]:  # type: ignore[type-arg]
+def codes_of(read: Document | list) -> list[str | None]:
     assert isinstance(read, list)
     return [(error.extensions or {}).get("code") for error in read]
 

@@ -18,6 +18,7 @@ from rules.ledger.outcomes import HoldEffect
 from rules.ledger.records import Page
 from server.edge import credential_watch, graphql_socket
 from server.edge.configuration import FRAME_BYTES_MAX
+from server.edge.execution import Execution
 from server.edge.graphql_socket import OPERATION_ID_LENGTH_MAX, OPERATIONS_MAX, PROTOCOL
 from server.edge.http_requests import JSON_DEPTH_MAX
 from tests.resolvers.stage import SECRET, SECRET_KEY, a_balance, a_client_token, a_hold
@@ -220,6 +221,26 @@ async def test_a_failing_source_is_masked_and_logged(served: Served, caplog: pyt
     assert "swordfish" not in json.dumps(failed)
     assert "swordfish" in caplog.text
     assert failed["payload"][0]["extensions"]["requestId"] in caplog.text
+
+
+async def test_a_failure_outside_of_every_field_is_no_reason_to_close_the_socket(
+    served: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(*_: Any) -> None:
+        raise RuntimeError("the password is swordfish")
+
+    async with served.open() as client:
+        await initialise(client)
+        with monkeypatch.context() as broken:
+            broken.setattr(Execution, "run", fail)
+            await subscribe(client, "a", VIEWER)
+            failed = await receive(client)
+        await subscribe(client, "b", VIEWER)
+        assert (await receive(client))["type"] == "next"
+
+    assert (failed["type"], failed["payload"][0]["extensions"]["code"]) == ("error", "INTERNAL")
+    assert "swordfish" not in json.dumps(failed)
+    assert "swordfish" in caplog.text
 
 
 SUBSCRIBE = {"type": "subscribe", "id": "a", "payload": {"query": BALANCE}}

@@ -215,7 +215,12 @@ async def test_a_websocket_too_takes_trusted_documents_alone_where_the_server_do
         for text in (VIEWER, BALANCE):
             assert (await target.subscribe({"query": text}))["extensions"]["code"] == "DOCUMENT_NOT_TRUSTED"
         answered = await target.answer({"documentId": hash_of(VIEWER)})
+        await target.socket.recv()
+        # graphql-ws cannot leave `query` out.
+        apollos = {"persistedQuery": {"version": 1, "sha256Hash": hash_of(VIEWER)}}
+        by_apollo = await target.answer({"query": "", "extensions": apollos})
 
+    assert by_apollo["payload"] == answered["payload"]
     assert answered["payload"]["data"]["viewer"]["kind"] == "SECRET"
 
 

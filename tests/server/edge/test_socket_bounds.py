@@ -205,7 +205,7 @@ async def test_the_servers_stop_ends_what_is_watched_and_waits_for_what_was_aske
             await answered.wait()
             return HoldEffect(a_hold(), a_balance())
 
-    served.stage.fares = Fares()  # type: ignore[assignment]
+    served.stage.fares = Fares()
     reserve = """mutation {
         reserve(input: {idempotencyKey: "k", accountExternalId: "alice", work: {amount: 1}}) { __typename }
     }"""

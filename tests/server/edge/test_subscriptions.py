@@ -189,7 +189,7 @@ async def test_a_closed_subscription_closes_its_source(watched: Watched) -> None
         finally:
             closed.set()
 
-    stream = subscriptions.Subscription(source(), None, ASKED, "r", {}, None)  # type: ignore[arg-type]
+    stream = subscriptions.Subscription(source(), None, ASKED, "r", {}, None)
     await anext(stream._source)
     await stream.aclose()
 

@@ -127,7 +127,7 @@ async def test_an_id_that_nobody_knows_is_one_clear_error(stage: Stage, texts: d
         ({"documentId": 5}, "documentId"),
         ({"documentId": ["a"]}, "documentId"),
         ({"documentId": "a" * (DOCUMENT_ID_LENGTH_MAX + 1)}, "documentId"),
-        (apollos(None), "sha256Hash"),  # type: ignore[arg-type]
+        (apollos(None), "sha256Hash"),
         (apollos(""), "sha256Hash"),
         (apollos("a" * (DOCUMENT_ID_LENGTH_MAX + 1)), "sha256Hash"),
         ({"extensions": {"persistedQuery": 5}}, "`query`"),

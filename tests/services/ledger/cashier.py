@@ -136,7 +136,7 @@ class Cashier:
         self, account_id: UUID, amount: int, *, key: str | None = None, **owner: UUID | str | None
     ) -> LedgerOutcome:
         once = a_key(Mutation.ASSIGN_TOKENS, key)
-        return await self.writer.submit(AssignTokens(self.tenant_id, account_id, once, amount, **owner))  # type: ignore[arg-type]
+        return await self.writer.submit(AssignTokens(self.tenant_id, account_id, once, amount, **owner))
 
     async def extend(self, account_id: UUID, hold_id: int, **more: Any) -> LedgerOutcome:
         return await self.writer.submit(Extend(self.tenant_id, account_id, a_key(Mutation.EXTEND), hold_id, **more))

@@ -61,7 +61,7 @@ class Screen:
 
 def known_as(member_id: UUID | None) -> hold_events.Hold:
     """A hold of which only the member matters."""
-    return hold_events.Hold(1, 0, 0, None, None, 1, member_id=member_id)  # type: ignore[arg-type]
+    return hold_events.Hold(1, 0, 0, None, None, 1, member_id=member_id)
 
 
 @pytest.mark.parametrize("holds_max", [2, 100])

@@ -48,7 +48,7 @@ class Screen:
 
 async def sums_of_day(connection: object, position: UsagePosition, view: UsageView) -> Sums:
     """The day's sums as they are kept."""
-    row = await connection.fetchrow(  # type: ignore[attr-defined]
+    row = await connection.fetchrow(
         "SELECT coalesce(sum(charged), 0)::bigint, coalesce(sum(refunded), 0)::bigint, coalesce(sum(uses), 0)::bigint,"
         " coalesce(sum(operations), 0)::bigint FROM usage_day WHERE account_id = $1 AND day = $2"
         " AND ($3::uuid IS NULL OR member_id = $3) AND ($4::text IS NULL OR project = $4)",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from uuid import uuid4
 
 import pytest
 
@@ -257,3 +259,29 @@ async def test_what_was_paid_is_told_of_the_tokens_that_are_left(
     sending = SendTokens(cashier.tenant_id, account, a_key(Mutation.TRANSFER_TOKENS), 500, heir)
     granted(await cashier.writer.submit(sending))
     assert await reads.paid(cashier.tenant_id, account) == (Paid("eur", 70, 100), Paid("usd", 495, 550))
+
+
+async def test_whether_an_account_or_a_member_is_there_is_asked_once_however_many_want_to_know(
+    cashier: Cashier, reads: LedgerReads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account, nobody = await cashier.open(), uuid4()
+    asked: list[tuple[object, ...]] = []
+
+    def counted(ask: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
+        async def method(*name: object) -> object:
+            asked.append(name)
+            return await ask(*name)
+
+        return method
+
+    monkeypatch.setattr(reads, "read", counted(reads.read))
+    monkeypatch.setattr(reads, "member", counted(reads.member))
+    tenant = cashier.tenant_id
+
+    assert set(await asyncio.gather(*(reads.has_account(tenant, account) for _ in range(50)))) == {True}
+    assert await reads.has_account(tenant, account)
+    assert asked == [(tenant, account)]
+    assert not await reads.has_account(uuid4(), account), "another tenant's"
+    assert not await reads.has_member(tenant, account, nobody)
+    assert not await reads.has_member(tenant, account, nobody), "who is not there may come"
+    assert len(asked) == 4

@@ -222,6 +222,28 @@ async def test_nobody_is_taken_back_and_who_joins_is_shown_no_less(accounts: Acc
     assert latecomer.shown[0] is display.shown[0]
 
 
+async def test_a_view_that_cannot_be_shown_keeps_nothing_from_the_others(
+    accounts: AccountsTable, watcher: Watcher, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    account = await accounts.open(version=1)
+    show = Audience.show
+
+    def show_or_fail(audience: Audience, event: Event, reads_begun: int) -> None:
+        if isinstance(event, Growth):
+            raise ArithmeticError
+        show(audience, event, reads_begun)
+
+    monkeypatch.setattr(Audience, "show", show_or_fail)
+    async with Display(watcher, account, view=GROWTH) as broken, Display(watcher, account, view=ANNA) as display:
+        await display.shows(1)
+        version = await accounts.commit(account)
+        watcher.changed(account, version)
+        await display.shows(version)
+
+    assert broken.shown == []
+    assert "showing GrowthView failed" in caplog.text
+
+
 def test_an_event_is_put_into_its_shown_form_once() -> None:
     event = Shown(1, START)
     made: list[Shown] = []

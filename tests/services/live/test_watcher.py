@@ -5,6 +5,8 @@ from uuid import uuid4
 
 import pytest
 
+from models.database import POOL_SIZE
+from services.live.reads import READS_AT_ONCE_MAX
 from services.live.watcher import Watcher
 from tests.services.live.accounts_table import STATE, TENANT, AccountsTable
 from tests.services.live.display import Display, eventually
@@ -295,5 +297,17 @@ async def test_thousands_watch_their_own_accounts_with_few_reads_at_once(
             at_once_max = max(at_once_max, accounts.reading_now.total())
             await asyncio.sleep(0.001)
 
-    assert 1 <= at_once_max <= 32
+    assert 1 <= at_once_max <= READS_AT_ONCE_MAX < POOL_SIZE
     assert accounts.reads.total() == 2_000
+
+
+async def test_who_leaves_before_its_turn_costs_no_read(accounts: AccountsTable, watcher: Watcher) -> None:
+    accounts.read_seconds = 0.2
+    async with AsyncExitStack() as stack:
+        for _ in range(50):
+            await stack.enter_async_context(Display(watcher, uuid4()))
+        await eventually(lambda: accounts.reading_now.total() == READS_AT_ONCE_MAX)
+    await eventually(lambda: accounts.reading_now.total() == 0)
+    await asyncio.sleep(accounts.read_seconds)
+
+    assert accounts.reads.total() == READS_AT_ONCE_MAX
