@@ -74,12 +74,12 @@ def create_probed_app() -> Starlette:
     return app
 
 
-def probe_classes(probe: Probe, hub: type, reads: type, subscriber: type) -> None:
+def probe_classes(probe: Probe, hub: type[LiveHub], reads: type[Reads], subscriber: type[Subscriber[Any]]) -> None:
     """Has the probe told what these do. Raises AttributeError where they no longer do it by these names."""
-    changed: Callable[..., None] = hub.changed  # type: ignore[attr-defined]
-    read: Callable[..., Awaitable[Any]] = reads.read  # type: ignore[attr-defined]
-    offer: Callable[..., None] = subscriber.offer  # type: ignore[attr-defined]
-    hand_to: Callable[..., None] = subscriber.hand_to  # type: ignore[attr-defined]
+    changed: Callable[..., None] = hub.changed
+    read: Callable[..., Awaitable[Any]] = reads.read
+    offer: Callable[..., None] = subscriber.offer
+    hand_to: Callable[..., None] = subscriber.hand_to
 
     def changed_timed(*told: Any, **more: Any) -> None:
         probe.told()

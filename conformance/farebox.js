@@ -76,6 +76,26 @@ export async function aFare(account, name) {
   return committed.balance;
 }
 
+/** Asks for the account's tokens, reserves and commits, by whatever `run` makes of (document, variables): its data. */
+export async function asksAndChanges(account, name, run) {
+  const { account: found } = await run(ACCOUNT, { id: account.id });
+  assert.equal(Number(found.balance.available), account.available);
+
+  const { reserve } = await run(RESERVE, { key: name, id: account.id });
+  assert.equal(reserve.__typename, 'ReserveSuccess');
+  const { commit } = await run(COMMIT, { key: name, hold: reserve.hold.id });
+  assert.equal(commit.__typename, 'CommitSuccess');
+  assert.equal(Number(commit.balance.available), account.available - 3);
+}
+
+/** The one answer of a client that iterates over them. */
+export async function once(client, query, variables) {
+  for await (const { data, errors } of client.iterate({ query, variables })) {
+    assert.equal(errors, undefined);
+    return data;
+  }
+}
+
 /** What a client saw of a balance: it must only rise, and get to where it is expected. */
 export class Seen {
   balances = [];

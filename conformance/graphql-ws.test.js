@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { createClient } from 'graphql-ws';
 import WebSocket from 'ws';
-import { ACCOUNT, BALANCE, COMMIT, RESERVE, Seen, anAccount, ask, authorization, refusedAuthorization, url } from './farebox.js';
+import { ACCOUNT, BALANCE, Seen, anAccount, ask, asksAndChanges, authorization, once, refusedAuthorization, url } from './farebox.js';
 import { cuttable } from './cuttable.js';
 
 let account;
@@ -20,23 +20,9 @@ function connected(more = {}) {
   return createClient({ url: wire.websocketUrl, webSocketImpl: WebSocket, connectionParams: { authorization }, ...more });
 }
 
-async function once(client, query, variables) {
-  for await (const { data, errors } of client.iterate({ query, variables })) {
-    assert.equal(errors, undefined);
-    return data;
-  }
-}
-
 test('asks and changes over the socket', async () => {
   const client = connected();
-  const { account: found } = await once(client, ACCOUNT, { id: account.id });
-  assert.equal(Number(found.balance.available), account.available);
-
-  const { reserve } = await once(client, RESERVE, { key: 'ws', id: account.id });
-  assert.equal(reserve.__typename, 'ReserveSuccess');
-  const { commit } = await once(client, COMMIT, { key: 'ws', hold: reserve.hold.id });
-  assert.equal(commit.__typename, 'CommitSuccess');
-  assert.equal(Number(commit.balance.available), account.available - 3);
+  await asksAndChanges(account, 'ws', (query, variables) => once(client, query, variables));
   await client.dispose();
 });
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 
 from tests.faults.processes import ROOT, children_of, command_of
-from tests.services.ledger.cashier import eventually
+from tests.patience import eventually
 
 START_SECONDS_MAX = 60.0
 ANSWER_SECONDS_MAX = 30.0

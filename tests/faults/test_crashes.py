@@ -30,7 +30,8 @@ from tests.faults.processes import (
     processes_of,
     signal_all,
 )
-from tests.services.ledger.cashier import Cashier, eventually, value_of
+from tests.patience import eventually
+from tests.services.ledger.cashier import Cashier, value_of
 from tests.services.ledger.sums import contradictions
 
 ROUNDS_SHORT = 2

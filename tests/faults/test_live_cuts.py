@@ -23,7 +23,7 @@ from websockets.exceptions import WebSocketException
 from websockets.typing import Subprotocol
 
 from tests.faults.served import ANSWER_SECONDS_MAX, Server, served
-from tests.services.ledger.cashier import eventually
+from tests.patience import eventually
 from tests.services.live.cable import Cable
 
 COMMITS = 1_000

@@ -13,7 +13,7 @@ from gql import Client, GraphQLRequest
 from gql.transport.websockets import WebsocketsTransport
 
 from tests.faults.served import ANSWER_SECONDS_MAX, Server, served
-from tests.services.ledger.cashier import eventually
+from tests.patience import eventually
 
 SOCKETS = 8
 """Enough that both processes have some; the kernel shares connections out."""

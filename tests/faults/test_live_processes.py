@@ -21,8 +21,8 @@ from gql.transport.websockets import WebsocketsTransport
 from server.data_directory import find_owner
 from tests.faults.processes import processes_of, signal_all
 from tests.faults.served import ANSWER_SECONDS_MAX, START_SECONDS_MAX, Server, served
+from tests.patience import eventually
 from tests.redis_server import RedisServer, running_redis
-from tests.services.ledger.cashier import eventually
 
 SOCKETS = 8
 """Enough that both processes have some; the kernel shares connections out."""

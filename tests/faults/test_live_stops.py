@@ -18,7 +18,7 @@ from websockets.typing import Subprotocol
 from server.edge.graphql_socket import PROTOCOL
 from tests.faults.served import START_SECONDS_MAX, Server, served
 from tests.faults.test_live_feeds import CHARGE, GRANT, OPEN, ask
-from tests.services.ledger.cashier import eventually
+from tests.patience import eventually
 
 RESUMED = """subscription ($account: ID!, $since: Version) {
   balance(accountId: $account, sinceVersion: $since) { version }

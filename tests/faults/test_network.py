@@ -26,9 +26,9 @@ from services.ledger.writer import ANSWER_SECONDS_MAX, Writer
 from tests.faults.fare_loop import reserved_amount, the_commit, the_reserve
 from tests.faults.processes import processes_of, signal_all
 from tests.faults.proxy import Proxy
+from tests.patience import eventually
 from tests.services.ledger.cashier import (
     Cashier,
-    eventually,
     held,
     of_kind,
     rows_of,

@@ -15,7 +15,7 @@ import pytest
 
 from tests.faults.processes import processes_of, signal_all
 from tests.faults.served import ANSWER_SECONDS_MAX, START_SECONDS_MAX, Server, served
-from tests.services.ledger.cashier import eventually
+from tests.patience import eventually
 
 CALLERS = 6
 ROUNDS_SHORT = 2

@@ -15,7 +15,8 @@ from services.ledger.sweeper import Sweeper
 from services.ledger.writer import Writer
 from tests.conftest import TenantBuilder
 from tests.faults.processes import ROOT
-from tests.services.ledger.cashier import Cashier, eventually, value_of
+from tests.patience import eventually
+from tests.services.ledger.cashier import Cashier, value_of
 from tests.services.ledger.sums import contradictions
 
 WAITING = "SELECT count(*) FROM outbox WHERE done_at IS NULL"

@@ -33,8 +33,9 @@ from rules.pricing.tokens import MICROS
 from services.ledger.reads import LedgerReads
 from services.live.hub import LiveHub
 from tests.conftest import TenantBuilder
+from tests.patience import eventually
 from tests.resolvers.stage import SECRET
-from tests.services.ledger.cashier import a_member, eventually, held, move_clock
+from tests.services.ledger.cashier import a_member, held, move_clock
 from tests.services.shop import Shop, a_source, open_shop
 
 PATIENCE_SECONDS = 20.0

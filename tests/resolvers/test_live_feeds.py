@@ -28,6 +28,7 @@ from services.accounts import AccountRecord
 from services.ledger.live_feeds import FeedEvent, HoldsFeed, UsageFeed
 from services.live.view import View
 from services.principal import Principal
+from tests.patience import eventually
 from tests.resolvers.credential_world import a_tenant
 from tests.resolvers.stage import (
     ACCOUNT,
@@ -45,7 +46,6 @@ from tests.resolvers.stage import (
     a_member,
     a_usage_event,
 )
-from tests.services.ledger.cashier import eventually
 
 SUM = "{ date model category memberId project tokens refunded uses operations }"
 USAGE = f"""subscription($id: ID, $member: ID, $project: String) {{

@@ -7,8 +7,8 @@ import pytest
 from redis.asyncio import Redis
 
 from server.composition import READY, Services, open_services
+from tests.patience import eventually
 from tests.redis_server import RedisServer, running_redis
-from tests.services.ledger.cashier import eventually
 
 START_SECONDS_MAX = 20.0
 

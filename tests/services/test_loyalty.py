@@ -17,7 +17,8 @@ from rules.pricing.tokens import MICROS
 from services import loyalty as module
 from services.ledger.sweeper import Sweeper
 from tests.conftest import TenantBuilder
-from tests.services.ledger.cashier import eventually, held, rows_of, value_of
+from tests.patience import eventually
+from tests.services.ledger.cashier import held, rows_of, value_of
 from tests.services.ledger.sums import contradictions
 from tests.services.shop import Shop, a_source, open_shop
 

@@ -31,7 +31,8 @@ from services.ledger.sweeper import Sweeper
 from services.ledger.transfers import bring_transfers
 from services.ledger.writer import Writer
 from tests.conftest import TenantBuilder
-from tests.services.ledger.cashier import Cashier, a_key, eventually, granted, move_clock, value_of
+from tests.patience import eventually
+from tests.services.ledger.cashier import Cashier, a_key, granted, move_clock, value_of
 from tests.services.ledger.sums import contradictions
 from tests.services.shop import Shop, open_shop
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -75,12 +75,6 @@ async def _running(services: ServedServices, edge: Edge) -> AsyncIterator[tuple[
             server.should_exit = True
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await running
-
-
-async def eventually(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
 
 
 def a_narrow_connection(host: str) -> socket.socket:

@@ -21,8 +21,8 @@ from server.edge.credential_watch import (
 )
 from services import client_tokens, credentials
 from services.principal import Principal
+from tests.patience import eventually
 from tests.resolvers.stage import SECRET, SECRET_KEY, Keys, a_client_token
-from tests.server.edge.serving import eventually
 
 PERIOD_SECONDS = 0.05
 

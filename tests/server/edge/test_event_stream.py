@@ -14,6 +14,7 @@ from models.unavailable import DatabaseBusy
 from rules.ledger.kinds import MemberRole
 from rules.ledger.outcomes import HoldEffect
 from server.edge import credential_watch, event_stream
+from tests.patience import eventually
 from tests.resolvers.stage import SECRET_KEY, a_balance, a_client_token, a_hold
 from tests.server.edge.serving import (
     ALLOWED,
@@ -23,7 +24,6 @@ from tests.server.edge.serving import (
     VIEWER,
     Served,
     a_narrow_connection,
-    eventually,
 )
 
 EVENTS = "text/event-stream"

@@ -21,6 +21,7 @@ from server.edge.configuration import FRAME_BYTES_MAX
 from server.edge.execution import Execution
 from server.edge.graphql_socket import OPERATION_ID_LENGTH_MAX, OPERATIONS_MAX, PROTOCOL
 from server.edge.http_requests import JSON_DEPTH_MAX
+from tests.patience import eventually
 from tests.resolvers.stage import SECRET, SECRET_KEY, a_balance, a_client_token, a_hold
 from tests.server.edge.serving import (
     ALLOWED,
@@ -28,7 +29,6 @@ from tests.server.edge.serving import (
     COST_OF_ONE,
     VIEWER,
     Served,
-    eventually,
 )
 from tests.server.edge.socket_client import KEY, close_code, close_reason, initialise, receive, send, subscribe
 

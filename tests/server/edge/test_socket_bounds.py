@@ -15,6 +15,7 @@ from server.edge import connections, graphql_socket, subscriptions
 from server.edge.configuration import FRAME_BYTES_MAX
 from server.edge.connections import PINGS_MAX
 from server.edge.graphql_socket import OPERATIONS_MAX
+from tests.patience import eventually
 from tests.resolvers.stage import a_balance, a_hold
 from tests.server.edge.serving import (
     BALANCE,
@@ -23,7 +24,6 @@ from tests.server.edge.serving import (
     VIEWER,
     Served,
     a_narrow_connection,
-    eventually,
 )
 from tests.server.edge.socket_client import close_code, initialise, receive, send, subscribe
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import Any
 from uuid import UUID
@@ -30,9 +28,7 @@ from rules.ledger.kinds import GrantSource, MemberRole, Mutation, OverrunPolicy
 from rules.ledger.outcomes import AccountEffect, GrantEffect, HoldEffect, MembersEffect
 from services.ledger.submission import NO_RIDERS, LedgerOutcome, Profile, Riders
 from services.ledger.writer import Writer
-
-PATIENCE_SECONDS = 20.0
-"""For what must come at some time; a noisy machine is no fault."""
+from tests.patience import eventually
 
 _numbers = count(1)
 
@@ -174,19 +170,6 @@ async def rows_of(database: Database, query: str, *arguments: object) -> list[as
 async def value_of(database: Database, query: str, *arguments: object) -> Any:
     async with database.owner() as connection:
         return await connection.fetchval(query, *arguments)
-
-
-async def eventually(
-    holds: Callable[[], Awaitable[bool] | bool], *, within_seconds: float = PATIENCE_SECONDS, what: str = ""
-) -> None:
-    """Waits until something is so."""
-    deadline = asyncio.get_running_loop().time() + within_seconds
-    while True:
-        answer = holds()
-        if answer if isinstance(answer, bool) else await answer:
-            return
-        assert asyncio.get_running_loop().time() < deadline, f"not within {within_seconds} s: {what or holds}"
-        await asyncio.sleep(0.01)
 
 
 async def waits_for_a_lock(database: Database, number: int = 1) -> None:

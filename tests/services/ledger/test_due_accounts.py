@@ -12,7 +12,8 @@ from rules.ledger.outcomes import HoldEffect
 from services.ledger import due_accounts
 from services.ledger.due_accounts import settle_due_accounts
 from tests.conftest import TenantBuilder
-from tests.services.ledger.cashier import Cashier, eventually, move_clock, value_of
+from tests.patience import eventually
+from tests.services.ledger.cashier import Cashier, move_clock, value_of
 from tests.services.ledger.sums import contradictions
 
 _OPEN_HOLDS = "SELECT count(*) FROM hold WHERE open AND tenant_id = $1"

@@ -19,11 +19,11 @@ from services.ledger.lane import CHAIN_SECONDS_MAX, CONFLICT_TRIES_MAX, LedgerUn
 from services.ledger.queue import ACCOUNT_MAX, BATCH_MAX
 from services.ledger.writer import Writer
 from tests.conftest import TenantBuilder
+from tests.patience import eventually
 from tests.services.ledger.cashier import (
     Cashier,
     a_poisonous_reserve,
     a_reserve,
-    eventually,
     held,
     move_clock,
     of_kind,

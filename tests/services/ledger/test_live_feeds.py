@@ -34,7 +34,8 @@ from services.live.view import Event, View
 from services.live.watcher import Watcher
 from services.price_books import PriceBooks
 from tests.conftest import TenantBuilder
-from tests.services.ledger.cashier import Cashier, a_key, eventually, held, move_clock, rows_of
+from tests.patience import eventually
+from tests.services.ledger.cashier import Cashier, a_key, held, move_clock, rows_of
 from tests.services.ledger.test_live_reads import counted
 
 USAGE, HOLDS = UsageFeed(UsageView()), HoldsFeed(HoldsView())

@@ -13,7 +13,8 @@ from models.unavailable import DatabaseUnreachable
 from services.ledger import sweeper
 from services.ledger.lane import LedgerUnavailable
 from services.ledger.sweeper import Sweeper
-from tests.services.ledger.cashier import Cashier, eventually, move_clock, value_of
+from tests.patience import eventually
+from tests.services.ledger.cashier import Cashier, move_clock, value_of
 
 _OPEN_HOLDS = "SELECT count(*) FROM hold WHERE open AND tenant_id = $1"
 

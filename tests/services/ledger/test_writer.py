@@ -25,12 +25,12 @@ from services.ledger.lane import LedgerUnavailable
 from services.ledger.submission import Profile, Riders
 from services.ledger.writer import Writer, lane_of
 from tests.conftest import TenantBuilder
+from tests.patience import eventually
 from tests.services.ledger.cashier import (
     Cashier,
     a_key,
     a_poisonous_reserve,
     a_reserve,
-    eventually,
     held,
     move_clock,
     of_kind,

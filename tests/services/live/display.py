@@ -1,16 +1,13 @@
 """A client that keeps all that it was shown."""
 
 import asyncio
-from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, Protocol, Self
 from uuid import UUID
 
 from services.live.view import View
+from tests.patience import PATIENCE_SECONDS, eventually
 from tests.services.live.accounts_table import STATE, TENANT
-
-PATIENCE_SECONDS = 20.0
-"""For what must come at some time; a noisy machine is no fault."""
 
 HEALED_WITHIN_SECONDS = 3.0
 """What the product promises."""
@@ -57,14 +54,8 @@ class Display:
         return [snapshot.version for snapshot in self.shown]
 
     async def shows(self, version: int, *, within_seconds: float = PATIENCE_SECONDS) -> None:
-        await eventually(lambda: version in self.versions[-1:], within_seconds)
+        await eventually(lambda: version in self.versions[-1:], within_seconds=within_seconds)
 
     def assert_strictly_rising(self) -> None:
         positions = [(snapshot.version, snapshot.as_of) for snapshot in self.shown]
         assert all(earlier < later for earlier, later in pairwise(positions)), self.versions
-
-
-async def eventually(condition: Callable[[], bool], within_seconds: float = PATIENCE_SECONDS) -> None:
-    async with asyncio.timeout(within_seconds):
-        while not condition():  # noqa: ASYNC110 (a condition of any kind has no event to wait for)
-            await asyncio.sleep(0.005)

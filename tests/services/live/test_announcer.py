@@ -6,7 +6,7 @@ import pytest
 from services.live import announcer as announcer_module
 from services.live.announcer import Announcer
 from services.live.messages import Changes, Message, Resync, decode
-from tests.services.live.display import eventually
+from tests.patience import eventually
 
 
 class Post:

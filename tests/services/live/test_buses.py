@@ -9,9 +9,9 @@ from services.live import kept_connection, redis_bus
 from services.live.bus import CHANNEL, Bus, BusUnavailable
 from services.live.kept_bus import INBOUND_MESSAGES_MAX
 from services.live.messages import RESYNC_TEXT, Changes, Message, Resync, encode_changes
+from tests.patience import PATIENCE_SECONDS, eventually
 from tests.services.live.bus_servers import BusServer
 from tests.services.live.cable import Cable
-from tests.services.live.display import PATIENCE_SECONDS, eventually
 
 
 class Ear:

@@ -5,8 +5,9 @@ from contextlib import AsyncExitStack
 import pytest
 
 from services.live.watcher import Watcher
+from tests.patience import eventually
 from tests.services.live.accounts_table import AccountsTable
-from tests.services.live.display import HEALED_WITHIN_SECONDS, Display, eventually
+from tests.services.live.display import HEALED_WITHIN_SECONDS, Display
 
 
 @pytest.fixture
@@ -102,7 +103,7 @@ async def test_a_clock_that_jumped_over_a_reset_is_noticed_although_nothing_was_
         # A window's reset changes no version: the next one is due later, and asOf has moved.
         await accounts.reset_window(account)
         await accounts.move_clock(account, seconds=-80_000)
-        await eventually(lambda: len(display.shown) == 2, HEALED_WITHIN_SECONDS)
+        await eventually(lambda: len(display.shown) == 2, within_seconds=HEALED_WITHIN_SECONDS)
 
     assert display.versions == [1, 1]
     display.assert_strictly_rising()

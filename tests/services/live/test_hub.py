@@ -11,12 +11,13 @@ import pytest
 from services.live.bus import SupervisedBackend
 from services.live.hub import LiveHub
 from services.live.postgres_bus import PostgresBus
+from tests.patience import PATIENCE_SECONDS, eventually
 from tests.redis_server import RedisServer
 from tests.services.live.accounts_table import STATE, AccountsTable
 from tests.services.live.bus_servers import BusServer, RedisAsBus
 from tests.services.live.cable import Cable
 from tests.services.live.carrier import Carrier
-from tests.services.live.display import HEALED_WITHIN_SECONDS, PATIENCE_SECONDS, Display, eventually
+from tests.services.live.display import HEALED_WITHIN_SECONDS, Display
 from tests.services.live.disturbed import Disturbed
 
 

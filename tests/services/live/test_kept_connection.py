@@ -8,8 +8,8 @@ import pytest
 from services.live import kept_connection
 from services.live.kept_connection import ConnectionAway, KeptConnection
 from services.live.postgres_bus import PostgresLink
+from tests.patience import PATIENCE_SECONDS
 from tests.services.live.cable import Cable
-from tests.services.live.display import PATIENCE_SECONDS
 
 
 @asynccontextmanager

@@ -15,10 +15,10 @@ from services.live.bus import CHANNEL, Bus, BusUnavailable
 from services.live.kept_connection import CLOSE_SECONDS_MAX
 from services.live.messages import Changes, Message, Resync, encode_changes
 from services.live.redis_bus import RedisBus
+from tests.patience import PATIENCE_SECONDS, eventually
 from tests.redis_server import ALL_IS_THERE, RedisServer, a_free_port, running_redis
 from tests.services.live.bus_servers import INSTALLATION
 from tests.services.live.cable import Cable
-from tests.services.live.display import PATIENCE_SECONDS, eventually
 
 LEAST_RIGHTS = "user fares on >hunter2 resetchannels &farebox:* -@all +@connection +@pubsub"
 

@@ -9,8 +9,8 @@ import pytest
 
 from services.live.pace import AT_ONCE
 from services.live.subscriber import Subscriber
+from tests.patience import eventually
 from tests.services.live.accounts_table import Shown
-from tests.services.live.display import eventually
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -15,8 +15,9 @@ from services.live.pace import Pace
 from services.live.subscriber import Subscriber
 from services.live.view import Event
 from services.live.watcher import Watcher
+from tests.patience import eventually
 from tests.services.live.accounts_table import TENANT, AccountsTable, Growth, GrowthView, Shown, StateView
-from tests.services.live.display import Display, eventually
+from tests.services.live.display import Display
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 GROWTH = GrowthView()

@@ -8,8 +8,9 @@ import pytest
 from models.database import POOL_SIZE
 from services.live.reads import READS_AT_ONCE_MAX
 from services.live.watcher import Watcher
+from tests.patience import eventually
 from tests.services.live.accounts_table import STATE, TENANT, AccountsTable
-from tests.services.live.display import Display, eventually
+from tests.services.live.display import Display
 
 
 @pytest.fixture
