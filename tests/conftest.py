@@ -83,7 +83,9 @@ def directory_in_memory() -> Iterator[Path | None]:
         process_id = left.name.removeprefix(SHARED_MEMORY_PREFIX).partition("-")[0]
         if not Path(f"/proc/{process_id}").exists():
             shutil.rmtree(left, ignore_errors=True)
-    with TemporaryDirectory(prefix=f"{SHARED_MEMORY_PREFIX}{os.getpid()}-", dir=SHARED_MEMORY) as directory:
+    prefix = f"{SHARED_MEMORY_PREFIX}{os.getpid()}-"
+    # A Postgres whose server was killed a moment ago may still write while its directory is removed.
+    with TemporaryDirectory(prefix=prefix, dir=SHARED_MEMORY, ignore_cleanup_errors=True) as directory:
         yield Path(directory)
 
 
