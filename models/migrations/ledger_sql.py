@@ -10,6 +10,7 @@ LEDGER_FOLDER: Final = Path(__file__).parent.parent / "ledger"
 LEDGER_SQL_FILES: Final = {
     "m0001": ("tables.sql", "journal.sql", "types.sql", "load.sql", "write.sql"),
     "m0004": ("tables.sql", "usage.sql", "types.sql", "load.sql", "write.sql", "notices.sql"),
+    "m0006": ("types.sql", "load.sql", "write.sql"),
 }
 """Names in models/ledger/<step>/, tables before functions. The newest load and write are the ones in force."""
 

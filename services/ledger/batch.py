@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
 import asyncpg
 
-from models.ledger import rows
+from models.ledger import rows, short_rows
 from models.statements import statement
 from rules.ledger.commands import (
     AdjustAccount,
@@ -38,33 +37,16 @@ from rules.ledger.refusals import NotFound, Refusal
 from rules.ledger.spending import MEMBER_DEFAULT, Scope
 from rules.ledger.state import AccountState
 from rules.ledger.transfers import source_ref
+from services.ledger.known_accounts import NEVER_WRITTEN, KnownAccount, KnownAccounts, LoadedAccount
 from services.ledger.referral_rows import ReferralRows
 from services.ledger.submission import AlreadyApplied, InboxMessage, LedgerOutcome, Submission
 
 DUE_HOLDS_MAX: Final = 500
 """Outlived holds settled for one account in one batch; with more it is loaded again before anything is decided."""
 
-LOAD: Final = "SELECT * FROM ledger_load_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
-WRITTEN_COLUMNS: Final = 24
-WRITE: Final = f"SELECT ledger_write_v2({', '.join(f'${number}' for number in range(1, WRITTEN_COLUMNS + 1))})"
-
-
-@dataclass(slots=True)
-class LoadedAccount:
-    """An account's state in this batch, its time, and what other rows of its were loaded."""
-
-    state: AccountState
-    now: datetime
-    allocations_loaded: dict[int, int] = field(default_factory=dict)
-    """How many allocations each hold had when it was loaded: later ones are new rows."""
-    messages: set[InboxMessage] = field(default_factory=set)
-    new_messages: list[InboxMessage] = field(default_factory=list)
-    profile: rows.Row | None = None
-    name: str | None = None
-    changes: list[rows.Row] = field(default_factory=list)
-    """Administrative acts that took effect."""
-    drained: bool = True
-    """False while more is due than was loaded; then nothing is decided for the account yet."""
+LOAD: Final = "SELECT * FROM ledger_load_v3($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+WRITTEN_COLUMNS: Final = 28
+WRITE: Final = f"SELECT ledger_write_v3({', '.join(f'${number}' for number in range(1, WRITTEN_COLUMNS + 1))})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +56,13 @@ class Decided:
     outcomes: list[LedgerOutcome | None]
     changed: list[tuple[UUID, int]]
     """(account, version) of every account that has new entries."""
+    accounts: Collection[LoadedAccount]
+    """As this transaction leaves them, once it has committed."""
 
 
-async def run_batch(connection: asyncpg.Connection, submissions: Sequence[Submission]) -> Decided:
-    """Loads, decides and writes, inside the transaction that is open on the connection."""
-    accounts = await _load(connection, submissions)
+async def run_batch(connection: asyncpg.Connection, submissions: Sequence[Submission], known: KnownAccounts) -> Decided:
+    """Loads what is not known, decides and writes, inside the transaction that is open on the connection."""
+    accounts = await _load(connection, submissions, known)
     referrals = ReferralRows()
     outcomes = [_decide(accounts.get(submission.account_id), submission, referrals) for submission in submissions]
     await _write(connection, accounts.values())
@@ -88,10 +72,12 @@ async def run_batch(connection: asyncpg.Connection, submissions: Sequence[Submis
         for loaded in accounts.values()
         if loaded.state.entries
     ]
-    return Decided(outcomes, changed)
+    return Decided(outcomes, changed, accounts.values())
 
 
-async def _load(connection: asyncpg.Connection, submissions: Sequence[Submission]) -> dict[UUID, LoadedAccount]:
+async def _load(
+    connection: asyncpg.Connection, submissions: Sequence[Submission], known: KnownAccounts
+) -> dict[UUID, LoadedAccount]:
     wanted_holds: set[tuple[UUID, int]] = set()
     wanted_lines: set[tuple[UUID, int]] = set()
     wanted_grants: set[tuple[UUID, int]] = set()
@@ -147,9 +133,13 @@ async def _load(connection: asyncpg.Connection, submissions: Sequence[Submission
             wanted_keys.add((account_id, once.mutation, once.key))
         for message in submission.riders.messages:
             wanted_messages.add((account_id, message.origin, message.message_id))
+    remembered = {
+        account_id: known.take(account_id) for account_id in {submission.account_id for submission in submissions}
+    }
     loaded = await connection.fetchrow(
         LOAD,
-        list({submission.account_id for submission in submissions}),
+        list(remembered),
+        [NEVER_WRITTEN if one is None else one.mark for one in remembered.values()],
         list(openings.items()),
         list(wanted_holds),
         list(wanted_lines),
@@ -161,7 +151,7 @@ async def _load(connection: asyncpg.Connection, submissions: Sequence[Submission
         list(wanted_scopes),
         DUE_HOLDS_MAX,
     )
-    accounts = _assemble(loaded)
+    accounts = _assemble(loaded, remembered)
     for account_id, hold_id in wanted_lines:
         if account_id in accounts:
             accounts[account_id].state.captured_lines.setdefault(hold_id, [])
@@ -170,20 +160,26 @@ async def _load(connection: asyncpg.Connection, submissions: Sequence[Submission
     return accounts
 
 
-def _assemble(loaded: asyncpg.Record | None) -> dict[UUID, LoadedAccount]:
-    """The loader's columns as one state per account."""
+def _assemble(
+    loaded: asyncpg.Record | None, remembered: Mapping[UUID, KnownAccount | None]
+) -> dict[UUID, LoadedAccount]:
+    """The loader's columns as one state per account; what it left out is as it was remembered."""
     accounts: dict[UUID, LoadedAccount] = {}
     if loaded is None:
         raise AssertionError("the loader always gives one row")
-    clocks = {clock[0]: clock for clock in loaded["clocks"] or ()}
-    for row in loaded["accounts"] or ():
-        clock = clocks[row[0]]
-        state = AccountState(rows.read_account(row), next_due_at=clock[2])
-        accounts[row[0]] = LoadedAccount(state, clock[1])
+    observed_at = loaded["observed_at"]
+    clocks = {clock[0]: (clock[1], clock[2]) for clock in loaded["clocks"] or ()}
+    for row, mark in zip(loaded["accounts"] or (), loaded["marks"] or (), strict=True):
+        account = rows.read_account(row)
+        now, next_due_at = clocks.get(account.account_id) or (max(observed_at, account.last_at), None)
+        state = AccountState(account, next_due_at=next_due_at)
+        accounts[account.account_id] = LoadedAccount(state, now, mark, short_rows.account_rest(account))
+    for account_id, known in remembered.items():
+        if known is not None and account_id not in accounts:
+            now, next_due_at = clocks.get(account_id) or (max(observed_at, known.account.last_at), None)
+            accounts[account_id] = known.loaded(now, next_due_at)
     for row in loaded["grants"] or ():
-        grant = rows.read_grant(row)
-        accounts[row[0]].state.grants[grant.grant_id] = grant
-        accounts[row[0]].state.source_refs[grant.source_ref] = grant.grant_id
+        accounts[row[0]].add_grant(rows.read_grant(row))
     for row in loaded["holds"] or ():
         hold = rows.read_hold(row)
         accounts[row[0]].state.holds[hold.hold_id] = hold
@@ -263,7 +259,9 @@ async def _write(connection: asyncpg.Connection, accounts: Collection[LoadedAcco
     columns: list[list[rows.Row]] = [[] for _ in range(WRITTEN_COLUMNS)]
     for loaded in changed:
         _collect(loaded, columns)
-    await connection.fetchval(WRITE, *columns)
+    mark = await connection.fetchval(WRITE, *columns)
+    for loaded in changed:
+        loaded.mark = mark
     removed = [
         (state.account.account_id, member_id, state.account.tenant_id)
         for state in (loaded.state for loaded in changed)
@@ -302,20 +300,45 @@ def _collect(loaded: LoadedAccount, columns: list[list[rows.Row]]) -> None:
         outgoing,
         changes,
         refunds,
+        tallies,
+        burned,
+        begun,
+        set_aside,
     ) = columns
-    account_rows.append(rows.account_row(account))
+    rest, tally = short_rows.account_rest(account), short_rows.tally_row(account)
+    if tally is not None and rest == loaded.rest:
+        tallies.append(tally)
+    else:
+        account_rows.append(rows.account_row(account))
+        loaded.rest = rest
     for grant_id in state.new_grants:
-        new_grants.append(rows.grant_row(account, state.grants[grant_id]))
+        grant = state.grants[grant_id]
+        new_grants.append(rows.grant_row(account, grant))
+        loaded.grant_rests[grant_id] = short_rows.grant_rest(grant)
     for grant_id in state.changed_grants - state.new_grants:
-        changed_grants.append(rows.grant_row(account, state.grants[grant_id]))
+        grant = state.grants[grant_id]
+        rest = short_rows.grant_rest(grant)
+        if rest == loaded.grant_rests[grant_id]:
+            burned.append(short_rows.burned_row(account, grant))
+        else:
+            changed_grants.append(rows.grant_row(account, grant))
+            loaded.grant_rests[grant_id] = rest
     for hold_id in state.changed_holds:
         hold = state.holds[hold_id]
-        (new_holds if hold_id in state.new_holds else changed_holds).append(rows.hold_row(account, hold))
+        if hold_id not in state.new_holds:
+            changed_holds.append(rows.hold_row(account, hold))
+        elif short_rows.has_only_begun(hold):
+            begun.append(short_rows.begun_row(account, hold))
+        else:
+            new_holds.append(rows.hold_row(account, hold))
         known = loaded.allocations_loaded.get(hold_id, 0)
         for allocation in hold.allocations[:known]:
             changed_allocations.append(rows.allocation_row(account, hold_id, allocation))
         for allocation in hold.allocations[known:]:
-            new_allocations.append(rows.allocation_row(account, hold_id, allocation))
+            if short_rows.is_only_set_aside(allocation):
+                set_aside.append(short_rows.set_aside_row(account, hold_id, allocation))
+            else:
+                new_allocations.append(rows.allocation_row(account, hold_id, allocation))
     created = {line.version for line in state.new_lines}
     new_lines += [rows.line_row(account, line) for line in state.new_lines]
     changed_lines += [

@@ -15,6 +15,7 @@ from models.database import Database
 from models.statements import statement
 from models.unavailable import SERVER_TROUBLE, DatabaseUnavailable
 from services.ledger.batch import Decided, run_batch
+from services.ledger.known_accounts import KnownAccounts
 from services.ledger.queue import LedgerQueue
 from services.ledger.submission import Submission
 
@@ -45,6 +46,7 @@ class Lane:
         self._announce = announce
         self._name = name
         self._queue = LedgerQueue()
+        self._known = KnownAccounts()
         self._wake = asyncio.Event()
         self._stopping = False
         self._connection: asyncpg.Connection | None = None
@@ -165,8 +167,9 @@ class Lane:
         connection = await self._connected()
         if self._chained_since is None:
             await connection.execute("BEGIN")
-        decided = await run_batch(connection, batch)
+        decided = await run_batch(connection, batch, self._known)
         await self._end_transaction(connection)
+        self._known.keep(decided.accounts)
         return self._publish(decided, batch)
 
     async def _end_transaction(self, connection: asyncpg.Connection) -> None:
@@ -203,12 +206,14 @@ class Lane:
     async def _connected(self) -> asyncpg.Connection:
         if self._connection is None or not self._is_connected:
             self._chained_since = None
+            self._known.forget()
             self._connection = await self._database.lane_connection()
         return self._connection
 
     async def _disconnect(self) -> None:
         """Drops the connection, and with it whatever transaction was open."""
         connection, self._connection, self._chained_since = self._connection, None, None
+        self._known.forget()
         if connection is not None and not connection.is_closed():
             connection.terminate()
 

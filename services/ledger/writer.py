@@ -36,6 +36,7 @@ class Writer:
         lanes: int = LANES,
     ) -> None:
         self._lanes = [Lane(database, announce, f"ledger lane {number}") for number in range(lanes)]
+        self._waiting = WaitingCallers()
 
     async def __aenter__(self) -> Self:
         for lane in self._lanes:
@@ -55,12 +56,38 @@ class Writer:
         loop = asyncio.get_running_loop()
         submission = Submission(command, riders, loop.create_future(), loop.time() + ANSWER_SECONDS_MAX)
         self._lanes[lane_of(command.account_id, len(self._lanes))].submit(submission)
-        timer = loop.call_at(submission.deadline, _give_up, submission)
+        self._waiting.add(submission)
         try:
             return await submission.future
         finally:
-            timer.cancel()
+            self._waiting.discard(submission)
 
 
-def _give_up(submission: Submission) -> None:
-    submission.fail(LedgerUnavailable("the ledger did not answer in time; ask again with the same key"))
+class WaitingCallers:
+    """Those who wait for an answer, and one timer for all: everybody waits equally long, so the first is due first."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[Submission, None] = {}
+        self._is_timed = False
+
+    def add(self, submission: Submission) -> None:
+        """Tells the caller at its deadline, unless it is discarded before."""
+        self._waiting[submission] = None
+        if not self._is_timed:
+            self._is_timed = True
+            asyncio.get_running_loop().call_at(submission.deadline, self._give_up)
+
+    def discard(self, submission: Submission) -> None:
+        """It has its answer, or went away."""
+        self._waiting.pop(submission, None)
+
+    def _give_up(self) -> None:
+        self._is_timed = False
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for submission in list(self._waiting):
+            if submission.deadline > now:
+                self._is_timed = True
+                loop.call_at(submission.deadline, self._give_up)
+                return
+            submission.fail(LedgerUnavailable("the ledger did not answer in time; ask again with the same key"))

@@ -104,6 +104,7 @@ class TestMigrate:
                 ("models", "m0003_credentials", 1),
                 ("models", "m0004_teams", 1),
                 ("models", "m0005_promotions", 1),
+                ("models", "m0006_known_accounts", 1),
             ]
         finally:
             await connection.close()
