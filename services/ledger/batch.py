@@ -37,7 +37,7 @@ from rules.ledger.refusals import NotFound, Refusal
 from rules.ledger.spending import MEMBER_DEFAULT, Scope
 from rules.ledger.state import AccountState
 from rules.ledger.transfers import source_ref
-from services.ledger.known_accounts import NEVER_WRITTEN, KnownAccount, KnownAccounts, LoadedAccount
+from services.ledger.known_accounts import NEVER_WRITTEN, KnownAccounts, LoadedAccount
 from services.ledger.referral_rows import ReferralRows
 from services.ledger.submission import AlreadyApplied, InboxMessage, LedgerOutcome, Submission
 
@@ -161,7 +161,7 @@ async def _load(
 
 
 def _assemble(
-    loaded: asyncpg.Record | None, remembered: Mapping[UUID, KnownAccount | None]
+    loaded: asyncpg.Record | None, remembered: Mapping[UUID, LoadedAccount | None]
 ) -> dict[UUID, LoadedAccount]:
     """The loader's columns as one state per account; what it left out is as it was remembered."""
     accounts: dict[UUID, LoadedAccount] = {}
@@ -170,14 +170,15 @@ def _assemble(
     observed_at = loaded["observed_at"]
     clocks = {clock[0]: (clock[1], clock[2]) for clock in loaded["clocks"] or ()}
     for row, mark in zip(loaded["accounts"] or (), loaded["marks"] or (), strict=True):
-        account = rows.read_account(row)
-        now, next_due_at = clocks.get(account.account_id) or (max(observed_at, account.last_at), None)
-        state = AccountState(account, next_due_at=next_due_at)
-        accounts[account.account_id] = LoadedAccount(state, now, mark, short_rows.account_rest(account))
+        read = rows.read_account(row)
+        now, next_due_at = clocks.get(read.account_id) or (max(observed_at, read.last_at), None)
+        state = AccountState(read, next_due_at=next_due_at)
+        accounts[read.account_id] = LoadedAccount(state, now, mark, short_rows.account_rest(read))
     for account_id, known in remembered.items():
         if known is not None and account_id not in accounts:
-            now, next_due_at = clocks.get(account_id) or (max(observed_at, known.account.last_at), None)
-            accounts[account_id] = known.loaded(now, next_due_at)
+            last_at = known.state.account.last_at
+            known.now, known.state.next_due_at = clocks.get(account_id) or (max(observed_at, last_at), None)
+            accounts[account_id] = known
     for row in loaded["grants"] or ():
         accounts[row[0]].add_grant(rows.read_grant(row))
     for row in loaded["holds"] or ():

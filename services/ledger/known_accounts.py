@@ -15,7 +15,7 @@ from typing import Final
 from uuid import UUID
 
 from models.ledger import rows, short_rows
-from rules.ledger.state import Account, AccountState, Grant
+from rules.ledger.state import AccountState, Grant
 from services.ledger.submission import InboxMessage
 
 ACCOUNTS_MAX: Final = 4_096
@@ -53,6 +53,8 @@ class LoadedAccount:
     """Administrative acts that took effect."""
     drained: bool = True
     """False while more is due than was loaded; then nothing is decided for the account yet."""
+    kept_at: float = 0.0
+    """When the lane last remembered it, on its own clock."""
 
     def add_grant(self, grant: Grant) -> None:
         """Adds a grant that was loaded, unless it is known."""
@@ -61,52 +63,57 @@ class LoadedAccount:
             self.grant_rests[grant.grant_id] = short_rows.grant_rest(grant)
         self.state.source_refs[grant.source_ref] = grant.grant_id
 
+    def forget_spent_grants(self) -> None:
+        """Leaves the open grants, which are what is loaded where none is asked for."""
+        state = self.state
+        state.grants = {grant_id: grant for grant_id, grant in state.grants.items() if grant.remaining}
+        state.source_refs = {grant.source_ref: grant_id for grant_id, grant in state.grants.items()}
+        self.grant_rests = {grant_id: self.grant_rests[grant_id] for grant_id in state.grants}
 
-@dataclass(slots=True)
-class KnownAccount:
-    """An account and its open grants as one transaction left them."""
-
-    mark: int
-    account: Account
-    grants: dict[int, Grant]
-    rest: rows.Row
-    grant_rests: dict[int, rows.Row]
-    since: float
-
-    def loaded(self, now: datetime, next_due_at: datetime | None) -> LoadedAccount:
-        """The same as if it had been loaded."""
-        refs = {grant.source_ref: grant_id for grant_id, grant in self.grants.items()}
-        state = AccountState(self.account, self.grants, source_refs=refs, next_due_at=next_due_at)
-        return LoadedAccount(state, now, self.mark, self.rest, self.grant_rests)
+    def end_batch(self) -> None:
+        """Leaves the account and its grants as they are written, and nothing else of this batch."""
+        self.state.end_batch()
+        self.drained = True
+        if self.allocations_loaded:
+            self.allocations_loaded = {}
+        if self.messages:
+            self.messages = set()
+        if self.new_messages:
+            self.new_messages = []
+        if self.changes:
+            self.changes = []
+        self.profile = self.name = None
 
 
 class KnownAccounts:
     """What one lane knows. Whoever takes an account owns its rows; kept after the commit, it is known again."""
 
     def __init__(self) -> None:
-        self._known: dict[UUID, KnownAccount] = {}
+        self._known: dict[UUID, LoadedAccount] = {}
 
     def __len__(self) -> int:
         return len(self._known)
 
-    def take(self, account_id: UUID) -> KnownAccount | None:
-        """Gives what is known of an account, and forgets it."""
+    def take(self, account_id: UUID) -> LoadedAccount | None:
+        """Gives what is known of an account, as its last batch left it, and forgets it."""
         known = self._known.pop(account_id, None)
-        return known if known is not None and monotonic() - known.since < KNOWN_SECONDS_MAX else None
+        return known if known is not None and monotonic() - known.kept_at < KNOWN_SECONDS_MAX else None
 
     def keep(self, accounts: Iterable[LoadedAccount]) -> None:
         """Remembers accounts as the transaction that has just committed left them."""
-        since = monotonic()
+        kept_at = monotonic()
         for loaded in accounts:
             account, grants = loaded.state.account, loaded.state.grants
             # What was split off needs the grants that it came from, which the loader looks for.
             if not account.opened or account.assigned or len(grants) > GRANTS_MAX:
                 continue
-            rests = loaded.grant_rests
-            if not all(grant.remaining for grant in grants.values()):
-                grants = {grant_id: grant for grant_id, grant in grants.items() if grant.remaining}
-                rests = {grant_id: rests[grant_id] for grant_id in grants}
-            self._known[account.account_id] = KnownAccount(loaded.mark, account, grants, loaded.rest, rests, since)
+            for grant in grants.values():
+                if grant.remaining == 0:
+                    loaded.forget_spent_grants()
+                    break
+            loaded.end_batch()
+            loaded.kept_at = kept_at
+            self._known[account.account_id] = loaded
         while len(self._known) > ACCOUNTS_MAX:
             del self._known[next(iter(self._known))]
 

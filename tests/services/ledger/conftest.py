@@ -8,6 +8,7 @@ from models.database import Database
 from models.tenant import Tenant
 from services.ledger.writer import Writer
 from tests.services.ledger.cashier import Cashier
+from tests.services.ledger.known import misremembered
 
 TenantBuilder = Callable[..., Awaitable[Tenant]]
 
@@ -16,6 +17,7 @@ TenantBuilder = Callable[..., Awaitable[Tenant]]
 async def writer(database: Database) -> AsyncIterator[Writer]:
     async with Writer(database) as writer:
         yield writer
+        assert await misremembered(database, writer) == []
 
 
 @pytest.fixture
@@ -23,6 +25,7 @@ async def second_writer(database: Database) -> AsyncIterator[Writer]:
     """What another process is to the first: two more lanes on the same database."""
     async with Writer(database) as writer:
         yield writer
+        assert await misremembered(database, writer) == []
 
 
 @pytest.fixture
