@@ -5,6 +5,7 @@ from multiprocessing import parent_process
 from starlette.applications import Starlette
 
 from server.app import create_app as create_the_app
+from server.garbage import look_for_garbage_less_often
 from server.logs import configure_logs
 from server.parent_watch import watch_parent
 from server.processes import STOP_SECONDS_MAX
@@ -14,4 +15,6 @@ def create_app() -> Starlette:
     """The application, made once in each process."""
     configure_logs(says_what_holds_for_all=parent_process() is None)
     watch_parent(STOP_SECONDS_MAX)
-    return create_the_app()
+    application = create_the_app()
+    look_for_garbage_less_often()
+    return application
