@@ -123,22 +123,23 @@ def snapshot_of(
     Its `as_of` is the later of the version's instant and the beginning of the day that it shows.
     """
     alerting = account.alerting
-    total, held = account.total - parts.others_left, account.held - parts.others_held
+    total, held, owed = account.total - parts.others_left, account.held - parts.others_held, account.owed
+    # In the order of the fields: names would cost as much as the rest, and this is made for every answer.
     return BalanceSnapshot(
-        account_id=account.account_id,
-        version=account.version,
-        total=total,
-        held=held,
-        available=max(0, total - held - account.owed + max(0, account.credit_limit)),
-        owed=account.owed,
-        unlimited=account.unlimited,
-        mark=account.mark,
-        today=today,
-        as_of=today.as_of,
-        expiring_amount=expiring_amount,
-        expiring_at=expiring_at,
-        low_percent=alerting.low_percent if alerting is not None else LOW_BALANCE_PERCENTS[0],
-        low_tokens=alerting.low_tokens if alerting is not None else 0,
-        spender=spender,
-        assigned=parts.own_left,
+        account.account_id,
+        account.version,
+        total,
+        held,
+        max(0, total - held - owed + max(0, account.credit_limit)),
+        owed,
+        account.unlimited,
+        account.mark,
+        today,
+        today.as_of,
+        expiring_amount,
+        expiring_at,
+        alerting.low_percent if alerting is not None else LOW_BALANCE_PERCENTS[0],
+        alerting.low_tokens if alerting is not None else 0,
+        spender,
+        parts.own_left,
     )

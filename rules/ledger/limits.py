@@ -227,7 +227,12 @@ def effective_limit(state: AccountState, scope: Scope, period: LimitPeriod, dail
 
     `daily_limit` is the price book's, for accounts that have set none of their own. NO_LIMIT beats either.
     """
-    own = spending_of(state, scope).window(period).limit
+    return _limit_or_default(state, scope, period, spending_of(state, scope).window(period).limit, daily_limit)
+
+
+def _limit_or_default(
+    state: AccountState, scope: Scope, period: LimitPeriod, own: int | None, daily_limit: int | None
+) -> int | None:
     if own is None and scope.kind is LimitScope.MEMBER:
         own = spending_of(state, MEMBER_DEFAULT).window(period).limit
     elif own is None and scope.kind is LimitScope.ACCOUNT and period is LimitPeriod.DAY:
@@ -256,13 +261,13 @@ def status_of(
 ) -> LimitStatus:
     """A limit as it stands at `now`, whether or not one is set. The default for members consumes nothing itself."""
     account = state.account
-    spending = spending_of(state, scope)
+    window = spending_of(state, scope).window(period)
     written_at = account.last_at if account.version else account.created_at
-    as_of, resets_at, consumed = written_at, None, spending.total.consumed
+    as_of, resets_at, consumed = written_at, None, window.consumed
     if period is not LimitPeriod.TOTAL:
         calendar = account.spending or _NEVER_SPENT
         starts_at, resets_at = running(period, calendar.window(period), account.time_zone, now)
-        consumed = consumed_since(spending.window(period), starts_at)
+        consumed = consumed_since(window, starts_at)
         as_of = max(written_at, starts_at)
     return LimitStatus(
         account.account_id,
@@ -270,7 +275,7 @@ def status_of(
         period,
         scope.member_id,
         scope.project,
-        effective_limit(state, scope, period, daily_limit),
+        _limit_or_default(state, scope, period, window.limit, daily_limit),
         consumed,
         resets_at,
         near_percent_of(account),
