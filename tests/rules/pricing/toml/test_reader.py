@@ -56,7 +56,7 @@ def test_a_text_that_is_not_toml_has_one_fault(source: str, line: int | None) ->
 
 
 def test_an_empty_book_is_told_all_that_it_lacks() -> None:
-    assert [fault.path for fault in faults_of("")] == ["slug", "name", "currency"]
+    assert [fault.path for fault in faults_of("")] == ["slug", "name", "currency", "prices"]
     assert [fault.path for fault in faults_of(HEADER)] == ["prices"]
 
 
