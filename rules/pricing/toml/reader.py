@@ -35,6 +35,27 @@ MAX_KEY_PARTS = 16
 _CURRENCY = re.compile(r"[a-z]{3}")
 _KEY_PART = r"""(?:(?<![\w-])[\w-]++|"[^"\n]*+"|'[^'\n]*+')"""
 _LONG_KEY = re.compile(rf"(?:{_KEY_PART}[ \t]*+\.[ \t]*+){{{MAX_KEY_PARTS}}}")
+_SYNTAX_REMEDIES = (
+    ("Invalid value", 'after "=" write a number, true, false, a text in quotes, a list in [ ] or a table in { }'),
+    ("Invalid statement", "a line is key = value, [table] or [[member of a list]]; a key with other letters is quoted"),
+    (
+        "Invalid initial character for a key part",
+        "a key is of letters, digits, - and _, or quoted; { } stand on one line",
+    ),
+    ("Expected '='", "write key = value, the key quoted where it has other letters"),
+    ("Expected newline", "begin a new line, quote a text, or write a number without leading zeros"),
+    ("Expected ']", "close the brackets of the table's name"),
+    ("Unclosed array", "put a comma between its members and ] at its end"),
+    ("Unclosed inline table", "put a comma between its keys and } at its end, all on one line"),
+    ("Unterminated string", "close the quotes"),
+    ("Found invalid character", "close the quotes before the line ends, or write three of them on either side"),
+    ("Illegal character", "close the quotes before the line ends, and write control characters as \\u escapes"),
+    ("Unescaped", "double the backslash, or put the text in single quotes"),
+    ("Duplicate inline table key", "keep one of the two"),
+    ("Cannot", "it stands here a second time; keep one, and write the members of a list all in one way"),
+)
+"""What would be right, by how the parser's own words begin."""
+_SYNTAX_REMEDY = "mend what stands there"
 _SYNTAX_LINE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
 
 
@@ -70,7 +91,8 @@ def _parse(source: str) -> Mapping[str, object] | Fault:
         what, line, column = match.groups()
         last_line = source.count("\n") + 1
         where = f", at column {column}" if column else ", at the end of the text"
-        return Fault(int(line) if line else last_line, "", f"This is not TOML: {what}{where}.")
+        remedy = next((text for words, text in _SYNTAX_REMEDIES if what.startswith(words)), _SYNTAX_REMEDY)
+        return Fault(int(line) if line else last_line, "", f"This is not TOML: {what}{where}; {remedy}.")
 
 
 def _read_book(section: Section) -> PriceBook:
