@@ -117,6 +117,16 @@ def test_every_work_costs_what_its_table_says(name: str, work: Work) -> None:
     assert work.total in (None, format_tokens(answer.total))
 
 
+@pytest.mark.parametrize(
+    ("name", "total"),
+    [("node-studio", 35), ("ai-playground", 17), ("generator-app", 1_000), ("llm-metering", None), ("elumenta", 13)],
+)
+def test_a_book_has_worked_examples_inside_among_them_that_of_its_source(name: str, total: int | None) -> None:
+    totals = [example.total_micros for example in BOOKS[name].examples]
+    assert totals
+    assert total is None or total * MICROS in totals
+
+
 LAWS = [
     (name, law, [row for row in rows(f"{name}-order") if row["law"] == law])
     for name in tables("-order")

@@ -24,6 +24,17 @@ OFFERS = """{
     plans { id name tokens bonusTokens price { minorUnits currency } interval tier } }"""
 RUSSIAN = """{ prices { nodes { model names { language name } } }
     packages { id names { language name } } plans { id names { language name } } }"""
+CREATE_ACCOUNT = """mutation($input: CreateAccountInput!) { createAccount(input: $input) {
+    ... on AccountSuccess { account { id } } } }"""
+GRANT = "mutation($input: GrantTokensInput!) { grantTokens(input: $input) { __typename } }"
+SAVE_PROJECT = """mutation($input: SaveProjectInput!) { saveProject(input: $input) {
+    ... on ProjectSuccess { project { budget } } } }"""
+SET_LIMIT = "mutation($input: SetLimitInput!) { setLimit(input: $input) { __typename } }"
+CHARGE = "mutation($input: ReserveInput!) { charge(input: $input) { __typename } }"
+AFFORDABLE = """query($input: AffordableInput!) { affordable(input: $input) {
+    ... on Affordable { value cost limitedBy } } }"""
+PROJECT = """query($name: String!) { project(name: $name, accountExternalId: "planner") {
+    estimate budget actual } }"""
 
 BOOKS = ["node-studio", "ai-playground", "generator-app", "elumenta"]
 
@@ -138,6 +149,40 @@ async def test_the_dynamic_price_comes_with_its_least_and_greatest(stall: Stall)
         price = (await query(PRICE, model="dall-e-3"))["price"]
     (line,) = estimate["lines"]
     assert (line["cost"], line["minCost"], line["maxCost"], price["pricingType"]) == ("13", "5", "13", "MATRIX")
+
+
+async def test_the_project_of_the_example_has_a_budget_of_1200_tokens_and_keeps_it(stall: Stall) -> None:
+    """What its table comes to and a fifth more; the work leaves 200, which are four drafts and nothing beside them."""
+    account = {"accountExternalId": "planner"}
+    project = {**account, "name": "Main Street Redesign"}
+    (work,) = [work for work in works("generator-app") if work.name == project["name"]]
+    lines = [{"model": line.model, "params": line.params, "count": line.count} for line in work.lines]
+    async with stall("generator-app") as query:
+        made = await query(CREATE_ACCOUNT, input={"externalId": "planner", "name": "Planner"})
+        await query(GRANT, input={**account, "idempotencyKey": "g", "amount": "5000"})
+        estimate = await estimated(query, lines)
+        saved = await query(SAVE_PROJECT, input={**project, "estimate": estimate["total"], "bufferPercent": 20})
+        budget = saved["saveProject"]["project"]["budget"]
+        assert budget == "1200"
+        limit = {"scope": "PROJECT", "period": "TOTAL", "project": project["name"], "limit": budget}
+        await query(SET_LIMIT, input={"accountId": made["createAccount"]["account"]["id"], **limit})
+
+        async def charge(key: str, *lines: dict[str, Any]) -> str:
+            given = {**account, "idempotencyKey": key, "project": project["name"], "work": {"lines": lines}}
+            return str((await query(CHARGE, input=given))["charge"]["__typename"])
+
+        assert await charge("all of it", *lines) == "CommitSuccess"
+        more = {"model": "flux.1-dev", "dimension": "count", "project": project["name"], **account}
+        assert (await query(AFFORDABLE, input=more))["affordable"] == {
+            "value": "4",
+            "cost": "200",
+            "limitedBy": "limit PROJECT TOTAL",
+        }
+        assert await charge("one too many", {"model": "flux.1-dev", "count": 5}) == "LimitReached"
+        assert await charge("four more", {"model": "flux.1-dev", "count": 4}) == "CommitSuccess"
+        assert await charge("the cheapest", {"model": "flux.1-schnell"}) == "LimitReached"
+        shown = await query(PROJECT, name=project["name"])
+    assert shown["project"] == {"estimate": "1000", "budget": "1200", "actual": "1200"}
 
 
 async def estimated(query: Query, lines: list[dict[str, Any]]) -> dict[str, Any]:

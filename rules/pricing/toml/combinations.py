@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from rules.pricing.combinations import Exclusion, combination_text, excluded_columns
 from rules.pricing.dimensions import Dimension, Value
+from rules.pricing.toml.dimensions import NAMELESS
 from rules.pricing.toml.sections import Section, shown
 
 MAX_EXCLUSIONS = 200
@@ -22,7 +23,7 @@ def read_exclusions(section: Section, dimensions: Mapping[str, Dimension | None]
             member.fault(None, 'is empty: name choices, such as { size = "wide", quality = ["low", "high"] }')
         for name in member.table:
             dimension = dimensions.get(name)
-            if name not in dimensions:
+            if name not in dimensions and NAMELESS not in dimensions:
                 known = ", ".join(dimensions) or "none"
                 member.fault(name, f"is not a dimension of this price ({known}); declare it or mend the name")
             elif dimension is not None and dimension.numeric:

@@ -14,7 +14,14 @@ MAX_VALUES = 200
 RESERVED_NAMES = frozenset({"count"})
 """Names that mean something else where dimensions are named."""
 
+_KEYS_OF_SOME_TYPE = ("values", "default", "minimum", "maximum", "unbounded")
+"""What cannot be judged while the type is not known."""
+
 _NAME = re.compile(r"[a-z][A-Za-z0-9]{0,49}")
+
+
+NAMELESS = ""
+"""Stands among the dimensions of a price for those of which not even the name is known."""
 
 
 class DimensionIndex:
@@ -24,14 +31,21 @@ class DimensionIndex:
         self.by_name = dimensions
         self.columns = {name: column for column, name in enumerate(dimensions)}
         self.used: set[str] = set()
+        self.unknown: set[str] = set()
+        self.lost = False
+        """Whether a name was left out or could not be read: it may be that of a dimension that seems to be unused."""
 
     def find(self, section: Section, key: str, name: object) -> Dimension | None:
         """The dimension that a key names; an unknown name is a fault, one at fault itself is not blamed again."""
         if isinstance(name, str) and name in self.by_name:
             self.used.add(name)
             return self.by_name[name]
-        if name is None:
-            # Its absence is told by whoever required it.
+        if not isinstance(name, str) or NAMELESS in self.by_name:
+            self.lost = True
+        else:
+            self.unknown.add(name)
+        if name is None or NAMELESS in self.by_name:
+            # Its absence is told by whoever required it, or it is that of the dimension without a name.
             return None
         known = ", ".join(self.by_name) or "none"
         message = f"{shown(name)} is not a dimension of this price ({known}); declare it or mend the name"
@@ -44,10 +58,13 @@ def read_dimensions(section: Section) -> dict[str, Dimension | None]:
     dimensions: dict[str, Dimension | None] = {}
     for member in section.sections("dimensions", limit=MAX_DIMENSIONS):
         dimension = _read_dimension(member)
-        name = str(member.table.get("name", ""))
-        if name in dimensions:
+        written = member.table.get("name")
+        name = written if isinstance(written, str) else NAMELESS
+        if name in dimensions and name != NAMELESS:
             member.fault("name", f'there are two dimensions named "{name}"; rename or remove one')
         dimensions[name] = dimension
+    if not dimensions and section.lost("dimensions"):
+        dimensions[NAMELESS] = None
     return dimensions
 
 
@@ -69,6 +86,9 @@ def _read_dimension(section: Section) -> Dimension | None:
         case "integer" | "number":
             dimension = _read_numeric(section, name, unit, DimensionType[kind.upper()])
         case _:
+            for key in _KEYS_OF_SOME_TYPE:
+                section.has(key)
+            section.finish()
             return None
     section.finish()
     return dimension if section.sound else None
@@ -102,7 +122,7 @@ def _read_numeric(section: Section, name: str, unit: str | None, kind: Dimension
     if minimum is not None and maximum is not None and minimum > maximum:
         section.fault("maximum", "is below minimum; exchange them")
     bounds = Dimension(name, kind, unit, (), None, minimum, maximum)
-    default = _default(section, bounds)
+    default = _default(section, bounds) if not unbounded else None
     return Dimension(name, kind, unit, (), default, minimum, maximum)
 
 
@@ -115,7 +135,7 @@ def _bound(section: Section, key: str, kind: DimensionType) -> Number | None:
 
 def _default(section: Section, bounds: Dimension) -> Value | None:
     raw = section.raw("default")
-    if raw is None or not section.sound:
+    if raw is None or not section.sound_at("minimum", "maximum"):
         return None
     value = canonical_value(bounds, raw, within_bounds=True)
     if isinstance(value, ParamFault):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from rules.pricing.examples import Example, ExampleLine
 from rules.pricing.price_book import PriceBook
 from rules.pricing.rating import MAX_COUNT, MAX_LINES, LineRequest, Priced, Purpose, price_lines
@@ -11,15 +13,15 @@ from rules.pricing.toml.sections import Section
 MAX_EXAMPLES = 100
 
 
-def read_examples(book: Section) -> tuple[Example, ...]:
-    """The examples, in the book's order."""
-    examples: list[Example] = []
+def read_examples(book: Section) -> tuple[tuple[Section, Example], ...]:
+    """The examples, each with where it is written, in the book's order."""
+    examples: list[tuple[Section, Example]] = []
     for section in book.sections("examples", limit=MAX_EXAMPLES):
         name = section.text("name", '"A workflow of three nodes"')
         lines = tuple(_read_line(line) for line in section.sections("lines", limit=MAX_LINES))
-        if not lines:
+        if not lines and not section.lost("lines"):
             section.fault("lines", 'is missing: add lines = [{ model = "imagen-4-ultra" }]')
-        examples.append(Example(name, lines, section.amount("total")))
+        examples.append((section, Example(name, lines, section.amount("total"))))
         section.finish()
     return tuple(examples)
 
@@ -36,9 +38,16 @@ def _read_line(section: Section) -> ExampleLine:
     return line
 
 
-def check_examples(book: PriceBook, section: Section) -> None:
-    """Records a fault for every example that the book's prices do not bear out."""
-    for example, written in zip(book.examples, section.sections("examples", limit=MAX_EXAMPLES), strict=True):
+def check_examples(
+    book: PriceBook, examples: Sequence[tuple[Section, Example]], is_doubtful: Callable[[str], bool]
+) -> None:
+    """Records a fault for every example that the book's prices do not bear out.
+
+    Passed over is one that is at fault itself, or names a model whose price is doubtful.
+    """
+    for written, example in examples:
+        if not written.sound or any(is_doubtful(line.model) for line in example.lines):
+            continue
         lines = [LineRequest(line.model, dict(line.params), line.count) for line in example.lines]
         priced = price_lines(book, lines, purpose=Purpose.ESTIMATE)
         if not isinstance(priced, Priced):

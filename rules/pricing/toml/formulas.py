@@ -11,14 +11,17 @@ from rules.pricing.formulas import Flat, Formula, Matrix, Pricing, Rate
 from rules.pricing.meters import Meter
 from rules.pricing.toml.dimensions import DimensionIndex
 from rules.pricing.toml.meters import Sale, read_metered
-from rules.pricing.toml.sections import Section
-from rules.pricing.toml.tables import MAX_TERMS, read_table, refuse_other_choices
+from rules.pricing.toml.sections import Section, is_mistyped
+from rules.pricing.toml.tables import MAX_TERMS, other_choices, read_table, refuse_choices
 
 NOT_ALLOWED = "not allowed"
 """What a matrix says of a combination that is not offered."""
 
 
 KINDS = ("tokens", "matrix", "formula", "metered", "composite")
+
+_WITHOUT_DIMENSIONS = ("base", "minimum_charge", "markup", "tokens", "per", "provider_cost", "included")
+"""Keys of a pricing in which no dimension is named."""
 
 
 def read_pricing(
@@ -27,6 +30,9 @@ def read_pricing(
     """The pricing of a price, exactly one of KINDS, and what the provider charges by units."""
     index = DimensionIndex(dimensions)
     given = [key for key in KINDS if section.has(key)]
+    if not given and any(section.lost(key) for key in KINDS):
+        # A mistyped key, of which it will be told.
+        return None, ()
     if len(given) != 1:
         wrong = "has no price" if not given else "has several prices (" + ", ".join(given) + ")"
         choose = "tokens = 5, [matrix], [formula], [metered] and [composite]"
@@ -46,13 +52,20 @@ def read_pricing(
         pricing = _read_formula(inner, index)
     else:
         pricing, provider = read_metered(inner, index, sale)
-    for column, name in enumerate(dimensions):
-        if name and name not in index.used and dimensions[name] is not None:
+    if not index.lost and (inner is None or not _is_partly_lost(inner)):
+        for column, name in enumerate(dimensions):
+            if name in index.used or dimensions[name] is None or is_mistyped(name, index.unknown):
+                continue
             section.faults.add(
                 (*section.path, "dimensions", column),
                 f'"{name}" changes nothing in the price; use it there or remove it',
             )
     return pricing, provider
+
+
+def _is_partly_lost(inner: Section) -> bool:
+    """Whether a part of a pricing could not be read, in which a dimension that seems to be unused may be used."""
+    return any(inner.faults.at((*inner.path, key)) for key in inner.table if key not in _WITHOUT_DIMENSIONS)
 
 
 def _read_matrix(section: Section, index: DimensionIndex) -> Matrix | None:
@@ -69,12 +82,13 @@ def _read_matrix(section: Section, index: DimensionIndex) -> Matrix | None:
     if not section.has("tokens"):
         section.fault("tokens", "is missing: add the table of amounts, one level of keys for each dimension in by")
     section.finish()
-    if table is None or not section.sound or None in dimensions:
+    index.lost = index.lost or not names
+    if table is None or not names or not section.sound_at("by") or None in dimensions:
         return None
     chosen = [dimension for dimension in dimensions if dimension is not None]
     cells: dict[tuple[Value, ...], int] = {}
     _read_cells(table, chosen, (), cells)
-    if section.sound:
+    if section.sound_at("tokens"):
         if not cells:
             section.fault("tokens", "allows no combination at all; give at least one amount")
         defaults = tuple(dimension.default for dimension in chosen)
@@ -89,9 +103,12 @@ def _read_cells(
     table: Section, dimensions: Sequence[Dimension], before: tuple[Value, ...], cells: dict[tuple[Value, ...], int]
 ) -> None:
     dimension, rest = dimensions[0], dimensions[1:]
+    strangers = other_choices(table, dimension)
     for value in dimension.values:
         key = (*before, value)
         if not table.has(value):
+            if is_mistyped(value, strangers):
+                continue
             others = f" for every {' and '.join(other.name for other in rest)}" if rest else ""
             table.fault(value, f'has no amount{others}: add one, or "{NOT_ALLOWED}" where it is not offered')
         elif table.table[value] == NOT_ALLOWED:
@@ -102,7 +119,7 @@ def _read_cells(
                 _read_cells(inner, rest, key, cells)
         else:
             cells[key] = table.amount(value)
-    refuse_other_choices(table, dimension)
+    refuse_choices(table, dimension, strangers)
 
 
 def _read_formula(section: Section, index: DimensionIndex) -> Formula:
@@ -111,7 +128,7 @@ def _read_formula(section: Section, index: DimensionIndex) -> Formula:
     rates = [_read_rate(member, index) for member in section.sections("rates", limit=MAX_TERMS)]
     multipliers = [read_table(member, index, "times") for member in section.sections("multipliers", limit=MAX_TERMS)]
     minimum_charge = section.amount("minimum_charge", default=0)
-    if not section.has("base") and not rates:
+    if not section.has("base") and not rates and not section.lost("rates"):
         section.fault("base", "is missing: add base = the tokens of one use, or rates")
     section.finish()
     return Formula(
@@ -140,6 +157,7 @@ def _read_rate(section: Section, index: DimensionIndex) -> Rate | None:
     included = section.number("included", like="25")
     started = section.flag("started")
     section.finish()
+    index.lost = index.lost or not names
     if not section.sound or None in dimensions:
         return None
     per = per or 1

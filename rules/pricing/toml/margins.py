@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rules.pricing.costs import NotAllowed, use_cost
 from rules.pricing.margins import margin_percent, target_margin_percent
-from rules.pricing.price_book import PriceBook
-from rules.pricing.toml.prices import MAX_PRICES
+from rules.pricing.price_book import Price, PriceBook
 from rules.pricing.toml.sections import Section
 
 
-def check_margins(book: PriceBook, section: Section) -> None:
-    """Records a fault for every price that misses its target at the params it is shown at."""
-    for price, written in zip(book.prices, section.sections("prices", limit=MAX_PRICES), strict=True):
+def check_margins(book: PriceBook, prices: Sequence[tuple[Section, Price]]) -> None:
+    """Records a fault for every price that misses its target at the params it is shown at.
+
+    Passed over is one whose provider cost or target is at fault.
+    """
+    for written, price in prices:
         target = target_margin_percent(book, price)
-        if target is None:
+        if target is None or written.lost("provider_cost") or written.lost("target_margin_percent"):
             continue
         values = tuple(dimension.first_value for dimension in price.dimensions)
         try:

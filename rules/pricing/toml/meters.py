@@ -20,10 +20,14 @@ TIERS = ("graduated", "volume")
 
 @dataclass(frozen=True, slots=True)
 class Sale:
-    """What turns a provider's cost into tokens: a token's value, in millionths of the currency, and the markup."""
+    """What turns a provider's cost into tokens: a token's value, in millionths of the currency, and the markup.
+
+    `lost`: one of them stands in the book and is at fault, so that what follows from it is not known.
+    """
 
     token_value_micros: int | None = None
     markup: Number | None = None
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class _Rate:
     amount: Number
     provider: Number | None
     fixed: int = 0
+    lost: bool = False
 
 
 def read_metered(section: Section, index: DimensionIndex, sale: Sale) -> tuple[Metered | None, tuple[Meter, ...]]:
@@ -41,10 +46,11 @@ def read_metered(section: Section, index: DimensionIndex, sale: Sale) -> tuple[M
     base = section.amount("base", default=0)
     multipliers = [read_table(member, index, "times") for member in section.sections("multipliers", limit=MAX_TERMS)]
     minimum_charge = section.amount("minimum_charge", default=0)
-    sale = Sale(sale.token_value_micros, read_markup(section, sale.markup))
+    markup = read_markup(section, sale.markup)
+    sale = Sale(sale.token_value_micros, markup, sale.lost or section.lost("markup"))
     if composite:
         components = section.sections("components", limit=MAX_TERMS)
-        if len(components) < 2 and section.sound:
+        if len(components) < 2 and not section.lost("components"):
             like = 'components = [{ of = "inputTokens", tokens = 1, per = 1000000 }, …]'
             section.fault("components", f"must list at least two: {like}; for a single one use [metered]")
     else:
@@ -88,7 +94,7 @@ def _read_meter(section: Section, index: DimensionIndex, sale: Sale) -> tuple[Me
             rest = ", ".join(key for key in (*TIERS, "tokens", "provider_cost", "per") if section.has(key))
             section.fault(forms[-1], f"stands beside others ({rest}): give one rate, graduated tiers or volume tiers")
         ends, rates = _read_tiers(section, forms[0], dimension, included, sale)
-    if dimension is None or not section.sound:
+    if dimension is None or not section.sound or any(rate.lost for rate in rates):
         return None
     column = index.columns[dimension.name]
     meter = Meter(
@@ -124,6 +130,8 @@ def _read_rate(section: Section, sale: Sale, *, tier: bool = False) -> _Rate:
     if tokens is not None:
         return _Rate(simplest(Fraction(tokens) / per), provider, fixed)
     if provider is not None:
+        if sale.lost:
+            return _Rate(0, provider, fixed, lost=True)
         if not sale.markup:
             remedy = "add markup = 1.5 here or to the book, or tokens = the price"
             section.fault("provider_cost", f"makes a price only with a markup: {remedy}")
@@ -133,7 +141,7 @@ def _read_rate(section: Section, sale: Sale, *, tier: bool = False) -> _Rate:
         else:
             amount = provider * sale.markup * MICROS / Fraction(sale.token_value_micros)
             return _Rate(simplest(amount), provider, fixed)
-    elif not (tier and section.has("fixed")):
+    elif not (tier and section.has("fixed")) and not any(section.lost(form) for form in TIERS):
         also = ", or fixed = an amount for the whole tier" if tier else ""
         section.fault("tokens", f"is missing: add tokens = 1 and per = 1000, or provider_cost with a markup{also}")
     return _Rate(0, provider, fixed)
@@ -143,7 +151,7 @@ def _read_tiers(
     section: Section, key: str, dimension: Dimension | None, included: Number, sale: Sale
 ) -> tuple[tuple[Number, ...], Sequence[_Rate]]:
     tiers = section.sections(key, limit=MAX_TERMS)
-    if len(tiers) < 2 and section.sound:
+    if len(tiers) < 2 and not section.lost(key):
         section.fault(key, f"needs at least two tiers: {key} = [{{ up_to = 1000, tokens = 2 }}, {{ tokens = 1 }}]")
     ends: list[Number] = []
     rates: list[_Rate] = []

@@ -19,7 +19,7 @@ DAY_SECONDS = 86_400
 NEVER = "never"
 
 
-def read_policies(book: Section, package_ids: Sequence[str]) -> Policies:
+def read_policies(book: Section, packages: Sequence[Package]) -> Policies:
     """The policies; what is absent has its default."""
     section = book.section("policies")
     if section is None:
@@ -37,13 +37,20 @@ def read_policies(book: Section, package_ids: Sequence[str]) -> Policies:
         hold_ttl_seconds=section.integer("hold_ttl_seconds", 1, DAY_SECONDS, default=900),
         hold_ttl_seconds_max=section.integer("hold_ttl_seconds_max", 1, DAY_SECONDS, default=DAY_SECONDS),
         grace_days=section.integer("grace_days", 0, MAX_DAYS, default=7),
-        auto_top_up=_read_auto_top_up(section, package_ids),
+        auto_top_up=_read_auto_top_up(section, _ids_of(book, packages)),
         loyalty=_read_loyalty(section),
     )
-    if policies.hold_ttl_seconds > policies.hold_ttl_seconds_max:
+    ttl_keys = ("hold_ttl_seconds", "hold_ttl_seconds_max")
+    if policies.hold_ttl_seconds > policies.hold_ttl_seconds_max and not any(map(section.lost, ttl_keys)):
         section.fault("hold_ttl_seconds", "is above hold_ttl_seconds_max; lower it or raise the other")
     section.finish()
     return policies
+
+
+def _ids_of(book: Section, packages: Sequence[Package]) -> Sequence[str] | None:
+    """The packages' ids; None where not all of them are known."""
+    ids = [package.id for package in packages]
+    return None if book.lost("packages") and ("" in ids or not ids) else ids
 
 
 def _read_expiry(policies: Section) -> tuple[tuple[str, int | None], ...]:
@@ -69,12 +76,12 @@ def _read_months(section: Section, key: str, default: int | None) -> int | None:
     return None
 
 
-def _read_auto_top_up(policies: Section, package_ids: Sequence[str]) -> AutoTopUpPolicy | None:
+def _read_auto_top_up(policies: Section, package_ids: Sequence[str] | None) -> AutoTopUpPolicy | None:
     section = policies.section("auto_top_up")
     if section is None:
         return None
     package_id = section.text("package", '"starter"')
-    if package_id and package_id not in package_ids:
+    if package_id and package_ids is not None and package_id not in package_ids:
         offered = ", ".join(package_ids) or "none"
         section.fault("package", f'"{package_id}" is not a package of this book ({offered})')
     policy = AutoTopUpPolicy(
@@ -124,13 +131,13 @@ def read_packages(book: Section) -> tuple[Package, ...]:
     return tuple(packages)
 
 
-def read_plans(book: Section, tiers: Sequence[str]) -> tuple[Plan, ...]:
-    """The plans, in the book's order."""
+def read_plans(book: Section, tiers: Sequence[str] | None) -> tuple[Plan, ...]:
+    """The plans, in the book's order; where the tiers are at fault, None, no plan is blamed for its own."""
     plans: list[Plan] = []
     words = {interval.value.lower().replace("_", "-"): interval for interval in PlanInterval}
     for section in book.sections("plans", limit=MAX_OFFERS):
         tier = section.optional_text("tier", '"basic"')
-        if tier is not None and tier not in tiers:
+        if tier is not None and tiers is not None and tier not in tiers:
             declared = ", ".join(tiers) or "none"
             section.fault(
                 "tier", f'"{tier}" is not a tier of this book ({declared}); add it to tiers or choose another'

@@ -24,7 +24,7 @@ from rules.pricing.slugs import is_slug, model_slug
 from rules.pricing.tokens import MAX_MICROS, MAX_TOKENS
 from rules.pricing.toml.combinations import check_defaults, read_exclusions
 from rules.pricing.toml.dimensions import read_dimensions
-from rules.pricing.toml.formulas import read_pricing
+from rules.pricing.toml.formulas import KINDS, read_pricing
 from rules.pricing.toml.meters import Sale
 from rules.pricing.toml.names import read_names
 from rules.pricing.toml.sections import Section
@@ -34,29 +34,58 @@ MAX_NOTES_CHARACTERS = 1_000
 
 LINE, HOLD = "line", "hold"
 
+COST_KEYS = ("rounding", "rounding_unit", "not_allowed", *KINDS)
+"""Beside the dimensions all that a use's cost follows from: a fault elsewhere does not keep it from being checked."""
+
 _CATEGORY = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
 @dataclass(frozen=True, slots=True)
 class BookDefaults:
-    """What the prices of a book share; `rounding` is LINE, HOLD or, where the book leaves it to the pricing, empty."""
+    """What the prices of a book share; `rounding` is LINE, HOLD or, where the book leaves it to the pricing, empty.
 
-    tiers: Sequence[str]
+    `tiers` None: they are at fault, so that no price is blamed for its own.
+    """
+
+    tiers: Sequence[str] | None
     rounding_unit_micros: int
     rounding: str
     sale: Sale
 
 
-def read_prices(book: Section, defaults: BookDefaults) -> tuple[Price, ...]:
-    """The prices without fault; a book without prices, and two prices for one model, are faults."""
+@dataclass(frozen=True, slots=True)
+class WrittenPrices:
+    """The prices whose cost is known, whatever else is wrong with them, each with where it is written.
+
+    `models` are theirs, `doubtful` models that have a price at fault, or two; `complete` is false where a price has no
+    sound model, or was not read, which any unknown model may mean.
+    """
+
+    found: tuple[tuple[Section, Price], ...]
+    models: frozenset[str]
+    doubtful: frozenset[str]
+    complete: bool
+
+    def is_doubtful(self, model: str) -> bool:
+        """Whether it cannot be told what a model costs, nor that there is none."""
+        return model in self.doubtful or (model not in self.models and not self.complete)
+
+
+def read_prices(book: Section, defaults: BookDefaults) -> WrittenPrices:
+    """All prices; a book without prices, and two prices for one model, are faults."""
     sections = book.sections("prices", limit=MAX_PRICES)
-    if not sections and book.sound:
+    if not sections and not book.lost("prices"):
         book.fault("prices", "is missing: a book needs at least one price, written [[prices]]")
     lines_by_model: dict[str, str] = {}
-    prices: list[Price] = []
+    found: list[tuple[Section, Price]] = []
+    doubtful: set[str] = set()
+    complete = not book.lost("prices")
     corners = 0
     for section in sections:
         model, price = _read_price(section, defaults)
+        complete = complete and section.sound_at("name", "model")
+        if price is None or model in lines_by_model:
+            doubtful.add(model)
         if model and model in lines_by_model:
             section.fault(
                 "model" if "model" in section.table else "name",
@@ -64,7 +93,7 @@ def read_prices(book: Section, defaults: BookDefaults) -> tuple[Price, ...]:
             )
         lines_by_model.setdefault(model, f"prices[{section.path[-1]}]")
         if price is not None:
-            prices.append(price)
+            found.append((section, price))
             corners += corner_count(price.dimensions, price.pricing)
         if corners > MAX_BOOK_CORNERS:
             section.fault(
@@ -72,11 +101,14 @@ def read_prices(book: Section, defaults: BookDefaults) -> tuple[Price, ...]:
                 f"brings the book to {corners} combinations of choices and ranges; at most {MAX_BOOK_CORNERS} fit, "
                 "so what follows was not read",
             )
+            complete = False
             break
-    return tuple(prices)
+    models = frozenset(price.model for _, price in found)
+    return WrittenPrices(tuple(found), models, frozenset(doubtful), complete)
 
 
 def _read_price(section: Section, defaults: BookDefaults) -> tuple[str, Price | None]:
+    """The model, and its price where its cost is known."""
     name = section.text("name", '"Imagen 4 Ultra"')
     model = _read_model(section, name)
     category = section.text("category", '"image"', limit=50)
@@ -84,7 +116,7 @@ def _read_price(section: Section, defaults: BookDefaults) -> tuple[str, Price | 
         section.fault("category", 'must be lower-case words joined by hyphens, such as "lip-sync"')
     provider = section.optional_text("provider", '"OpenAI"')
     tier = section.optional_text("tier", '"basic"')
-    if tier is not None and tier not in defaults.tiers:
+    if tier is not None and defaults.tiers is not None and tier not in defaults.tiers:
         declared = ", ".join(defaults.tiers) or "none"
         section.fault("tier", f'"{tier}" is not a tier of this book ({declared}); add it to tiers or choose another')
     premium = section.flag("premium")
@@ -98,7 +130,7 @@ def _read_price(section: Section, defaults: BookDefaults) -> tuple[str, Price | 
     exclusions = read_exclusions(section, by_name)
     pricing, provider_meters = read_pricing(section, by_name, defaults.sale)
     section.finish()
-    if pricing is None or not section.sound:
+    if pricing is None or None in by_name.values() or not section.sound_at(*COST_KEYS):
         return model, None
     rounds_at_end = rounding == HOLD or (not rounding and isinstance(pricing, Metered))
     dimensions = tuple(dimension for dimension in by_name.values() if dimension is not None)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from difflib import get_close_matches
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from rules.pricing.exact_numbers import Number, NumberOutOfForm, exact_number
 from rules.pricing.tokens import MICROS, parse_token_literal
@@ -18,6 +18,12 @@ MAX_FAULTS = 1_000
 """Further faults are only counted: nobody mends more in one go."""
 
 MAX_TEXT_CHARACTERS = 200
+
+MAX_COMPARED = 20
+"""Words that one is compared with: whoever has more of them that are not known has not mistyped one."""
+
+MISSING = "is missing"
+"""How the fault of an absent key begins."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
@@ -37,18 +43,39 @@ class Faults:
         self._lines = lines
         self._faults: list[Fault] = []
         self._inside: Counter[Path] = Counter()
+        self._paths: set[Path] = set()
         self.count = 0
 
     def add(self, path: Path, message: str) -> None:
         """Records a fault at the line of the path, or of the nearest key around it."""
         self.count += 1
         self._inside.update(path[:length] for length in range(len(path) + 1))
+        self._paths.add(path)
         if self.count <= MAX_FAULTS:
             self._faults.append(Fault(self._line(path), path_text(path), message))
+
+    @property
+    def full(self) -> bool:
+        """Whether no further fault is kept, so that nothing about one needs to be found out."""
+        return self.count >= MAX_FAULTS
 
     def within(self, path: Path) -> int:
         """How many faults stand at the path or inside it."""
         return self._inside[path]
+
+    def at(self, path: Path) -> bool:
+        """Whether a fault stands right at the path."""
+        return path in self._paths
+
+    def withdraw_absence(self, path: Path) -> None:
+        """Takes back that a key is missing: it stands there under a mistyped name, which is a fault of its own."""
+        text = path_text(path)
+        for place, fault in enumerate(self._faults):
+            if fault.path == text and fault.message.startswith(MISSING):
+                del self._faults[place]
+                self.count -= 1
+                self._inside.subtract(path[:length] for length in range(len(path) + 1))
+                return
 
     def in_order(self) -> tuple[Fault, ...]:
         """The faults by line; a last one tells how many were left out."""
@@ -82,6 +109,16 @@ class Section:
     def sound(self) -> bool:
         """Whether no fault was recorded in this section."""
         return self.faults.within(self.path) == 0
+
+    def sound_at(self, *keys: str) -> bool:
+        """Whether no fault was recorded at any of these keys, or inside."""
+        return not any(self.faults.within((*self.path, key)) for key in keys)
+
+    def lost(self, key: str) -> bool:
+        """Whether what stands at the key is not known: it is at fault, or perhaps stands under a mistyped name."""
+        if key in self.table:
+            return not self.sound_at(key)
+        return self.faults.full or is_mistyped(key, (other for other in self.table if other not in self._known))
 
     def fault(self, key: str | None, message: str) -> None:
         """Records a fault of a key, or of the section itself."""
@@ -268,11 +305,20 @@ class Section:
     def finish(self) -> None:
         """Records a fault for every key that nobody read: a mistyped key must not be passed over."""
         for key in self.table:
-            if key not in self._known:
+            if key not in self._known and self.faults.full:
+                self.fault(key, "is not known here")
+            elif key not in self._known:
                 close = get_close_matches(key[:50], self._known, n=1)
                 known = ", ".join(dict.fromkeys(self._known))
                 hint = f"did you mean {close[0]}?" if close else f"the keys known here are {known}"
+                if close and close[0] not in self.table:
+                    self.faults.withdraw_absence((*self.path, close[0]))
                 self.fault(key, f"is not known here; {hint}")
+
+
+def is_mistyped(word: str, found: Iterable[str]) -> bool:
+    """Whether one of the words that were found, of which a few are looked at, is probably this one, mistyped."""
+    return any(get_close_matches(other[:50], [word], n=1) for other in islice(found, MAX_COMPARED))
 
 
 def shown(value: object) -> str:

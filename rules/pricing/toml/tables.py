@@ -9,7 +9,7 @@ from rules.pricing.dimensions import Dimension, DimensionType, Value
 from rules.pricing.exact_numbers import SMALLEST_STEP, Number, NumberOutOfForm, exact_number, number_text, simplest
 from rules.pricing.formulas import ChoiceTable, RangeTable, Table
 from rules.pricing.toml.dimensions import DimensionIndex
-from rules.pricing.toml.sections import Section
+from rules.pricing.toml.sections import Section, is_mistyped
 
 MAX_TERMS = 50
 """Surcharges, rates or multipliers of one price, and ranges of one of them."""
@@ -21,10 +21,11 @@ def read_table(section: Section, index: DimensionIndex, key: str) -> Table | Non
     column = index.columns.get(dimension.name, 0) if dimension else 0
     by = section.section("by")
     ranges = section.sections("ranges", limit=MAX_TERMS)
-    if section.has("by") == section.has("ranges"):
+    if section.has("by") == section.has("ranges") and not (section.lost("by") or section.lost("ranges")):
         section.fault(None, f"needs either by = {{ … }} or ranges = [{{ up_to = 5, {key} = 1 }}, {{ {key} = 2 }}]")
     section.finish()
-    if dimension is None or not section.sound:
+    if dimension is None:
+        _read_amounts_alone(by, ranges, key)
         return None
     if by is not None:
         return (
@@ -33,11 +34,24 @@ def read_table(section: Section, index: DimensionIndex, key: str) -> Table | Non
             else _read_choices(by, dimension, column, key)
         )
     if not ranges:
-        section.fault("ranges", f"is empty; write ranges such as [{{ up_to = 5, {key} = 1 }}, {{ {key} = 2 }}]")
+        if section.has("ranges") and section.sound_at("ranges"):
+            section.fault("ranges", f"is empty; write ranges such as [{{ up_to = 5, {key} = 1 }}, {{ {key} = 2 }}]")
+        return None
     if not dimension.numeric:
         section.fault("ranges", f'need a number, and "{dimension.name}" is a choice; use by = {{ … }}')
         return None
     return _read_ranges(ranges, dimension, column, key)
+
+
+def _read_amounts_alone(by: Section | None, ranges: Sequence[Section], key: str) -> None:
+    """What can be told of a table without the dimension that it stands on."""
+    if by is not None:
+        for name in by.table:
+            _read_amount(by, name, key)
+    for member in ranges:
+        member.number("up_to", like="5")
+        _read_amount(member, key, key)
+        member.finish()
 
 
 def _read_amount(section: Section, name: str, key: str) -> Number:
@@ -59,13 +73,14 @@ def _read_amount(section: Section, name: str, key: str) -> Number:
 def _read_choices(by: Section, dimension: Dimension, column: int, key: str) -> Table:
     amounts: dict[Value, Number] = {}
     neutral = "0 if it costs nothing more" if key == "add" else "1 if it changes nothing"
+    others = other_choices(by, dimension)
     for value in dimension.values:
         if by.has(value):
             amounts[value] = _read_amount(by, value, key)
-        else:
+        elif not is_mistyped(value, others):
             message = f'has no amount for the choice "{value}" of {dimension.name}: add "{value}" = …, {neutral}'
             by.fault(None, message)
-    refuse_other_choices(by, dimension)
+    refuse_choices(by, dimension, others)
     return ChoiceTable(column, amounts)
 
 
@@ -142,11 +157,15 @@ def _end_fits(section: Section, dimension: Dimension, end: Number, ends: Sequenc
     return False
 
 
-def refuse_other_choices(table: Section, dimension: Dimension) -> None:
-    """Records a fault for every key of a table that is not a choice of its dimension."""
-    for key in table.table:
-        if key not in dimension.values:
-            choices = ", ".join(dimension.values)
-            table.fault(
-                key, f"is not a choice of {dimension.name} ({choices}); mend it or add it to the dimension's values"
-            )
+def refuse_choices(table: Section, dimension: Dimension, others: Sequence[str]) -> None:
+    """Records a fault for every key of a table that is not a choice of its dimension, a mistyped one included."""
+    choices = ", ".join(dimension.values)
+    for key in others:
+        table.fault(
+            key, f"is not a choice of {dimension.name} ({choices}); mend it or add it to the dimension's values"
+        )
+
+
+def other_choices(table: Section, dimension: Dimension) -> Sequence[str]:
+    """The keys of a table that are not choices of its dimension."""
+    return [key for key in table.table if key not in dimension.values]

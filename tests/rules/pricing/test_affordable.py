@@ -164,14 +164,22 @@ def goes_through(book: PriceBook, line: LineRequest, budget: int) -> bool:
     return isinstance(answer, Priced) and answer.total <= budget
 
 
-@given(st.sampled_from(ASKED), st.integers(0, 2_000 * MICROS), st.randoms(use_true_random=False))
-@example(ASKED[0], 0, random.Random(0))
+@given(
+    st.sampled_from(ASKED),
+    st.integers(0, 2_000 * MICROS),
+    st.sampled_from([None, -1, 0, 1]),
+    st.randoms(use_true_random=False),
+)
+@example(ASKED[0], 0, None, random.Random(0))
 def test_the_largest_value_goes_through_and_the_next_is_refused(
-    asked: tuple[PriceBook, Price, str], budget: int, chance: random.Random
+    asked: tuple[PriceBook, Price, str], budget: int, off: int | None, chance: random.Random
 ) -> None:
-    """Over every price of every shipped book."""
+    """Over every price of every shipped book, most budgets so much off what some work needs."""
     book, price, name = asked
     params = some_params(price, chance)
+    if off is not None:
+        needed = price_lines(book, [LineRequest(price.model, params)], purpose=Purpose.RESERVE)
+        budget = max(0, needed.total + off) if isinstance(needed, Priced) else budget
     answer = largest_affordable(price, params, name, budget, count_max=MAX_COUNT)
     if isinstance(answer, InvalidParams):
         assert price_lines(book, [LineRequest(price.model, params)], purpose=Purpose.ESTIMATE) == answer

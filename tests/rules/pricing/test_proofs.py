@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from rules.pricing.bounds import price_bounds
+from rules.pricing.bounds import price_bounds, reservation_bound
+from rules.pricing.costs import use_cost
 from rules.pricing.dimensions import DimensionType, Value
 from rules.pricing.exact_numbers import Number
 from rules.pricing.formulas import Flat, Metered, RangeTable
@@ -94,6 +95,9 @@ def test_the_steps_add_up_to_the_cost(price: Price, values: tuple[Value, ...], p
     if isinstance(answer, Priced):
         (line,) = answer.lines
         assert sum(step.amount for step in line.steps) == line.cost == count * line.unit_cost
+        # A cost is told as the sum of its steps, so it is held against the exact cost, which has none.
+        whole = reservation_bound(price, values) if purpose is Purpose.RESERVE else None
+        assert line.unit_cost == (whole or use_cost(price.pricing, values, price.use_unit_micros))
         assert answer.total == line.cost + answer.rounding == price_values(price, values, count, purpose)
 
 
@@ -104,6 +108,7 @@ def raised(values: tuple[Value, ...], column: int) -> list[tuple[Value, ...]]:
 
 @settings(max_examples=150, deadline=None)
 @given(prices(), values_tried)
+@example(a_metered_price(CHEAPER_FROM_3), ("low", "true", 3, 1))
 def test_raising_a_monotone_dimension_never_lowers_the_cost(price: Price, values: tuple[Value, ...]) -> None:
     monotone = monotone_dimensions(price)
     book = book_of(price)

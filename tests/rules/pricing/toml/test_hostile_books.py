@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rules.pricing.toml import read_price_book
+from rules.pricing.toml import read_price_book, sections
 from tests.rules.pricing.books import HEADER
 
 LONG_KEY = ".".join(["a"] * 16_000)
@@ -35,8 +35,27 @@ def test_a_key_of_thousands_of_parts_is_refused_by_its_line(line: str) -> None:
 def test_a_long_word_without_dots_costs_nothing() -> None:
     faults = read_price_book("a" * 900_000 + " = 1")
     assert isinstance(faults, tuple)
-    assert [fault.path for fault in faults[:3]] == ["slug", "name", "currency"]
-    assert faults[3].message.startswith("is not known here")
+    assert [fault.path for fault in faults[:4]] == ["slug", "name", "currency", "prices"]
+    assert faults[4].message.startswith("is not known here")
+
+
+def test_what_unknown_keys_were_meant_to_be_is_found_out_only_for_those_that_are_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A megabyte of them took twenty seconds."""
+    compared = 0
+
+    def count(*arguments: object, **more: object) -> list[str]:
+        nonlocal compared
+        compared += 1
+        return []
+
+    monkeypatch.setattr(sections, "get_close_matches", count)
+    faults = read_price_book("".join(f"markp{number} = 1\n" for number in range(5_000)))
+
+    assert isinstance(faults, tuple)
+    assert faults[-1].message.startswith(f"There are {5_000 + 4 - sections.MAX_FAULTS} more faults")
+    assert compared < sections.MAX_FAULTS + 20 * sections.MAX_COMPARED
 
 
 def falling(ranges: int) -> str:

@@ -55,8 +55,39 @@ def test_a_text_that_is_not_toml_has_one_fault(source: str, line: int | None) ->
     assert all(len(fault.message) < 300 for fault in faults)
 
 
+@pytest.mark.parametrize(
+    ("source", "remedy"),
+    [
+        ("slug = ", "a text in quotes"),
+        ("slug = studio", "a text in quotes"),
+        ("slug", "write key = value"),
+        ("= 3", "a line is key = value"),
+        ("größe = 3", "quoted"),
+        ("tokens = 01", "without leading zeros"),
+        ("tokens = 1 000", "begin a new line"),
+        ("[policies", "close the brackets"),
+        ("[[prices]", "close the brackets"),
+        ('tiers = ["a" "b"]', "a comma between its members"),
+        ("x = { a = 1 b = 2 }", "a comma between its keys"),
+        ("x = { a = 1,\n}", "on one line"),
+        ('slug = "studio', "close the quotes"),
+        ("slug = 'studio\nname = 'x'", "close the quotes"),
+        ('slug = "studio\nname = "x"', "close the quotes"),
+        ('slug = "\\q"', "double the backslash"),
+        ("x = { a = 1, a = 2 }", "keep one of the two"),
+        ('slug = "a"\nslug = "b"', "a second time; keep one"),
+        ("[policies]\n[policies]", "a second time; keep one"),
+        ("prices = []\n[[prices]]", "all in one way"),
+    ],
+)
+def test_a_text_that_is_not_toml_is_told_what_would_be(source: str, remedy: str) -> None:
+    (fault,) = faults_of(source)
+    assert fault.message.startswith("This is not TOML: ")
+    assert remedy in fault.message
+
+
 def test_an_empty_book_is_told_all_that_it_lacks() -> None:
-    assert [fault.path for fault in faults_of("")] == ["slug", "name", "currency"]
+    assert [fault.path for fault in faults_of("")] == ["slug", "name", "currency", "prices"]
     assert [fault.path for fault in faults_of(HEADER)] == ["prices"]
 
 
