@@ -472,6 +472,31 @@ class TestTimeZones:
         assert bench.balance().today.resets_at == MIDNIGHT + timedelta(days=1, hours=5)
 
     @pytest.mark.parametrize(
+        ("zone", "starts_at", "hours"),
+        [
+            ("America/New_York", datetime(2026, 3, 8, 5, tzinfo=UTC), 23),
+            ("America/New_York", datetime(2026, 11, 1, 4, tzinfo=UTC), 25),
+            ("Asia/Kathmandu", datetime(2026, 3, 9, 18, 15, tzinfo=UTC), 24),
+            ("Pacific/Kiritimati", datetime(2026, 3, 9, 10, tzinfo=UTC), 24),
+        ],
+    )
+    def test_a_local_day_has_one_allowance_however_long_it_lasts(
+        self, zone: str, starts_at: datetime, hours: int
+    ) -> None:
+        bench = an_account(tokens=100)
+        bench.adjust(time_zone=zone)
+        bench.set_limit(10)
+        ends_at = starts_at + timedelta(hours=hours)
+        bench.at(starts_at - timedelta(microseconds=1))
+        bench.charge(10)
+        bench.at(starts_at)
+        assert bench.charge(10).balance.today.resets_at == ends_at
+        bench.at(ends_at - timedelta(microseconds=1))
+        assert reached(bench, 1).limit.consumed == tokens(10)
+        bench.at(ends_at)
+        bench.charge(10)
+
+    @pytest.mark.parametrize(
         ("zone", "ends_at"),
         [
             ("America/New_York", MIDNIGHT + timedelta(hours=5)),
