@@ -139,6 +139,8 @@ class EstimateLine:
     """The caller's own name for it, unchanged."""
     model: str
     """The model."""
+    category: str
+    """The model's category in that version of the price book, such as "image"; what usage is counted under."""
     count: int
     """How many uses."""
     unit_cost: Tokens
@@ -269,6 +271,7 @@ def shown_line(line: LineView) -> EstimateLine:
     return EstimateLine(
         ref=line.ref,
         model=line.model,
+        category=line.category,
         count=line.count,
         unit_cost=Tokens(line.unit_cost),
         cost=Tokens(line.cost),

@@ -100,6 +100,7 @@ class LineView:
 
     ref: str | None
     model: str
+    category: str
     count: int
     unit_cost: int
     cost: int

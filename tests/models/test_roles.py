@@ -185,6 +185,26 @@ async def test_no_partition_is_a_way_around_the_whole(dsn: str, database: Databa
         await connection.close()
 
 
+async def test_neither_a_view_nor_a_function_is_a_way_around(dsn: str, database: Database) -> None:
+    """Both may do what their owner may: the server's role reads no view, and calls nothing that acts for its owner."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        views = await connection.fetch(
+            "SELECT relname, has_table_privilege('farebox_server', oid, 'SELECT') AS is_open FROM pg_class"
+            " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('v', 'm')"
+        )
+        functions = await connection.fetch(
+            "SELECT proname, has_function_privilege('farebox_server', oid, 'EXECUTE') AS is_open FROM pg_proc"
+            " WHERE pronamespace = 'public'::regnamespace AND prosecdef"
+        )
+    finally:
+        await connection.close()
+    assert [row["relname"] for row in views if row["is_open"]] == []
+    assert [row["proname"] for row in functions if row["is_open"]] == []
+    assert views
+    assert functions
+
+
 async def failing_statement(connection: asyncpg.Connection) -> None:
     await connection.execute("SELECT 1 / 0")
 

@@ -121,7 +121,7 @@ ESTIMATE = """query($input: EstimateInput!) { estimate(input: $input) { __typena
 
 async def test_an_estimate_tells_the_price_and_what_stands_in_the_way(ask: Ask, stage: Stage) -> None:
     line = LineView(
-        "n1", "flux", 1, 5 * MICROS, 5 * MICROS, 5, 5, PricingType.FLAT, 3, (CostStep("price", 5 * MICROS),)
+        "n1", "flux", "image", 1, 5 * MICROS, 5 * MICROS, 5, 5, PricingType.FLAT, 3, (CostStep("price", 5 * MICROS),)
     )
     stage.fares.answers["estimate"] = Estimated(
         5 * MICROS,

@@ -140,8 +140,8 @@ OUTPUTS = {
         "blockers:[Problem!]! warnings:[EstimateWarning!]! balanceAfter:Tokens"
     ),
     "EstimateLine": (
-        "ref:String model:String! count:Int! unitCost:Tokens! cost:Tokens! minCost:Tokens! maxCost:Tokens "
-        "pricingType:PricingType! priceBookVersion:Int! steps:[CostStep!]!"
+        "ref:String model:String! category:String! count:Int! unitCost:Tokens! cost:Tokens! minCost:Tokens! "
+        "maxCost:Tokens pricingType:PricingType! priceBookVersion:Int! steps:[CostStep!]!"
     ),
     "CostStep": "label:String! amount:Tokens!",
     "Account": (
