@@ -499,6 +499,9 @@ class TestLastUse:
         backend, account = await a_backend(credentials, shop.tenant_id), await shop.open()
         await credentials.record_uses()
         token = await a_token(credentials, backend, account)
+        # So long ago that another use would be written.
+        async with database.administration():
+            await ApiKey.filter(id=backend.key_id).update(last_used_at=datetime.now(UTC) - timedelta(minutes=2))
         before = await self.stored(database, backend)
         assert await credentials.authenticate(token) is not None
         await credentials.record_uses()

@@ -141,6 +141,25 @@ class TestSetting:
             assert outcome.field == "limits"
         assert all(status.limit is None for status in await shop.reads.limits(shop.tenant_id, account))
 
+    async def test_each_of_many_faults_is_named(self, shop: Shop) -> None:
+        account = await shop.open()
+        settings = (
+            LimitSetting(PROJECT, DAY, project="\x00"),
+            LimitSetting(ACCOUNT, DAY, limit=1),
+            LimitSetting(MEMBER, DAY, ADA),
+            LimitSetting(ACCOUNT, WEEK, limit=-2),
+            LimitSetting(PROJECT, DAY, project=" "),
+        )
+        refused = await shop.limits.set_all(shop.tenant_id, account, settings)
+        assert isinstance(refused, InvalidInput)
+        assert [fault.field for fault in refused.faults] == [
+            "limits[0].project",
+            "limits[2].memberId",
+            "limits[3].limit",
+            "limits[4].project",
+        ]
+        assert all(status.limit is None for status in await shop.reads.limits(shop.tenant_id, account))
+
     async def test_as_many_as_are_allowed_are_set_at_once(self, shop: Shop) -> None:
         account = await shop.open()
         settings = [LimitSetting(PROJECT, DAY, project=f"p{number}", limit=number) for number in range(LIMITS_MAX)]

@@ -382,6 +382,29 @@ class TestSetting:
         assert refused.value.refusal.field == f"limits[1].{field}"
         assert bench.account.spending is None
 
+    def test_everything_that_is_wrong_is_named_by_its_place(self) -> None:
+        bench = an_account(tokens=10)
+        right = LimitSetting(ACCOUNT, MONTH, limit=5)
+        settings = (
+            LimitSetting(MEMBER, DAY, UUID(int=7), limit=5),
+            right,
+            right,
+            LimitSetting(ACCOUNT, DAY, limit=-2),
+            LimitSetting(PROJECT, DAY, limit=5),
+        )
+        faults = {4: InvalidInput("limits[4].project", "must not be empty")}
+        with pytest.raises(Refused) as refused:
+            bench.submit(SetLimits(TENANT, ACCOUNT_ID, settings, listed=True, faults=faults))
+        assert isinstance(refused.value.refusal, InvalidInput)
+        assert [fault.field for fault in refused.value.refusal.faults] == [
+            "limits[0].memberId",
+            "limits[2].period",
+            "limits[3].limit",
+            "limits[4].project",
+        ]
+        assert refused.value.refusal.faults[-1] == faults[4], "what was found before is told as it was"
+        assert bench.account.spending is None
+
     def test_the_greatest_limit_and_none_at_all_can_be_set(self) -> None:
         bench = an_account(tokens=10)
         assert bench.set_limits(LimitSetting(ACCOUNT, DAY, limit=MAX_MICROS))[0].limit == MAX_MICROS
