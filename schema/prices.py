@@ -17,6 +17,7 @@ from rules.pricing.costs import CostStep as CostStepRecord
 from rules.pricing.dimensions import Dimension, value_text
 from rules.pricing.money import TokenRate
 from schema.described import output
+from schema.limits import LimitStatus, shown_limit
 from schema.money import Money, shown_money
 from schema.names import LocalName, shown_names
 from schema.nodes import shown_id
@@ -177,6 +178,9 @@ class Estimate:
     """What stands in its way now, most important first; empty when it would go through."""
     warnings: list[EstimateWarning]
     """What a client should warn of although it would go through."""
+    near_limits: list[LimitStatus]
+    """The limits of the account, the member and the project, for whatever period, that the work would bring near their
+    end, or up to it, as they stand before it; empty when it would not go through."""
     balance_after: Tokens | None
     """Tokens that would be available afterwards; null without an account, or when it would not go through."""
     rate: strawberry.Private[Callable[[], Awaitable[TokenRate | None]]]
@@ -295,6 +299,7 @@ def shown_estimate(
         affordable=estimated.affordable,
         blockers=[problem_of(blocker) for blocker in estimated.blockers],
         warnings=list(estimated.warnings),
+        near_limits=[shown_limit(status) for status in estimated.near_limits],
         balance_after=tokens_or_none(estimated.balance_after) if estimated.affordable else None,
         rate=rate,
     )

@@ -138,7 +138,7 @@ OUTPUTS = {
     "PriceBook": "slug:String! version:Int! name:String! currency:String! tiers:[String!]! publishedAt:DateTime!",
     "Estimate": (
         "total:Tokens! lines:[EstimateLine!]! rounding:Tokens! money:Money priceBook:PriceBook! affordable:Boolean "
-        "blockers:[Problem!]! warnings:[EstimateWarning!]! balanceAfter:Tokens"
+        "blockers:[Problem!]! warnings:[EstimateWarning!]! nearLimits:[LimitStatus!]! balanceAfter:Tokens"
     ),
     "EstimateLine": (
         "ref:String model:String! category:String! count:Int! unitCost:Tokens! cost:Tokens! minCost:Tokens! "
