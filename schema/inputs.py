@@ -264,7 +264,7 @@ class SetLimitsInput:
     account_id: strawberry.ID
     """The account."""
     limits: list[LimitSettingInput]
-    """The limits, 1 to 1,000, none of them twice."""
+    """The limits, 1 to 1,000, none of them twice; everything that is wrong is named by its place: `limits[3].limit`."""
 
 
 @given
@@ -561,7 +561,7 @@ class ManageMembersInput:
     account_id: strawberry.ID
     """The account."""
     members: list[MemberChangeInput]
-    """The changes, at most 1,000; what is wrong is named by its place: `members[3].name`."""
+    """The changes, at most 1,000; everything that is wrong is named by its place: `members[3].name`."""
 
 
 @given

@@ -17,6 +17,7 @@ from rules.pricing.costs import CostStep as CostStepRecord
 from rules.pricing.dimensions import Dimension, value_text
 from rules.pricing.money import TokenRate
 from schema.described import output
+from schema.limits import LimitStatus, shown_limit
 from schema.money import Money, shown_money
 from schema.names import LocalName, shown_names
 from schema.nodes import shown_id
@@ -139,6 +140,8 @@ class EstimateLine:
     """The caller's own name for it, unchanged."""
     model: str
     """The model."""
+    category: str
+    """The model's category in that version of the price book, such as "image"; what usage is counted under."""
     count: int
     """How many uses."""
     unit_cost: Tokens
@@ -175,6 +178,9 @@ class Estimate:
     """What stands in its way now, most important first; empty when it would go through."""
     warnings: list[EstimateWarning]
     """What a client should warn of although it would go through."""
+    near_limits: list[LimitStatus]
+    """The limits of the account, the member and the project, for whatever period, that the work would bring near their
+    end, or up to it, as they stand before it; empty when it would not go through."""
     balance_after: Tokens | None
     """Tokens that would be available afterwards; null without an account, or when it would not go through."""
     rate: strawberry.Private[Callable[[], Awaitable[TokenRate | None]]]
@@ -269,6 +275,7 @@ def shown_line(line: LineView) -> EstimateLine:
     return EstimateLine(
         ref=line.ref,
         model=line.model,
+        category=line.category,
         count=line.count,
         unit_cost=Tokens(line.unit_cost),
         cost=Tokens(line.cost),
@@ -292,6 +299,7 @@ def shown_estimate(
         affordable=estimated.affordable,
         blockers=[problem_of(blocker) for blocker in estimated.blockers],
         warnings=list(estimated.warnings),
+        near_limits=[shown_limit(status) for status in estimated.near_limits],
         balance_after=tokens_or_none(estimated.balance_after) if estimated.affordable else None,
         rate=rate,
     )

@@ -136,11 +136,23 @@ class NotFound(Problem):
 
 
 @output
+class InputFault:
+    """One field of an input that is out of form or bounds."""
+
+    field: str
+    """The field's path within the input, such as "members[3].name"."""
+    message: str
+    """What is wrong, and what would be right."""
+
+
+@output
 class InvalidInput(Problem):
     """A field of the input is out of form or bounds."""
 
     field: str
-    """The field's path within the input, such as "lines[2].count"."""
+    """The field's path within the input, such as "lines[2].count"; of several the first."""
+    input_faults: list[InputFault]
+    """What is wrong. Where many members or limits are given at once, everything that is, by its place."""
 
 
 @output

@@ -160,8 +160,16 @@ def problem_of(
             return problems.NotFound(
                 code=ProblemCode.NOT_FOUND, message=f"There is no such {what}. {_REMEDIES.get(what, _REMEDY)}"
             )
-        case pricing.InvalidInput(field, message):
-            return problems.InvalidInput(code=ProblemCode.INVALID_INPUT, message=f"{field}: {message}", field=field)
+        case pricing.InvalidInput(field, message, others):
+            more = f" ({len(others)} more in `inputFaults`)" if others else ""
+            return problems.InvalidInput(
+                code=ProblemCode.INVALID_INPUT,
+                message=f"{field}: {message}{more}",
+                field=field,
+                input_faults=[
+                    problems.InputFault(field=fault.field, message=fault.message) for fault in refusal.faults
+                ],
+            )
         case refusals.NotRefundable(captured, requested):
             return problems.NotRefundable(
                 code=ProblemCode.NOT_REFUNDABLE,

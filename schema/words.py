@@ -280,7 +280,8 @@ word(
     EstimateWarning,
     {
         EstimateWarning.LOW_BALANCE: "The work would leave the account low on tokens.",
-        EstimateWarning.NEAR_DAILY_LIMIT: "The work would bring the day's consumption near its limit, or up to it.",
+        EstimateWarning.NEAR_DAILY_LIMIT: "The work would bring the day's consumption near a limit of the account, the "
+        "member or the project, or up to it.",
     },
 )
 word(

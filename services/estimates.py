@@ -8,8 +8,8 @@ from typing import Final
 
 from rules.ledger.burn_down import Spender
 from rules.ledger.gates import first_closed
-from rules.ledger.kinds import LimitLevel
-from rules.ledger.limits import limit_reached, tightest_limit
+from rules.ledger.kinds import LimitPeriod
+from rules.ledger.limits import limit_reached, near_after, tightest_limit
 from rules.ledger.records import Blocker, Estimated, EstimateWarning
 from rules.ledger.refusals import AccountFrozen, InsufficientTokens
 from rules.ledger.requests import AffordableRequest, Work
@@ -62,10 +62,11 @@ def estimate_work(
     warnings: list[EstimateWarning] = []
     if not blockers and balance.would_be_low(after):
         warnings.append(EstimateWarning.LOW_BALANCE)
-    if not blockers and balance.today.level_after(priced.total) is not LimitLevel.OK:
+    near = near_after(account.state, spender, priced.total, account.now, account.daily_limit) if not blockers else ()
+    if any(status.period is LimitPeriod.DAY for status in near):
         warnings.append(EstimateWarning.NEAR_DAILY_LIMIT)
     return Estimated(
-        priced.total, priced.rounding, lines, published.version, not blockers, blockers, tuple(warnings), after
+        priced.total, priced.rounding, lines, published.version, not blockers, blockers, tuple(warnings), after, near
     )
 
 

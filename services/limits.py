@@ -52,9 +52,9 @@ class Limits:
     async def set_all(
         self, tenant_id: UUID, account_id: UUID, settings: Sequence[LimitSetting], *, by: Principal = OPERATOR
     ) -> LimitsOutcome:
-        """Sets every limit or none. What is wrong is named by its place, such as "limits[3].project".
+        """Sets every limit or none. Everything that is wrong is named by its place, such as "limits[3].project".
 
-        So is a member who is not there.
+        So is every member who is not there.
         """
         detail: Detail = {"limits": len(settings)}
         return await self._set(tenant_id, account_id, settings, change_of(by, "setLimits", None, detail), listed=True)
@@ -62,10 +62,13 @@ class Limits:
     async def _set(
         self, tenant_id: UUID, account_id: UUID, settings: Sequence[LimitSetting], change: Change, *, listed: bool
     ) -> LimitsOutcome:
-        fault = _fault(settings)
-        if fault is not None:
-            # Texts that cannot be written must not travel; whose limits they are is looked up all the same.
-            settings = [replace(setting, project=None) for setting in settings[:LIMITS_MAX]]
+        fault = None
+        if not 1 <= len(settings) <= LIMITS_MAX:
+            fault = InvalidInput("limits", f"give 1 to {LIMITS_MAX}, not {len(settings)}")
+            settings = settings[:1]
+        faults = _faults(settings)
+        # Texts that cannot be written must not travel; whose limits they are is looked up all the same.
+        settings = [replace(setting, project=None) if n in faults else setting for n, setting in enumerate(settings)]
         outcome = await self._writer.submit(
             SetLimits(
                 tenant_id,
@@ -74,6 +77,7 @@ class Limits:
                 text_salt=new_salt(),
                 refusal=fault,
                 listed=listed,
+                faults=faults,
                 daily_limit=await self._price_books.daily_limit(tenant_id),
             ),
             Riders(change=change),
@@ -92,11 +96,7 @@ def _shown(limit: int | None) -> str:
     return "none" if limit < 0 else format_tokens(limit)
 
 
-def _fault(settings: Sequence[LimitSetting]) -> InvalidInput | None:
-    if not 1 <= len(settings) <= LIMITS_MAX:
-        return InvalidInput("limits", f"give 1 to {LIMITS_MAX}, not {len(settings)}")
-    for index, setting in enumerate(settings):
-        fault = fault_of_label(f"limits[{index}].project", setting.project)
-        if fault is not None:
-            return fault
-    return None
+def _faults(settings: Sequence[LimitSetting]) -> dict[int, InvalidInput]:
+    """Of each place whose text cannot be a project's label."""
+    labels = ((n, fault_of_label(f"limits[{n}].project", setting.project)) for n, setting in enumerate(settings))
+    return {n: fault for n, fault in labels if fault is not None}

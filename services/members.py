@@ -35,27 +35,24 @@ class Members:
     async def manage(
         self, request: MembersRequest, *, act: str = "manageMembers", by: Principal = OPERATOR
     ) -> MembersOutcome:
-        """Makes every change or none. What is wrong is named by its place where the changes came as a list.
+        """Makes every change or none. Where they came as a list, everything that is wrong is named by its place.
 
         `act`: by which name the change log has it.
         """
         changes: list[MemberChange] = []
-        fault: InvalidInput | None = None
+        refusal: InvalidInput | None = None
+        faults: dict[int, InvalidInput] = {}
         if len(request.changes) > CHANGES_MAX:
-            fault = InvalidInput("members", f"at most {CHANGES_MAX} changes at once, not {len(request.changes)}")
+            refusal = InvalidInput("members", f"at most {CHANGES_MAX} changes at once, not {len(request.changes)}")
         else:
             for index, asked in enumerate(request.changes):
-                found = _fault_of(asked)
-                if found is not None:
+                fault = _fault_of(asked)
+                if fault is not None:
                     place = f"members[{index}]." if request.listed else ""
-                    fault = InvalidInput(place + found.field, found.message)
-                    break
+                    faults[index] = InvalidInput(place + fault.field, fault.message)
                 changes.append(_change_of(request.account_id, asked))
-        if fault is not None:
-            # Whom a single change is about is looked up first, whatever else is wrong.
-            changes = [] if request.listed else _only_about(request.changes[0])
         outcome = await self._writer.submit(
-            ManageMembers(request.tenant_id, request.account_id, tuple(changes), request.listed, fault),
+            ManageMembers(request.tenant_id, request.account_id, tuple(changes), request.listed, refusal, faults),
             Riders(change=_logged(by, act, request)),
         )
         match outcome:
@@ -99,9 +96,11 @@ def _fault_of(asked: NewMember | ChangedMember | GoneMember) -> InvalidInput | N
 
 
 def _change_of(account_id: UUID, asked: NewMember | ChangedMember | GoneMember) -> MemberChange:
+    """What the ledger is to do; of what is wrong, whom it is about, so that the others can be judged."""
     match asked:
         case NewMember():
-            member_id = member_id_of(account_id, asked.external_id)
+            sound = fault_of_external_id(asked.external_id) is None
+            member_id = member_id_of(account_id, asked.external_id) if sound else _NO_SUCH_MEMBER
             return AddMember(member_id, asked.external_id, asked.name, asked.role)
         case ChangedMember():
             return UpdateMember(asked.member_id or _NO_SUCH_MEMBER, asked.name, asked.role)
@@ -109,7 +108,3 @@ def _change_of(account_id: UUID, asked: NewMember | ChangedMember | GoneMember) 
             return RemoveMember(asked.member_id or _NO_SUCH_MEMBER)
         case _:
             assert_never(asked)
-
-
-def _only_about(asked: NewMember | ChangedMember | GoneMember) -> list[MemberChange]:
-    return [] if isinstance(asked, NewMember) else [UpdateMember(asked.member_id or _NO_SUCH_MEMBER)]

@@ -232,6 +232,7 @@ export const embeddedTypes = [
   "HoldNotOpen",
   "HoldsEvent",
   "IdempotencyConflict",
+  "InputFault",
   "InsufficientTokens",
   "InvalidInput",
   "InvalidParams",

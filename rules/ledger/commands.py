@@ -6,6 +6,7 @@ unknown and the account exists, because a replay is judged before every other ru
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -276,6 +277,8 @@ class SetLimits(Command):
     text_salt: bytes = b""
     refusal: InvalidInput | None = None
     listed: bool = False
+    faults: Mapping[int, InvalidInput] = field(default_factory=dict)
+    """What was found wrong before, by its place among the settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,6 +342,8 @@ class ManageMembers(Command):
     changes: tuple[MemberChange, ...]
     listed: bool = False
     refusal: InvalidInput | None = None
+    faults: Mapping[int, InvalidInput] = field(default_factory=dict)
+    """What was found wrong before, by its place among the changes."""
 
 
 @dataclass(frozen=True, slots=True)

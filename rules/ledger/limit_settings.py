@@ -16,24 +16,24 @@ from rules.ledger.outcomes import LimitsEffect
 from rules.ledger.refusals import CLOSED, NotFound
 from rules.ledger.spending import MEMBER_DEFAULT, NO_LIMIT, Scope, Spending
 from rules.ledger.state import AccountState
-from rules.pricing.refusals import InvalidInput
+from rules.pricing.refusals import InvalidInput, invalid_inputs
 from rules.pricing.tokens import MAX_MICROS, MAX_TOKENS, format_tokens
 
 
 def set_limits(state: AccountState, command: SetLimits, now: datetime) -> LimitsEffect | NotFound | InvalidInput:
     """Changes limits; one ADJUSTMENT entry for each that really changes, with the setting in its note.
 
-    Whose day's limit changes is told at once of the percentages that are reached thereby.
+    Everything that is wrong is told, by its place. Whose day's limit changes is told at once of the percentages that
+    are reached thereby.
     """
     settings = command.settings
     strangers = [index for index, setting in enumerate(settings) if not _is_known(state, setting)]
     if strangers and not command.listed:
         return NotFound("member")
-    fault = command.refusal or _fault(settings)
+    unknown = {index: InvalidInput(f"limits[{index}].memberId", "there is no such member") for index in strangers}
+    fault = command.refusal or invalid_inputs({**unknown, **_faults(settings), **command.faults})
     if fault is not None:
         return fault
-    if strangers:
-        return InvalidInput(f"limits[{strangers[0]}].memberId", "there is no such member")
     if state.account.closed_at is not None:
         return InvalidInput("accountId", CLOSED)
     # From here on it succeeds.
@@ -78,16 +78,18 @@ def _is_known(state: AccountState, setting: LimitSetting) -> bool:
     return member is not None and member.active
 
 
-def _fault(settings: Iterable[LimitSetting]) -> InvalidInput | None:
+def _faults(settings: Iterable[LimitSetting]) -> dict[int, InvalidInput]:
+    """What is wrong with them, by their places."""
+    faults: dict[int, InvalidInput] = {}
     seen: set[tuple[object, ...]] = set()
     for index, setting in enumerate(settings):
         field, message = _fault_of(setting) or (None, None)
         if field is None and (scope_of(setting), setting.period) in seen:
             field, message = "period", "this limit is set twice"
         if field is not None:
-            return InvalidInput(f"limits[{index}].{field}", message or "")
+            faults[index] = InvalidInput(f"limits[{index}].{field}", message or "")
         seen.add((scope_of(setting), setting.period))
-    return None
+    return faults
 
 
 def _fault_of(setting: LimitSetting) -> tuple[str, str] | None:

@@ -17,7 +17,7 @@ from uuid import UUID
 
 from rules.ledger.alerting import DAY_LIMIT_PERCENTS
 from rules.ledger.burn_down import Spender
-from rules.ledger.kinds import LimitPeriod, LimitScope
+from rules.ledger.kinds import LimitLevel, LimitPeriod, LimitScope
 from rules.ledger.limit_status import LimitStatus
 from rules.ledger.refusals import LimitReached
 from rules.ledger.spending import ACCOUNT_SCOPE, MEMBER_DEFAULT, NO_LIMIT, Scope, Spending, Window
@@ -299,6 +299,19 @@ def statuses_of(
         for scope in (ACCOUNT_SCOPE, *_scopes_of(spender))
         for period in PERIODS
     )
+
+
+def near_after(
+    state: AccountState, spender: Spender, amount: int, now: datetime, daily_limit: int | None
+) -> tuple[LimitStatus, ...]:
+    """As they stand now, the limits of the spender that so much more would bring near their end, or up to it."""
+    limited = (
+        status_of(state, scope, period, now, daily_limit)
+        for scope in (ACCOUNT_SCOPE, *_scopes_of(spender))
+        for period in PERIODS
+        if effective_limit(state, scope, period, daily_limit) is not None
+    )
+    return tuple(status for status in limited if status.level_after(amount) is not LimitLevel.OK)
 
 
 def near_percent_of(account: Account) -> int:

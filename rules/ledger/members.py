@@ -14,22 +14,22 @@ from rules.ledger.kinds import EntryKind
 from rules.ledger.refusals import CLOSED, NotFound, Refusal
 from rules.ledger.state import AccountState
 from rules.ledger.team import Member
-from rules.pricing.refusals import InvalidInput
+from rules.pricing.refusals import InvalidInput, invalid_inputs
 
 
 def manage_members(state: AccountState, command: ManageMembers, now: datetime) -> tuple[Member, ...] | Refusal:
     """Makes every change, one after the other, or none; the members as they then are, in the order of the changes.
 
     One ADJUSTMENT entry for each setting that really changes. Who is removed again stays removed; nobody can change one
-    who is not there.
+    who is not there. Of a list everything that is wrong is told, by its place.
     """
-    stranger = _stranger(state, command.changes)
-    if stranger is not None and not command.listed:
+    strangers = _strangers(state, command.changes)
+    if strangers and not command.listed:
         return NotFound("member")
-    if command.refusal is not None:
-        return command.refusal
-    if stranger is not None:
-        return InvalidInput(f"members[{stranger}].memberId", "there is no such member")
+    unknown = {index: InvalidInput(f"members[{index}].memberId", "there is no such member") for index in strangers}
+    fault = command.refusal or invalid_inputs({**unknown, **command.faults})
+    if fault is not None:
+        return fault
     if state.account.closed_at is not None:
         return InvalidInput("accountId", CLOSED)
     # From here on it succeeds.
@@ -38,8 +38,9 @@ def manage_members(state: AccountState, command: ManageMembers, now: datetime) -
     return tuple(copy(state.members[change.member_id]) for change in command.changes)
 
 
-def _stranger(state: AccountState, changes: tuple[MemberChange, ...]) -> int | None:
-    """The index of the first change that concerns nobody, given those before it."""
+def _strangers(state: AccountState, changes: tuple[MemberChange, ...]) -> list[int]:
+    """The indices of the changes that concern nobody, given those before them."""
+    strangers: list[int] = []
     is_active = {member.member_id: member.active for member in state.members.values()}
     for index, change in enumerate(changes):
         match change:
@@ -47,14 +48,15 @@ def _stranger(state: AccountState, changes: tuple[MemberChange, ...]) -> int | N
                 is_active[change.member_id] = True
             case UpdateMember():
                 if not is_active.get(change.member_id, False):
-                    return index
+                    strangers.append(index)
             case RemoveMember():
                 if change.member_id not in is_active:
-                    return index
-                is_active[change.member_id] = False
+                    strangers.append(index)
+                else:
+                    is_active[change.member_id] = False
             case _:
                 assert_never(change)
-    return None
+    return strangers
 
 
 def _apply(state: AccountState, change: MemberChange, now: datetime) -> None:

@@ -9,6 +9,7 @@ from typing import Final, Generic, TypeVar
 from uuid import UUID
 
 from rules.ledger.kinds import AlertKind, EntryKind
+from rules.ledger.limit_status import LimitStatus
 from rules.ledger.refusals import AccountFrozen, InsufficientTokens, LimitReached, RateLimited, TierRequired
 from rules.pricing.costs import CostStep
 from rules.pricing.formulas import PricingType
@@ -100,6 +101,7 @@ class LineView:
 
     ref: str | None
     model: str
+    category: str
     count: int
     unit_cost: int
     cost: int
@@ -134,7 +136,8 @@ Blocker = AccountFrozen | TierRequired | RateLimited | LimitReached | Insufficie
 class Estimated:
     """Work with its price at a version of the price book.
 
-    `affordable` and `balance_after` (what would be available afterwards) are None without an account.
+    `affordable` and `balance_after` (what would be available afterwards) are None without an account. `near_limits` are
+    those that the work would bring near their end, as they stand before it.
     """
 
     total: int
@@ -145,6 +148,7 @@ class Estimated:
     blockers: tuple[Blocker, ...] = ()
     warnings: tuple[EstimateWarning, ...] = ()
     balance_after: int | None = None
+    near_limits: tuple[LimitStatus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

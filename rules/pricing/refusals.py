@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,22 @@ class InvalidParams:
 
 @dataclass(frozen=True, slots=True)
 class InvalidInput:
-    """An input field is out of form or bounds; `field` is its path."""
+    """An input field is out of form or bounds; `field` is its path.
+
+    `others`: what else is wrong, where many things were given at once, in the order of their places.
+    """
 
     field: str
     message: str
+    others: tuple[InvalidInput, ...] = ()
+
+    @property
+    def faults(self) -> tuple[InvalidInput, ...]:
+        """Everything that is wrong, each by itself."""
+        return (InvalidInput(self.field, self.message), *self.others)
+
+
+def invalid_inputs(by_place: Mapping[int, InvalidInput]) -> InvalidInput | None:
+    """What is wrong with a list, told as one refusal: of each place one fault, the first place first."""
+    faults = [by_place[place] for place in sorted(by_place)]
+    return replace(faults[0], others=tuple(faults[1:])) if faults else None

@@ -31,6 +31,7 @@ def line_view(line: PricedLine, price_book_version: int) -> LineView:
     return LineView(
         ref=line.ref,
         model=line.model,
+        category=line.category,
         count=line.count,
         unit_cost=line.unit_cost,
         cost=line.cost,
@@ -167,6 +168,7 @@ def _view(rated: PricedLine, cost: int, version: int, difference: str) -> LineVi
     return LineView(
         ref=rated.ref,
         model=rated.model,
+        category=rated.category,
         count=rated.count,
         unit_cost=cost if rated.count == 1 else rated.unit_cost,
         cost=cost,

@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from urllib.parse import urlsplit, urlunsplit
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
@@ -16,11 +16,18 @@ from models.database import Database
 from models.migrations import is_current, migrate
 from models.roles import Role, session_settings
 from models.tenant import Tenant, TenantMode
+from rules.identity import referral_code_of
+from rules.ledger.commands import AddMember, ManageMembers
+from rules.ledger.kinds import GrantSource, MemberRole
+from rules.ledger.outcomes import GrantEffect, HoldEffect, MembersEffect
 from rules.ledger.requests import EstimateRequest
+from rules.pricing.tokens import MICROS
+from rules.promotions.promo_codes import PromoTerms
 from services.credentials import CreatedApiKey, Credentials
 from services.ledger.sweeper import ensure_journal_months
 from services.principal import OPERATOR
-from tests.services.shop import a_line, open_shop
+from services.projects import ProjectChanges
+from tests.services.shop import a_line, a_source, open_shop
 
 PASSWORD = "of-the-test-only"
 
@@ -66,36 +73,43 @@ TENANT_TABLES = """
 PARTITIONS = "SELECT oid::regclass::text AS name FROM pg_class WHERE relispartition AND relkind = 'r'"
 
 
-async def fill(database: Database, tenant: Tenant) -> set[str]:
-    """A day's business of a tenant; the tables that then have rows."""
+LOYALTY = "[[policies.loyalty]]\nspent = 1000\nwithin_days = 30\ntokens = 1"
+
+
+async def fill(database: Database, tenant: Tenant) -> None:
+    """A day's business of a tenant, which leaves rows in every table."""
     async with open_shop(database, tenant.id) as shop:
-        account = await shop.open(tokens=100)
-        credentials = Credentials(database, root_key="the root key")
-        created = await credentials.create_api_key(OPERATOR, name="backend", tenant_id=tenant.id)
-        assert isinstance(created, CreatedApiKey)
-        backend = await credentials.authenticate(created.key)
-        assert backend is not None
-        await credentials.client_tokens.create(backend, account)
-        await credentials.client_tokens.revoke(backend, account)
+        await shop.publish(a_source(more=LOYALTY))
+        referrer = await shop.open("referrer", tokens=100)
+        await keys_and_tokens(database, tenant, referrer)
+        friend = (await shop.create("friend", referred_by=referral_code_of(referrer))).account_id
+        paid = {"source": GrantSource.PURCHASE, "card_fingerprint": "card", "note": "a text"}
+        bought = await shop.grants.grant_tokens(shop.grant_request(friend, "p", 100, **paid))
+        assert isinstance(bought, GrantEffect)
+        member = AddMember(uuid4(), "m", "M", MemberRole.MEMBER)
+        assert isinstance(await shop.writer.submit(ManageMembers(tenant.id, friend, (member,))), MembersEffect)
         await shop.fares.quote(EstimateRequest(tenant.id, (a_line(),)))
-        await shop.fares.charge(shop.reserve_request(account, "charged", description="a text"))
-    return {
-        "tenant",
-        "api_key",
-        "account",
-        "price_book",
-        "quote",
-        "signing_secret",
-        "client_token_revocation",
-        "change_log",
-        "ledger_account",
-        "token_grant",
-        "hold",
-        "hold_allocation",
-        "captured_line",
-        "entry",
-        "operation",
-    }
+        request = shop.reserve_request(friend, "charged", member_id=member.member_id, work=130 * MICROS)
+        charged = await shop.fares.charge(request)
+        assert isinstance(charged, HoldEffect)
+        refund = shop.refund_request(friend, "refunded", charged.hold.hold_id, amount=MICROS)
+        assert isinstance(await shop.fares.refund(refund), HoldEffect)
+        await shop.promo_codes.create(tenant.id, PromoTerms("WELCOME", MICROS))
+        assert isinstance(await shop.redemptions.redeem(tenant.id, friend, "k", "WELCOME"), GrantEffect)
+        sent = shop.transfer_request(friend, "sent", referrer)
+        assert isinstance(await shop.transfers.transfer_tokens(sent), GrantEffect)
+        await shop.workflows.save(tenant.id, friend, name="poster", lines=(a_line(),))
+        await shop.projects.save(tenant.id, friend, "film", ProjectChanges())
+
+
+async def keys_and_tokens(database: Database, tenant: Tenant, account_id: UUID) -> None:
+    credentials = Credentials(database, root_key="the root key")
+    created = await credentials.create_api_key(OPERATOR, name="backend", tenant_id=tenant.id)
+    assert isinstance(created, CreatedApiKey)
+    backend = await credentials.authenticate(created.key)
+    assert backend is not None
+    await credentials.client_tokens.create(backend, account_id)
+    await credentials.client_tokens.revoke(backend, account_id)
 
 
 async def test_every_table_with_a_tenants_rows_is_secured(dsn: str) -> None:
@@ -134,7 +148,7 @@ async def test_partitions_are_granted_to_nobody(dsn: str) -> None:
 async def test_a_connection_without_a_tenant_sees_nothing_of_any_table(dsn: str, database: Database) -> None:
     """Every table with a tenant's rows, as the catalogue lists them, after a day's business."""
     tenant, _ = await two_tenants(database)
-    filled = await fill(database, tenant)
+    await fill(database, tenant)
     as_server = await asyncpg.connect(dsn, server_settings=session_settings(Role.SERVER, has_own_roles=True))
     as_writer = await asyncpg.connect(dsn, server_settings=session_settings(Role.WRITER, has_own_roles=True))
     seen: dict[str, int] = {}
@@ -151,7 +165,8 @@ async def test_a_connection_without_a_tenant_sees_nothing_of_any_table(dsn: str,
         await as_server.close()
         await as_writer.close()
     # Nothing is seen of rows that are there, and not because there are none.
-    assert filled <= {name for name, rows in seen.items() if rows}
+    assert len(seen) > 30
+    assert {name for name, rows in seen.items() if not rows} == set()
 
 
 @pytest.mark.parametrize("role", [Role.SERVER, Role.WRITER])
@@ -168,6 +183,26 @@ async def test_no_partition_is_a_way_around_the_whole(dsn: str, database: Databa
                 await connection.fetch(f"SELECT * FROM {partition['name']}")
     finally:
         await connection.close()
+
+
+async def test_neither_a_view_nor_a_function_is_a_way_around(dsn: str, database: Database) -> None:
+    """Both may do what their owner may: the server's role reads no view, and calls nothing that acts for its owner."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        views = await connection.fetch(
+            "SELECT relname, has_table_privilege('farebox_server', oid, 'SELECT') AS is_open FROM pg_class"
+            " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('v', 'm')"
+        )
+        functions = await connection.fetch(
+            "SELECT proname, has_function_privilege('farebox_server', oid, 'EXECUTE') AS is_open FROM pg_proc"
+            " WHERE pronamespace = 'public'::regnamespace AND prosecdef"
+        )
+    finally:
+        await connection.close()
+    assert [row["relname"] for row in views if row["is_open"]] == []
+    assert [row["proname"] for row in functions if row["is_open"]] == []
+    assert views
+    assert functions
 
 
 async def failing_statement(connection: asyncpg.Connection) -> None:

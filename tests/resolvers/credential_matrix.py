@@ -1,10 +1,11 @@
 """What every credential may ask of every field: the table, written by hand.
 
 To add a field, add one line: its name, who may, and a document that asks it. In a document stand for what it is asked
-of: $account $expendable $external $hold $grant $entry $member $apiKey $tenant $promoCode $code; $fresh is a word never
-used. The test fills in the caller's own, those of another account of the tenant, those of another tenant, and ones
-that never were: who may must tell its own from what never was, and must not tell what lies beyond its reach from it. So
-select enough: a success must look different from null or NotFound, and a list must show the ids of its rows.
+of: $account $expendable $debtor $external $hold $grant $entry $member $apiKey $tenant $promoCode $code; $fresh is a
+word never used. The test fills in the caller's own, those of another account of the tenant, those of another tenant,
+and ones that never were: who may must tell its own from what never was, and must not tell what lies beyond its reach
+from it. So select enough: a success must look different from null or NotFound, and a list must show the ids of its
+rows.
 """
 
 from __future__ import annotations
@@ -174,7 +175,8 @@ TABLE: Final[dict[str, Row]] = {
     ),
     "Mutation.settleOwed": Row(
         SECRET,
-        "mutation { settleOwed(input: {idempotencyKey: $fresh, accountId: $account, amount: 1}) { __typename } }",
+        "mutation { settleOwed(input: {idempotencyKey: $fresh, accountId: $debtor, amount: 1}) { __typename } }",
+        logged=True,
     ),
     "Mutation.transferTokens": Row(
         SECRET,

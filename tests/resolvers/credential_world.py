@@ -44,6 +44,8 @@ class Things:
     account: str
     expendable: str
     """An account of the same owner that an act may end."""
+    debtor: str
+    """One that owes."""
     external: str
     hold: str
     grant: str
@@ -125,6 +127,7 @@ async def some_things(services: Services, principal: Principal, external: str) -
         tenant_id, external_id=f"{external} too", name="Too", kind=AccountKind.PERSONAL, time_zone="UTC"
     )
     assert isinstance(expendable, AccountRecord)
+    debtor = await a_debtor(services, tenant_id, f"{external} owes")
     # More than anything that is asked brings in, so that there is a warning to be shown.
     warned = await services.alerts.set_alerts(tenant_id, account_id, balance_tokens=[1_000_000 * MICROS], by=principal)
     assert isinstance(warned, AccountRecord)
@@ -141,6 +144,7 @@ async def some_things(services: Services, principal: Principal, external: str) -
     return account_id, Things(
         account=public_id(IdKind.ACCOUNT, account_id),
         expendable=public_id(IdKind.ACCOUNT, expendable.account_id),
+        debtor=public_id(IdKind.ACCOUNT, debtor),
         external=external,
         hold=public_id(IdKind.HOLD, account_id, hold.hold.hold_id),
         grant=public_id(IdKind.GRANT, account_id, grant.grant.grant_id),
@@ -153,11 +157,25 @@ async def some_things(services: Services, principal: Principal, external: str) -
     )
 
 
+async def a_debtor(services: Services, tenant_id: UUID, external: str) -> UUID:
+    """An account that owes more than is ever settled here."""
+    account = await services.accounts.create(
+        tenant_id, external_id=external, name="Owes", kind=AccountKind.PERSONAL, time_zone="UTC"
+    )
+    assert isinstance(account, AccountRecord)
+    lent = await services.accounts.update(tenant_id, account.account_id, credit_limit=1_000 * MICROS)
+    assert isinstance(lent, AccountRecord)
+    drawn = await services.fares.charge(ReserveRequest(tenant_id, account.account_id, "first", work=1_000 * MICROS))
+    assert isinstance(drawn, HoldEffect)
+    return account.account_id
+
+
 def things_that_never_were() -> Things:
     account_id = uuid4()
     return Things(
         account=public_id(IdKind.ACCOUNT, account_id),
         expendable=public_id(IdKind.ACCOUNT, uuid4()),
+        debtor=public_id(IdKind.ACCOUNT, uuid4()),
         external="nobody",
         hold=public_id(IdKind.HOLD, account_id, 3),
         grant=public_id(IdKind.GRANT, account_id, 1),

@@ -48,7 +48,7 @@ def a_charge(*, recomputed: int | None = 9 * MICROS, matches: bool | None = Fals
     )
     checks = (LineCheck(flux, ChargeBasis.PRICE, 8 * MICROS), LineCheck(rounding, ChargeBasis.ROUNDING, 0))
     steps = (CostStep("price", 8 * MICROS),)
-    view = LineView("n1", "flux", 1, 8 * MICROS, 8 * MICROS, 8, 8, PricingType.FLAT, 3, steps)
+    view = LineView("n1", "flux", "image", 1, 8 * MICROS, 8 * MICROS, 8, 8, PricingType.FLAT, 3, steps)
     return ExplainedCharge(facts, ChargeCheck(checks, recomputed, matches), (view,), (a_limit(),))
 
 

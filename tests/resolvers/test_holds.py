@@ -241,14 +241,19 @@ async def test_every_refusal_of_a_verb_is_a_member_of_its_result(
 
 
 async def test_what_lies_behind_a_hold_is_read_when_it_is_selected(ask: Ask, stage: Stage) -> None:
-    line = LineView("n1", "flux", 2, 5, 10, 4, None, PricingType.FLAT, 3, (CostStep("price", 5), CostStep("2 uses", 5)))
+    line = LineView(
+        "n1", "flux", "image", 2, 5, 10, 4, None, PricingType.FLAT, 3, (CostStep("price", 5), CostStep("2 uses", 5))
+    )
     hold = a_hold(captured=10, refunded=4, rounding=1, project="film", description="a clip")
     stage.reads.answers |= {"hold": hold, "hold_lines": (line,), "hold_captures": (CaptureView(10, NOON, (line,)),)}
 
     result = await ask(
         """query($id: ID!) { hold(id: $id) {
             captured refunded rounding project description outcome endedAt
-            lines { ref model count unitCost cost minCost maxCost pricingType priceBookVersion steps { label amount } }
+            lines {
+                ref model category count unitCost cost minCost maxCost pricingType priceBookVersion
+                steps { label amount }
+            }
             captures { amount at lines { model } }
             priceBook { slug version name currency tiers publishedAt }
         } }""",
@@ -269,6 +274,7 @@ async def test_what_lies_behind_a_hold_is_read_when_it_is_selected(ask: Ask, sta
             {
                 "ref": "n1",
                 "model": "flux",
+                "category": "image",
                 "count": 2,
                 "unitCost": "0.000005",
                 "cost": "0.00001",

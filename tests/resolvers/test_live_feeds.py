@@ -171,7 +171,7 @@ async def test_holds_are_shown_whole_and_read_once_for_what_was_captured(schema:
         return {7: (CaptureView(2 * MICROS, NOON, ()),)}
 
     stage.reads.answers["latest_captures"] = captures
-    line = LineView(None, "flux", 1, MICROS, 2 * MICROS, MICROS, MICROS, PricingType.FLAT, 3, ())
+    line = LineView(None, "flux", "image", 1, MICROS, 2 * MICROS, MICROS, MICROS, PricingType.FLAT, 3, ())
     stage.reads.answers["lines_of_holds"] = {7: (line,)}
     event = a_holds_event(*range(7, 107))
 

@@ -40,7 +40,7 @@ UPDATE = """mutation($input: UpdateMemberInput!) { updateMember(input: $input) {
 REMOVE = """mutation($input: RemoveMemberInput!) { removeMember(input: $input) { __typename
     ... on MemberSuccess { member { active } } ... on NotFound { message } } }"""
 MANAGE = """mutation($input: ManageMembersInput!) { manageMembers(input: $input) { __typename
-    ... on ManageMembersSuccess { members { id } } ... on InvalidInput { field } } }"""
+    ... on ManageMembersSuccess { members { id } } ... on InvalidInput { field inputFaults { field message } } } }"""
 ASSIGN = """mutation($input: AssignTokensInput!) { assignTokens(input: $input) { __typename
     ... on GrantSuccess { grant { memberId project parentId } balance { id memberId assigned } }
     ... on Problem { code } } }"""
@@ -135,6 +135,22 @@ async def test_many_members_are_changed_in_the_order_given(ask: Ask, stage: Stag
     asked = (NewMember("ben", "Ben"), ChangedMember(MEMBER, role=MemberRole.ADMIN), GoneMember(None))
     assert stage.members.request == MembersRequest(TENANT, ACCOUNT, asked, listed=True)
     assert result.data["manageMembers"]["members"] == [{"id": MEMBER_ID}]
+
+
+async def test_everything_that_is_wrong_with_many_is_shown(ask: Ask, stage: Stage) -> None:
+    second = InvalidInput("members[7].memberId", "there is no such member")
+    stage.members.answers["manage"] = InvalidInput("members[3].name", "must not be empty", (second,))
+
+    result = await ask(MANAGE, input={"accountId": ACCOUNT_ID, "members": []})
+
+    assert result.data["manageMembers"] == {
+        "__typename": "InvalidInput",
+        "field": "members[3].name",
+        "inputFaults": [
+            {"field": "members[3].name", "message": "must not be empty"},
+            {"field": "members[7].memberId", "message": "there is no such member"},
+        ],
+    }
 
 
 @pytest.mark.parametrize("change", [{}, {"remove": MEMBER_ID, "update": {"memberId": MEMBER_ID}}])

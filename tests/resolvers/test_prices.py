@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from rules.ledger.kinds import LimitPeriod
 from rules.ledger.records import Estimated, EstimateWarning, LineView
 from rules.ledger.refusals import AccountFrozen, InsufficientTokens, NotFound
 from rules.ledger.requests import EstimateRequest
@@ -16,7 +17,7 @@ from rules.pricing.rating import LineRequest
 from rules.pricing.refusals import InvalidInput, InvalidParams, UnknownModel
 from rules.pricing.tokens import MICROS
 from tests.resolvers.conftest import Ask
-from tests.resolvers.stage import ACCOUNT, ACCOUNT_ID, TENANT, ABook, Stage, a_book
+from tests.resolvers.stage import ACCOUNT, ACCOUNT_ID, TENANT, ABook, Stage, a_book, a_limit
 
 MODELS = "nodes { model } totalCount pageInfo { hasNextPage hasPreviousPage endCursor }"
 
@@ -113,6 +114,7 @@ ESTIMATE = """query($input: EstimateInput!) { estimate(input: $input) { __typena
         lines { ref cost steps { label amount } }
         priceBook { slug version }
         blockers { __typename code message ... on InsufficientTokens { required available } }
+        nearLimits { scope period consumed limit }
     } }
     ... on Problem { code message }
     ... on InvalidInput { field }
@@ -121,7 +123,7 @@ ESTIMATE = """query($input: EstimateInput!) { estimate(input: $input) { __typena
 
 async def test_an_estimate_tells_the_price_and_what_stands_in_the_way(ask: Ask, stage: Stage) -> None:
     line = LineView(
-        "n1", "flux", 1, 5 * MICROS, 5 * MICROS, 5, 5, PricingType.FLAT, 3, (CostStep("price", 5 * MICROS),)
+        "n1", "flux", "image", 1, 5 * MICROS, 5 * MICROS, 5, 5, PricingType.FLAT, 3, (CostStep("price", 5 * MICROS),)
     )
     stage.fares.answers["estimate"] = Estimated(
         5 * MICROS,
@@ -132,6 +134,7 @@ async def test_an_estimate_tells_the_price_and_what_stands_in_the_way(ask: Ask, 
         blockers=(AccountFrozen(), InsufficientTokens(5 * MICROS, MICROS)),
         warnings=(EstimateWarning.LOW_BALANCE,),
         balance_after=0,
+        near_limits=(a_limit(period=LimitPeriod.WEEK),),
     )
     given = {"lines": [{"ref": "n1", "model": "flux"}], "accountId": ACCOUNT_ID, "project": "film"}
 
@@ -156,6 +159,7 @@ async def test_an_estimate_tells_the_price_and_what_stands_in_the_way(ask: Ask, 
             {"__typename": "AccountFrozen", "code": "ACCOUNT_FROZEN"},
             {"__typename": "InsufficientTokens", "code": "INSUFFICIENT_TOKENS", "required": "5", "available": "1"},
         ],
+        "nearLimits": [{"scope": "ACCOUNT", "period": "WEEK", "consumed": "35", "limit": "50"}],
     }
 
 

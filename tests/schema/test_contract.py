@@ -88,7 +88,8 @@ OUTPUTS = {
     ),
     "IdempotencyConflict": "code:ProblemCode! message:String!",
     "NotFound": "code:ProblemCode! message:String!",
-    "InvalidInput": "code:ProblemCode! message:String! field:String!",
+    "InvalidInput": "code:ProblemCode! message:String! field:String! inputFaults:[InputFault!]!",
+    "InputFault": "field:String! message:String!",
     "NotRefundable": "code:ProblemCode! message:String!",
     "InvalidPriceBook": "code:ProblemCode! message:String! faults:[PriceBookFault!]!",
     "PriceBookFault": "line:Int path:String! message:String!",
@@ -137,11 +138,11 @@ OUTPUTS = {
     "PriceBook": "slug:String! version:Int! name:String! currency:String! tiers:[String!]! publishedAt:DateTime!",
     "Estimate": (
         "total:Tokens! lines:[EstimateLine!]! rounding:Tokens! money:Money priceBook:PriceBook! affordable:Boolean "
-        "blockers:[Problem!]! warnings:[EstimateWarning!]! balanceAfter:Tokens"
+        "blockers:[Problem!]! warnings:[EstimateWarning!]! nearLimits:[LimitStatus!]! balanceAfter:Tokens"
     ),
     "EstimateLine": (
-        "ref:String model:String! count:Int! unitCost:Tokens! cost:Tokens! minCost:Tokens! maxCost:Tokens "
-        "pricingType:PricingType! priceBookVersion:Int! steps:[CostStep!]!"
+        "ref:String model:String! category:String! count:Int! unitCost:Tokens! cost:Tokens! minCost:Tokens! "
+        "maxCost:Tokens pricingType:PricingType! priceBookVersion:Int! steps:[CostStep!]!"
     ),
     "CostStep": "label:String! amount:Tokens!",
     "Account": (

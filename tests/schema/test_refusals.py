@@ -71,6 +71,7 @@ EXAMPLES: list[tuple[AnyRefusal, str, list[str]]] = [
         for what in ("hold", "grant", "promo code", "tenant", "key", "thing")
     ],
     (InvalidInput("ttlSeconds", "must be at most 86400"), "INVALID_INPUT", ["ttlSeconds", "86400"]),
+    (InvalidInput("a", "m", (InvalidInput("b", "m"),)), "INVALID_INPUT", ["a: m", "1 more", "`inputFaults`"]),
     (NotRefundable(1_000_000, 2_500_000), "NOT_REFUNDABLE", ["2.5 tokens", "1 "]),
     (NotRefundable(0, 0), "NOT_REFUNDABLE", ["Nothing is left to refund"]),
     (NotRefundable(0, 5_000_000), "NOT_REFUNDABLE", ["Nothing is left to refund"]),

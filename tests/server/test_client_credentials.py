@@ -147,7 +147,7 @@ async def test_another_account_of_the_tenant_is_as_one_that_never_was(shopfront:
         assert found[0] == found[1] == {"accounts": {"totalCount": 0, "nodes": []}}
 
 
-async def test_an_admin_renames_its_account_and_sets_no_credit_line(shopfront: Shopfront) -> None:
+async def test_an_admin_renames_its_account_and_sets_no_credit_line_plan_or_freeze(shopfront: Shopfront) -> None:
     own = public_id(IdKind.ACCOUNT, shopfront.alice)
     async with shopfront.browser(await shopfront.token(role=MemberRole.ADMIN)) as browser:
         renamed = await asked(
@@ -160,7 +160,7 @@ async def test_an_admin_renames_its_account_and_sets_no_credit_line(shopfront: S
                 browser,
                 f'mutation {{ updateAccount(input: {{accountId: "{own}", name: "X", {more}}}) {{ __typename }} }}',
             )
-            for more in ("creditLimit: -1", "frozen: false", "creditLimit: null")
+            for more in ("creditLimit: -1", "creditLimit: null", "frozen: false", 'planId: "pro"', "planId: null")
         ]
         name = await asked(browser, "{ account { name creditLimit } }")
 

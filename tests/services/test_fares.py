@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from models.database import Database
-from rules.ledger.kinds import HoldState, OverrunPolicy, WorkOutcome
-from rules.ledger.outcomes import HoldEffect
-from rules.ledger.records import Estimated, EstimateWarning
+from rules.identity import member_id_of
+from rules.ledger.commands import AddMember, ManageMembers
+from rules.ledger.kinds import HoldState, MemberRole, OverrunPolicy, WorkOutcome
+from rules.ledger.outcomes import HoldEffect, MembersEffect
+from rules.ledger.records import EntryFilter, Estimated, EstimateWarning, Slice
 from rules.ledger.refusals import (
     AccountFrozen,
     HoldExceeded,
@@ -67,6 +69,27 @@ async def test_a_fare_is_paid(database: Database, shop: Shop) -> None:
     (line,) = await rows_of(database, "SELECT * FROM captured_line")
     assert (line["model"], line["ref"], line["params"]) == ("picture", "node 1", '{"steps":"25","quality":"fast"}')
     assert await contradictions(database) == []
+
+
+async def test_a_hold_and_what_is_captured_of_it_say_for_whom_and_what(shop: Shop) -> None:
+    account = await shop.open()
+    member = AddMember(member_id_of(account, "ada"), "ada", "Ada", MemberRole.MEMBER)
+    assert isinstance(await shop.writer.submit(ManageMembers(shop.tenant_id, account, (member,))), MembersEffect)
+    spender = {"member_id": member.member_id, "project": "film"}
+    request = shop.reserve_request(account, "r", a_line("picture", ref="a"), a_line("upscale", ref="b"), **spender)
+    hold = held(await shop.fares.reserve(request)).hold
+    hold = held(await shop.fares.commit(shop.commit_request(account, "c", hold.hold_id))).hold
+
+    lines = await shop.reads.hold_lines(shop.tenant_id, account, hold)
+    (capture,) = await shop.reads.hold_captures(shop.tenant_id, account, hold)
+    entries = (await shop.reads.entries(shop.tenant_id, account, Slice(2), EntryFilter())).rows
+
+    work = [("a", "picture", "image"), ("b", "upscale", "upscale")]
+    assert (hold.member_id, hold.project) == (member.member_id, "film")
+    assert [(line.ref, line.model, line.category) for line in lines] == work
+    assert [(line.ref, line.model, line.category) for line in capture.lines] == work
+    assert [(entry.ref, entry.model, entry.category) for entry in reversed(entries)] == work
+    assert {(entry.member_id, entry.project) for entry in entries} == {(member.member_id, "film")}
 
 
 async def test_charge_does_both_steps(database: Database, shop: Shop) -> None:

@@ -141,6 +141,25 @@ class TestSetting:
             assert outcome.field == "limits"
         assert all(status.limit is None for status in await shop.reads.limits(shop.tenant_id, account))
 
+    async def test_each_of_many_faults_is_named(self, shop: Shop) -> None:
+        account = await shop.open()
+        settings = (
+            LimitSetting(PROJECT, DAY, project="\x00"),
+            LimitSetting(ACCOUNT, DAY, limit=1),
+            LimitSetting(MEMBER, DAY, ADA),
+            LimitSetting(ACCOUNT, WEEK, limit=-2),
+            LimitSetting(PROJECT, DAY, project=" "),
+        )
+        refused = await shop.limits.set_all(shop.tenant_id, account, settings)
+        assert isinstance(refused, InvalidInput)
+        assert [fault.field for fault in refused.faults] == [
+            "limits[0].project",
+            "limits[2].memberId",
+            "limits[3].limit",
+            "limits[4].project",
+        ]
+        assert all(status.limit is None for status in await shop.reads.limits(shop.tenant_id, account))
+
     async def test_as_many_as_are_allowed_are_set_at_once(self, shop: Shop) -> None:
         account = await shop.open()
         settings = [LimitSetting(PROJECT, DAY, project=f"p{number}", limit=number) for number in range(LIMITS_MAX)]
@@ -318,6 +337,26 @@ class TestSaidBeforehand:
         assert (await estimate(shop, account, 8)).warnings == (EstimateWarning.NEAR_DAILY_LIMIT,)
         assert (await estimate(shop, account, 7)).warnings == ()
         assert (await estimate(shop, account, 13)).warnings == (), "what is refused needs no warning"
+
+    @pytest.mark.parametrize("scope", [ACCOUNT, MEMBER, PROJECT])
+    @pytest.mark.parametrize("period", LimitPeriod)
+    async def test_an_estimate_warns_of_every_limit_that_would_be_nearly_used_up(
+        self, shop: Shop, database: Database, scope: LimitScope, period: LimitPeriod
+    ) -> None:
+        account = await shop.open(tokens=1_000)
+        await a_member(database, shop.tenant_id, account, ADA)
+        whose = {MEMBER: {"member_id": ADA}, PROJECT: {"project": "film"}}.get(scope, {})
+        await limit(shop, account, 20, period, scope=scope, **whose)
+        warned = (EstimateWarning.NEAR_DAILY_LIMIT,) if period is DAY else ()
+
+        spender = {"member_id": ADA, "project": "film"}
+        far, near = await estimate(shop, account, 15, **spender), await estimate(shop, account, 16, **spender)
+        assert (far.warnings, far.near_limits) == ((), ())
+        assert near.warnings == warned
+        assert [(status.scope, status.period, status.consumed) for status in near.near_limits] == [(scope, period, 0)]
+        assert (await estimate(shop, account, 21, **spender)).near_limits == (), "what is refused needs no warning"
+        if scope is not ACCOUNT:
+            assert (await estimate(shop, account, 16)).near_limits == (), "the limit holds for somebody else"
 
     async def test_the_most_that_is_affordable_keeps_within_the_tightest_limit(self, shop: Shop) -> None:
         account = await shop.open(tokens=1_000)

@@ -125,6 +125,33 @@ async def test_who_is_not_there_is_told_of_before_whatever_else_is_wrong(shop: S
     )
 
 
+async def test_each_of_many_faults_is_named_by_its_place(shop: Shop) -> None:
+    account = await shop.open()
+    await add(shop, account, "anna")
+    anna, ben = member_id_of(account, "anna"), member_id_of(account, "ben")
+
+    refused = await manage(
+        shop,
+        account,
+        NewMember("ben", ""),
+        ChangedMember(ben, name="Ben"),
+        NewMember("x\x00", "X"),
+        GoneMember(member_id_of(account, "nobody")),
+        NewMember("carl", "Carl"),
+        ChangedMember(anna, nulls=("name",)),
+        listed=True,
+    )
+
+    assert isinstance(refused, InvalidInput)
+    assert [fault.field for fault in refused.faults] == [
+        "members[0].name",
+        "members[2].externalId",
+        "members[3].memberId",
+        "members[5].name",
+    ]
+    assert await shop.reads.count_members(shop.tenant_id, account, active_only=False) == 1
+
+
 async def test_many_members_at_once_are_one_step_and_bounded(shop: Shop) -> None:
     account = await shop.open()
     everyone = [NewMember(f"user-{number:04}", f"User {number}") for number in range(CHANGES_MAX + 1)]

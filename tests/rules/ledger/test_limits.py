@@ -382,6 +382,29 @@ class TestSetting:
         assert refused.value.refusal.field == f"limits[1].{field}"
         assert bench.account.spending is None
 
+    def test_everything_that_is_wrong_is_named_by_its_place(self) -> None:
+        bench = an_account(tokens=10)
+        right = LimitSetting(ACCOUNT, MONTH, limit=5)
+        settings = (
+            LimitSetting(MEMBER, DAY, UUID(int=7), limit=5),
+            right,
+            right,
+            LimitSetting(ACCOUNT, DAY, limit=-2),
+            LimitSetting(PROJECT, DAY, limit=5),
+        )
+        faults = {4: InvalidInput("limits[4].project", "must not be empty")}
+        with pytest.raises(Refused) as refused:
+            bench.submit(SetLimits(TENANT, ACCOUNT_ID, settings, listed=True, faults=faults))
+        assert isinstance(refused.value.refusal, InvalidInput)
+        assert [fault.field for fault in refused.value.refusal.faults] == [
+            "limits[0].memberId",
+            "limits[2].period",
+            "limits[3].limit",
+            "limits[4].project",
+        ]
+        assert refused.value.refusal.faults[-1] == faults[4], "what was found before is told as it was"
+        assert bench.account.spending is None
+
     def test_the_greatest_limit_and_none_at_all_can_be_set(self) -> None:
         bench = an_account(tokens=10)
         assert bench.set_limits(LimitSetting(ACCOUNT, DAY, limit=MAX_MICROS))[0].limit == MAX_MICROS
@@ -470,6 +493,31 @@ class TestTimeZones:
         bench.at(MIDNIGHT)
         bench.at(MIDNIGHT + timedelta(hours=5))
         assert bench.balance().today.resets_at == MIDNIGHT + timedelta(days=1, hours=5)
+
+    @pytest.mark.parametrize(
+        ("zone", "starts_at", "hours"),
+        [
+            ("America/New_York", datetime(2026, 3, 8, 5, tzinfo=UTC), 23),
+            ("America/New_York", datetime(2026, 11, 1, 4, tzinfo=UTC), 25),
+            ("Asia/Kathmandu", datetime(2026, 3, 9, 18, 15, tzinfo=UTC), 24),
+            ("Pacific/Kiritimati", datetime(2026, 3, 9, 10, tzinfo=UTC), 24),
+        ],
+    )
+    def test_a_local_day_has_one_allowance_however_long_it_lasts(
+        self, zone: str, starts_at: datetime, hours: int
+    ) -> None:
+        bench = an_account(tokens=100)
+        bench.adjust(time_zone=zone)
+        bench.set_limit(10)
+        ends_at = starts_at + timedelta(hours=hours)
+        bench.at(starts_at - timedelta(microseconds=1))
+        bench.charge(10)
+        bench.at(starts_at)
+        assert bench.charge(10).balance.today.resets_at == ends_at
+        bench.at(ends_at - timedelta(microseconds=1))
+        assert reached(bench, 1).limit.consumed == tokens(10)
+        bench.at(ends_at)
+        bench.charge(10)
 
     @pytest.mark.parametrize(
         ("zone", "ends_at"),

@@ -14,7 +14,7 @@ from rules.ledger.refusals import NotFound
 from rules.ledger.state import AccountState
 from rules.ledger.team import Member
 from rules.pricing.refusals import InvalidInput
-from tests.rules.ledger.notation import ACCOUNT, START, TENANT, after, refusal
+from tests.rules.ledger.notation import ACCOUNT, START, TENANT, Refused, after, refusal
 from tests.rules.ledger.workbench import Workbench, adding, an_account, member_named, removing, updating
 
 ADMIN, MEMBER, VIEWER = MemberRole.ADMIN, MemberRole.MEMBER, MemberRole.VIEWER
@@ -143,6 +143,26 @@ class TestManyAtOnce:
         bench = an_account()
         with refusal(InvalidInput("members[2].memberId", "there is no such member")):
             bench.manage(adding("anna"), removing("anna"), updating("anna", role=ADMIN))
+
+    def test_everything_that_is_wrong_is_named_by_its_place(self) -> None:
+        bench = an_account()
+        with pytest.raises(Refused) as refused:
+            bench.manage(
+                removing("carl"),
+                adding("anna"),
+                removing("anna"),
+                updating("anna", role=ADMIN),
+                adding("ben"),
+                faults={4: InvalidInput("members[4].name", "must not be empty")},
+            )
+        stranger = "there is no such member"
+        assert isinstance(refused.value.refusal, InvalidInput)
+        assert refused.value.refusal.faults == (
+            InvalidInput("members[0].memberId", stranger),
+            InvalidInput("members[3].memberId", stranger),
+            InvalidInput("members[4].name", "must not be empty"),
+        )
+        assert not bench.shelf.members
 
     def test_none_at_all_is_nothing(self) -> None:
         bench = an_account()

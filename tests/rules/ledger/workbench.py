@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -512,8 +512,14 @@ class Workbench:
 
     # What other parts of the product do to the rows
 
-    def manage(self, *changes: MemberChange, listed: bool = True, refused: InvalidInput | None = None) -> MembersEffect:
-        effect = self.submit(ManageMembers(TENANT, ACCOUNT, changes, listed, refused))
+    def manage(
+        self,
+        *changes: MemberChange,
+        listed: bool = True,
+        refused: InvalidInput | None = None,
+        faults: Mapping[int, InvalidInput] | None = None,
+    ) -> MembersEffect:
+        effect = self.submit(ManageMembers(TENANT, ACCOUNT, changes, listed, refused, faults or {}))
         assert isinstance(effect, MembersEffect)
         return effect
 

@@ -195,14 +195,19 @@ async def test_works_are_told_by_how_they_ended(cashier: Cashier, reports: Usage
     account = await cashier.open(tokens=100)
     for _ in range(3):
         await cashier.commit(account, await cashier.hold(account, 2), 1)
-    held(await cashier.release(account, await cashier.hold(account, 2)))
+    (anna,) = await cashier.add_members(account, "anna")
+    held(await cashier.release(account, await cashier.hold(account, 2, member_id=anna)))
 
     report = await a_report(reports, this_month(cashier, account))
     of_a_model = await a_report(reports, replace(this_month(cashier, account), model="flux"))
+    of_a_member = await a_report(reports, replace(this_month(cashier, account), member_id=anna))
+    before = await a_report(reports, replace(this_month(cashier, account), until=TODAY - timedelta(days=1)))
     of_a_project = await a_report(reports, replace(this_month(cashier, account), project="film"))
 
     assert report.works == WorkEnds(committed=3, cancelled=1)
     assert of_a_model.works is None
+    assert of_a_member.works == WorkEnds(cancelled=1)
+    assert before.works == WorkEnds()
     assert of_a_project.works == WorkEnds()
     assert [row.tokens for row in report.rows] == [3]
     assert of_a_project.rows == ()
