@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import cycle, pairwise
 from typing import Any
 
 import httpx
 from websockets.asyncio.client import connect
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.frames import CloseCode
 from websockets.typing import Subprotocol
+
+from tests.faults.served import ANSWER_SECONDS_MAX, START_SECONDS_MAX, Server
 
 SILENCE_SECONDS_MAX = 2.0
 """What a client waits for a pong before it takes its socket for dead, as it has to: a cut may say nothing."""
@@ -70,11 +73,17 @@ class Watcher:
     seen: list[dict[str, Any]] = field(default_factory=list)
     begun_at: list[int] = field(default_factory=list)
     """How many events were seen when each of its subscriptions began."""
+    closed_with: list[int] = field(default_factory=list)
+    """The codes of its sockets' ends, 1006 where there was none."""
 
     async def watch(self) -> None:
         while True:
-            with suppress(OSError, WebSocketException, TimeoutError, httpx.TransportError):
+            try:
                 await self._watch_once()
+            except ConnectionClosed as closed:
+                self.closed_with.append(CloseCode.ABNORMAL_CLOSURE if closed.rcvd is None else closed.rcvd.code)
+            except (OSError, WebSocketException, TimeoutError, httpx.TransportError):
+                pass
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _watch_once(self) -> None:
@@ -94,6 +103,29 @@ class Watcher:
     def subscriptions(self) -> list[list[dict[str, Any]]]:
         """What was seen on each."""
         return [self.seen[begin:end] for begin, end in pairwise([*self.begun_at, len(self.seen)])]
+
+
+async def ask_any(
+    servers: Sequence[Server], key: str, document: str, variables: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Asks one server after the other until there is an answer; only what is worth a retry is tried again."""
+    async with asyncio.timeout(START_SECONDS_MAX):
+        for server in cycle(servers):
+            # A connection for each request, so that requests reach all of a server's processes.
+            async with httpx.AsyncClient(timeout=ANSWER_SECONDS_MAX, verify=False) as client:
+                with suppress(httpx.TransportError):
+                    answer = await client.post(
+                        server.url,
+                        json={"query": document, "variables": variables or {}},
+                        headers={"Authorization": f"Bearer {key}"},
+                    )
+                    body = answer.json()
+                    if "errors" not in body:
+                        (result,) = body["data"].values()
+                        return dict(result)
+                    assert {error["extensions"]["code"] for error in body["errors"]} == {"UNAVAILABLE"}, body
+            await asyncio.sleep(RETRY_SECONDS)
+    raise AssertionError("there is no server to ask")
 
 
 @asynccontextmanager

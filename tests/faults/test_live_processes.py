@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import cycle
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -26,9 +25,9 @@ from server.data_directory import find_owner
 from server.edge.event_stream import KEEP_ALIVE_SECONDS
 from services.live.bus import CHANNEL
 from tests.faults.healing_time import HEALED_SECONDS_MAX, healed_after
-from tests.faults.live_clients import RETRY_SECONDS, Watcher, in_background, over_a_socket, over_an_event_stream
+from tests.faults.live_clients import Watcher, ask_any, in_background, over_a_socket, over_an_event_stream
 from tests.faults.processes import processes_of, signal_all
-from tests.faults.served import ANSWER_SECONDS_MAX, START_SECONDS_MAX, Server, served
+from tests.faults.served import ANSWER_SECONDS_MAX, Server, served
 from tests.patience import eventually
 from tests.redis_server import RedisServer, running_redis
 
@@ -164,24 +163,7 @@ class Installation:
         self.account.version = reserved["balance"]["version"]
 
     async def ask(self, document: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Asks one server after the other until there is an answer; only what is worth a retry is tried again."""
-        async with asyncio.timeout(START_SECONDS_MAX):
-            for server in cycle(self.servers):
-                # A connection for each request, so that requests reach all processes.
-                async with httpx.AsyncClient(timeout=ANSWER_SECONDS_MAX) as client:
-                    with suppress(httpx.TransportError):
-                        answer = await client.post(
-                            server.url,
-                            json={"query": document, "variables": variables or {}},
-                            headers={"Authorization": f"Bearer {self.key}"},
-                        )
-                        body = answer.json()
-                        if "errors" not in body:
-                            (result,) = body["data"].values()
-                            return dict(result)
-                        assert {error["extensions"]["code"] for error in body["errors"]} == {"UNAVAILABLE"}, body
-                await asyncio.sleep(RETRY_SECONDS)
-        raise AssertionError("unreachable")
+        return await ask_any(self.servers, self.key, document, variables)
 
     async def all_is_up(self) -> None:
         """Also the bus, not only the comparison that makes up for it."""
