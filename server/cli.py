@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
+from server.bus_address import check_bus_address
 from server.console import announcement
 from server.data_directory import find_owner, in_use
 from server.database_choice import existing_database, name_of_database, own_database
@@ -51,8 +52,9 @@ def _listen_first(settings: Settings) -> socket.socket:
 
 
 @contextmanager
-def _trusted_documents_checked(settings: Settings) -> Iterator[None]:
-    """Before anything is made, and once for all processes."""
+def _files_checked(settings: Settings) -> Iterator[None]:
+    """Those that settings name: before anything is made, and once for all processes."""
+    check_bus_address(settings, os.environ)
     if settings.trusted_documents:
         from server.app import check_trusted_documents  # noqa: PLC0415 - half a second of CPU
 
@@ -69,7 +71,7 @@ def serve() -> None:
     with (
         one_clear_line() as settings,
         _listen_first(settings) as listener,
-        _trusted_documents_checked(settings),
+        _files_checked(settings),
         own_database(settings) as dsn,
     ):
         # The commands that serve nothing do without what serving takes.

@@ -8,7 +8,8 @@ from typing import Final
 EPISODE_SECONDS: Final = 30.0
 """A warning that comes again within this time belongs to the same trouble."""
 
-_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+# With the process's id: of several processes one alone may have lost the bus or the database.
+_FORMAT: Final = "%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
 # Where every request, loop and pool would say for itself that the database is away. Other warnings are all told.
 _TALKATIVE: Final = ("server.edge.", "services.", "asyncpg.pool")
 # What this says holds for the whole life of a database.

@@ -113,9 +113,10 @@ def _database_url(text: str) -> str:
 
 def _bus_url(text: str) -> str:
     parts = urlsplit(text)
-    _ = parts.port  # Raises ValueError when it is no port.
-    if parts.scheme not in ("redis", "rediss") or not parts.hostname or parts.fragment:
+    # `port` raises ValueError when it is no port, and redis-py would take 0 for 6379.
+    if parts.scheme not in ("redis", "rediss") or parts.port == 0 or parts.fragment:
         raise ValueError
+    _host(parts.hostname or "")
     if re.fullmatch(r"/?|/[0-9]{1,5}", parts.path) is None:
         raise ValueError
     # Where the other end is not encrypted there is nothing to say of certificates.

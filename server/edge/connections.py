@@ -160,6 +160,9 @@ class SocketConnection(WebSocketsSansIOProtocol):
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
         self.close_timeout = CLOSE_SECONDS_MAX
+        # It would write the handshake's headers and every frame, keys and tokens among them, wherever a log of all
+        # that libraries say is kept.
+        self.conn.debug = False
         # Of what a socket takes that only waits, asyncio's own would be a tenth.
         self.queue = cast("asyncio.Queue[ASGIReceiveEvent]", _Inbox())
         self.writable = cast(asyncio.Event, _Gate())

@@ -17,7 +17,9 @@ class Episode:
         """Logs the first failure of an episode with its trace, and keeps quiet until it is over."""
         if not self._running:
             self._running = True
-            self._logger.warning("%s fails and is being retried: %r", self._subject, error, exc_info=error)
+            # Not its `repr`, which some libraries write without the message.
+            told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            self._logger.warning("%s fails and is being retried: %s", self._subject, told, exc_info=error)
 
     def over(self) -> None:
         """Logs the end of an episode if one was running."""

@@ -33,6 +33,16 @@ class ConnectionAway(Exception):
     """There is no connection now, and none came up in time."""
 
 
+@asynccontextmanager
+async def _answered_within(seconds: float) -> AsyncIterator[None]:
+    """A time-out that says so: the log has nothing else to tell what is the matter by."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as error:
+        raise ConnectionAway(str(error) or f"no answer within {seconds:g} s") from error
+
+
 class Link(ABC, Generic[ConnectionT]):
     """How connections of one kind are made, asked whether they live, and ended.
 
@@ -65,7 +75,7 @@ class Link(ABC, Generic[ConnectionT]):
                 async with asyncio.timeout(PROBE_SECONDS):
                     await lost.wait()
             except TimeoutError:
-                async with turn, asyncio.timeout(COMMAND_SECONDS_MAX):
+                async with turn, _answered_within(COMMAND_SECONDS_MAX):
                     await self.probe(connection)
 
 
@@ -153,11 +163,11 @@ class KeptConnection(Generic[ConnectionT]):
     async def _hold_one(self) -> None:
         """Connects, keeps the connection until it is lost, and raises why."""
         lost = asyncio.Event()
-        async with asyncio.timeout(CONNECT_SECONDS_MAX):
+        async with _answered_within(CONNECT_SECONDS_MAX):
             connection = await self._link.make(lost)
         try:
             if self._prepare is not None:
-                async with asyncio.timeout(COMMAND_SECONDS_MAX):
+                async with _answered_within(COMMAND_SECONDS_MAX):
                     await self._prepare(connection)
             self._connection, self._lost = connection, lost
             self._up.set()

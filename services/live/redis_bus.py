@@ -10,6 +10,9 @@ from redis.exceptions import RedisError
 from services.live.kept_bus import AWAY, KeptBus
 from services.live.kept_connection import COMMAND_SECONDS_MAX, CONNECT_SECONDS_MAX, PROBE_SECONDS, Link
 
+PORT = 6379
+"""Where the address names none."""
+
 
 class RedisLink(Link[AbstractConnection]):
     """Connections to the Redis of a `redis://` or `rediss://` URL, under a client name without spaces.
@@ -18,10 +21,12 @@ class RedisLink(Link[AbstractConnection]):
     our back would have lost its subscription without a word.
     """
 
-    place = "Redis"
-
     def __init__(self, url: str, client_name: str) -> None:
         address: ConnectKwargs = parse_url(url)
+        host = address["host"]
+        # Whether by TLS, because a port that expects it and one that does not are silent to each other.
+        by_tls = " by TLS" if "connection_class" in address else ""
+        self.place = f"Redis at {f'[{host}]' if ':' in host else host}:{address.get('port', PORT)}{by_tls}"
         self._connection_class: type[AbstractConnection] = address.pop("connection_class", Connection)
         self._arguments: dict[str, Any] = {
             **address,

@@ -6,11 +6,9 @@ Nor does anybody miss a warning, or get one twice on one subscription.
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
-from contextlib import aclosing, asynccontextmanager, suppress
-from dataclasses import dataclass, field
-from itertools import pairwise
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -18,10 +16,8 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import httpx
-from websockets.asyncio.client import connect
-from websockets.exceptions import WebSocketException
-from websockets.typing import Subprotocol
 
+from tests.faults.live_clients import Watcher, in_background, over_a_socket, over_an_event_stream
 from tests.faults.served import ANSWER_SECONDS_MAX, Server, served
 from tests.patience import eventually
 from tests.services.live.cable import Cable
@@ -40,9 +36,6 @@ CUT_GAP_SECONDS = (0.02, 0.2)
 CUTS_MIN = 15
 CONVERGENCE_SECONDS_MAX = 12.0
 """The promise is three seconds; a busy machine is no fault."""
-SILENCE_SECONDS_MAX = 2.0
-"""What a client waits for a pong before it takes its socket for dead, as it has to: a cut may say nothing."""
-RETRY_SECONDS = 0.05
 
 OPEN = """mutation {
   createAccount(input: {externalId: "rider", name: "Rider"}) { ... on AccountSuccess { account { id } } }
@@ -114,75 +107,6 @@ class Caller:
         return dict(result)
 
 
-Stream = Callable[[str, str, dict[str, Any]], AsyncGenerator[dict[str, Any], None]]
-"""Events of one subscription by (host, key, what is subscribed to), until its connection is lost or silent for long."""
-
-
-async def over_a_socket(host: str, key: str, payload: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
-    async with connect(
-        f"ws://{host}/graphql",
-        subprotocols=[Subprotocol("graphql-transport-ws")],
-        ping_interval=SILENCE_SECONDS_MAX / 2,
-        ping_timeout=SILENCE_SECONDS_MAX / 2,
-        open_timeout=SILENCE_SECONDS_MAX,
-        close_timeout=SILENCE_SECONDS_MAX,
-    ) as socket:
-        await socket.send(json.dumps({"type": "connection_init", "payload": {"authorization": f"Bearer {key}"}}))
-        assert json.loads(await socket.recv()) == {"type": "connection_ack"}
-        await socket.send(json.dumps({"id": "1", "type": "subscribe", "payload": payload}))
-        async for text in socket:
-            message = json.loads(text)
-            assert message["type"] == "next", message
-            yield message["payload"]
-
-
-async def over_an_event_stream(host: str, key: str, payload: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
-    headers = {"Authorization": f"Bearer {key}", "Accept": "text/event-stream"}
-    async with (
-        httpx.AsyncClient(timeout=SILENCE_SECONDS_MAX, headers=headers, verify=False) as client,
-        client.stream("POST", f"http://{host}/graphql", json=payload) as answer,
-    ):
-        async for line in answer.aiter_lines():
-            assert line != "event: complete"
-            if line.startswith("data: "):
-                yield json.loads(line.removeprefix("data: "))
-
-
-@dataclass(slots=True)
-class Watcher:
-    """A client that, whenever its connection is lost, resumes with the version of the last event that it got."""
-
-    host: str
-    key: str
-    account: str
-    stream: Stream
-    document: str
-    seen: list[dict[str, Any]] = field(default_factory=list)
-    begun_at: list[int] = field(default_factory=list)
-    """How many events were seen when each of its subscriptions began."""
-
-    async def watch(self) -> None:
-        while True:
-            with suppress(OSError, WebSocketException, TimeoutError, httpx.TransportError):
-                await self._watch_once()
-            await asyncio.sleep(RETRY_SECONDS)
-
-    async def _watch_once(self) -> None:
-        variables = {"account": self.account, "since": self.seen[-1]["version"] if self.seen else None}
-        payload = {"query": self.document, "variables": variables}
-        self.begun_at.append(len(self.seen))
-        async with aclosing(self.stream(self.host, self.key, payload)) as events:
-            async for event in events:
-                assert "errors" not in event, event
-                (shown,) = event["data"].values()
-                self.seen.append(shown)
-
-    @property
-    def subscriptions(self) -> list[list[dict[str, Any]]]:
-        """What was seen on each."""
-        return [self.seen[begin:end] for begin, end in pairwise([*self.begun_at, len(self.seen)])]
-
-
 async def pay(server: Server, numbers: Iterator[int], paid: list[int]) -> None:
     """Reserves three tokens and pays one or two, over and over."""
     async with Caller.of(server) as caller:
@@ -228,7 +152,7 @@ async def test_a_thousand_commits_are_seen_rising_and_to_the_end_whatever_is_cut
             host = urlsplit(cable.address).netloc.rpartition("@")[2]
             by_document = {
                 document: [
-                    Watcher(host, server.key, account, stream, document)
+                    Watcher([host], server.key, account, stream, document)
                     for stream in (over_a_socket, over_an_event_stream)
                     for _ in range(WATCHERS)
                 ]
@@ -328,14 +252,3 @@ async def a_connection(dsn: str) -> AsyncIterator[asyncpg.Connection]:
         yield connection
     finally:
         await connection.close()
-
-
-@asynccontextmanager
-async def in_background(work: Iterable[Coroutine[Any, Any, None]]) -> AsyncIterator[list[asyncio.Task[None]]]:
-    tasks = [asyncio.create_task(each) for each in work]
-    try:
-        yield tasks
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

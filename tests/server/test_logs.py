@@ -1,6 +1,9 @@
 import logging
+import os
 
-from server.logs import EPISODE_SECONDS, OncePerEpisode
+import pytest
+
+from server.logs import EPISODE_SECONDS, OncePerEpisode, configure_logs
 
 
 class Clock:
@@ -55,3 +58,11 @@ def test_what_holds_for_the_database_is_told_once_in_a_process() -> None:
     assert told.filter(a_record("models.database", "one role"))
     clock.seconds += 100 * EPISODE_SECONDS
     assert not told.filter(a_record("models.database", "one role"))
+
+
+def test_every_line_tells_the_process(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    configure_logs()
+    logging.getLogger("services.live").warning("the bus is away")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith(f" {os.getpid()} WARNING services.live: the bus is away")

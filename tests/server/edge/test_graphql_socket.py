@@ -56,6 +56,22 @@ async def test_a_subscription_shows_every_change_until_the_client_has_had_enough
         assert (await receive(client))["payload"]["data"] == {"viewer": {"kind": "SECRET"}}
 
 
+async def test_a_log_of_all_that_libraries_say_holds_no_key(
+    served: Served, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key comes with `connection_init`, or in a header of the handshake."""
+    # The client's own log is its own affair.
+    quiet = {"logger": logging.getLogger("quiet"), "additional_headers": {"Authorization": f"Bearer {SECRET_KEY}"}}
+    monkeypatch.setattr(quiet["logger"], "disabled", True)
+    caplog.set_level(1)
+    async with served.open(**quiet) as client:
+        await initialise(client)
+        await subscribe(client, "a", VIEWER)
+        assert (await receive(client))["payload"]["data"] == {"viewer": {"kind": "SECRET"}}
+    assert "connection open" in caplog.text
+    assert SECRET_KEY not in caplog.text
+
+
 async def test_a_source_that_ends_completes_the_subscription(served: Served) -> None:
     async with served.open() as client:
         await initialise(client)

@@ -1,22 +1,22 @@
 import asyncio
-import os
-import shutil
-import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
 from redis.asyncio import Redis
 
-from services.live import redis_bus
+from server.logs import OncePerEpisode
+from services.live import kept_connection, redis_bus
 from services.live.bus import CHANNEL, Bus, BusUnavailable
 from services.live.kept_connection import CLOSE_SECONDS_MAX
 from services.live.messages import Changes, Message, Resync, encode_changes
 from services.live.redis_bus import RedisBus
+from tests.certificates import a_certificate
 from tests.patience import PATIENCE_SECONDS, eventually
-from tests.redis_server import ALL_IS_THERE, RedisServer, a_free_port, running_redis
+from tests.redis_server import RedisServer, a_free_port, running_redis
 from tests.services.live.bus_servers import INSTALLATION
 from tests.services.live.cable import Cable
 
@@ -120,44 +120,70 @@ async def test_a_wrong_password_is_told_of_and_not_repeated(tmp_path: Path, capl
     assert "swordfish" not in f"{refusal.value!r} {refusal.value.__cause__!r}"
 
 
-class TestTls:
-    @pytest.fixture
-    def certificate(self, tmp_path: Path) -> tuple[Path, Path]:
-        if shutil.which("openssl") is None:
-            if os.environ.get(ALL_IS_THERE):
-                pytest.fail("openssl is missing")
-            pytest.skip("this machine has no openssl")
-        key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-        words = "-x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
-        subprocess.run(
-            [
-                "openssl",
-                "req",
-                *words.split(),
-                "-addext",
-                "subjectAltName=IP:127.0.0.1",
-                "-keyout",
-                key,
-                "-out",
-                certificate,
-            ],
-            check=True,
-            capture_output=True,
-            timeout=PATIENCE_SECONDS,
-        )
-        return key, certificate
+async def test_a_certificate_is_checked_against_the_authority_that_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, own = a_certificate(tmp_path)
+    port = a_free_port()
+    settings = [f"tls-port {port}", f"tls-cert-file {own}", f"tls-key-file {key}", "tls-auth-clients no"]
+    with running_redis(tmp_path / "redis", settings) as server:
+        async with a_connected_bus(f"rediss://127.0.0.1:{port}?ssl_ca_certs={own}") as (bus, heard):
+            await assert_carries(bus, heard)
 
-    async def test_a_certificate_is_checked_against_the_authority_that_is_named(
-        self, tmp_path: Path, certificate: tuple[Path, Path], caplog: pytest.LogCaptureFixture
-    ) -> None:
-        key, own = certificate
-        port = a_free_port()
-        settings = [f"tls-port {port}", f"tls-cert-file {own}", f"tls-key-file {key}", "tls-auth-clients no"]
-        with running_redis(tmp_path / "redis", settings):
-            async with a_connected_bus(f"rediss://127.0.0.1:{port}?ssl_ca_certs={own}") as (bus, heard):
-                await assert_carries(bus, heard)
+        assert "certificate" in (await what_is_said_of(f"rediss://127.0.0.1:{port}", caplog)).lower()
+        monkeypatch.setattr(kept_connection, "CONNECT_SECONDS_MAX", 0.1)
+        assert " by TLS " in await what_is_said_of(f"rediss://127.0.0.1:{server.port}?ssl_ca_certs={own}", caplog)
+        assert " by TLS " not in await what_is_said_of(f"redis://127.0.0.1:{port}", caplog)
 
-            caplog.clear()
-            async with Bus(RedisBus(f"rediss://127.0.0.1:{port}", INSTALLATION), print) as bus:
-                await eventually(lambda: "certificate" in caplog.text.lower())
-                assert not bus.connected
+
+async def what_is_said_of(url: str, caplog: pytest.LogCaptureFixture) -> str:
+    """The first warning of a bus that does not come up, by the words that the server writes."""
+    caplog.clear()
+    async with Bus(RedisBus(url, INSTALLATION), print) as bus:
+        await eventually(lambda: bool(caplog.records))
+        assert not bus.connected
+    record = caplog.records[0]
+    assert OncePerEpisode().filter(record)
+    (line,) = record.getMessage().splitlines()
+    place = urlsplit(url)
+    assert line.startswith(f"the connection to Redis at {place.hostname}:{place.port} ")
+    assert "hunter2" not in caplog.text
+    return line
+
+
+@asynccontextmanager
+async def a_stranger(answer: bytes) -> AsyncIterator[str]:
+    """What is no Redis and answers everything alike, if at all; its address with a password."""
+
+    async def answer_all(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(1024):
+            writer.write(answer)
+        writer.close()
+
+    async with await asyncio.start_server(answer_all, "127.0.0.1", 0) as server:
+        yield f"redis://me:hunter2@127.0.0.1:{server.sockets[0].getsockname()[1]}/0"
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "HTTP/1.1 400 Bad Request"),
+        (b"\x00\xffgarbage\r\n", "garbage"),
+        (b"-DENIED hands off\r\n", "hands off"),
+        (b"", "no answer within 0.1 s"),
+    ],
+    ids=["http", "garbage", "denied", "silent"],
+)
+async def test_what_answers_like_no_redis_is_told_of_in_one_line_with_its_place(
+    answer: bytes, told: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not answer:
+        monkeypatch.setattr(kept_connection, "CONNECT_SECONDS_MAX", 0.1)
+    async with a_stranger(answer) as url:
+        assert told in await what_is_said_of(url, caplog)
+
+
+async def test_a_database_that_this_redis_does_not_have_is_told_of(
+    redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert "out of range" in await what_is_said_of(f"{redis_server.url}/99999", caplog)
