@@ -79,10 +79,15 @@ class PriceBooks:
 
         None: any amount; also where no version is in force, because what an account has can be read all the same.
         """
+        return (await self.daily_limit_in_force(tenant_id))[0]
+
+    async def daily_limit_in_force(self, tenant_id: UUID) -> tuple[int | None, datetime | None]:
+        """`daily_limit` with the instant from which the version is in force that says so."""
         try:
-            return (await self.current(tenant_id)).book.policies.daily_limit_micros
+            published = await self.current(tenant_id)
         except PriceBookMissing:
-            return None
+            return None, None
+        return published.book.policies.daily_limit_micros, published.effective_at
 
     async def currency(self, tenant_id: UUID) -> str | None:
         """The currency of the version in force; None where none is."""
