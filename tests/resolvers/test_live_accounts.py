@@ -416,11 +416,18 @@ class TestDailyLimit:
                 (limited,) = await stream.take()
                 assert (limited["limit"], limited["version"]) == (str(limit), unlimited["version"])
                 assert datetime.fromisoformat(limited["asOf"]) == soon
+            async with desk.stream(DAY, account, since=unlimited["version"]) as knowing:
+                assert await knowing.take() == [limited], "the version is known, and the limit is another since"
+            (status, *_) = await desk.shop.reads.limits(desk.shop.tenant_id, account)
+            assert status.as_of == datetime.fromisoformat(limited["asOf"])
+            # An entry that comes while this process remembers the version before is not shown with the old limit.
+            await publishing.publish(desk.shop.tenant_id, a_source(trial=0, policies="daily_limit = 32"))
+            await desk.spend(account, 1, "k")
+            desk.hub.changed(account, unlimited["version"] + 1)
+            while limited["consumed"] == "0":
+                (limited,) = await stream.take()
+            assert limited["limit"] == "32"
             assert await spared.nothing_more(0.5)
-        async with desk.stream(DAY, account, since=unlimited["version"]) as knowing:
-            assert await knowing.take() == [limited], "the version is known, and the limit is another since"
-        (status, *_) = await desk.shop.reads.limits(desk.shop.tenant_id, account)
-        assert status.as_of == datetime.fromisoformat(limited["asOf"])
 
     async def test_a_hold_that_expires_gives_back_to_the_day_although_nobody_acts(self, desk: Desk) -> None:
         account = await desk.with_tokens()
