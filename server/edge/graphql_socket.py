@@ -290,8 +290,11 @@ class _Connection:
                 raise Closed(4400, "Unknown message type")
 
     async def _let_end(self, running: _Running) -> None:
-        """Has what the client has completed end without a word; a mutation in its own time, as over HTTP."""
-        if running.type is not OperationType.MUTATION:
+        """Has what the client has completed end without a word.
+
+        Queries and mutations in their own time, as over HTTP: giving a statement up costs Postgres a connection.
+        """
+        if running.type is OperationType.SUBSCRIPTION:
             running.task.cancel()
         self._ending.add(running.task)
         running.task.add_done_callback(self._ending.discard)
