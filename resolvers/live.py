@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, aclosing
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from typing import Final, Generic, Self, TypeVar
 
 import strawberry
+from graphql import GraphQLError
 
 from models.unavailable import DatabaseUnavailable
 from resolvers.context import Info
@@ -31,6 +32,7 @@ from services.ledger.live_views import BalanceView, CrossingsEvent, CrossingsVie
 from services.live.pace import Pace
 from services.live.subscriber import Subscriber
 from services.live.view import Event, View
+from services.live.watched_account import FREE_VIEWS_MAX, VIEWS_MAX, TooManyViews
 from services.principal import Scope
 
 READ_PAUSES_SECONDS: Final = (0.1, *[0.5] * 59)
@@ -61,7 +63,7 @@ class LiveSubscriptions:
         between.
 
         account_id: whose balance; absent: that of the credential's own account
-        since_version: the last version seen; a snapshot comes at once unless it is the same and the day has not ended
+        since_version: the last version seen; a snapshot comes at once unless it, day and price book are the same
         member_id: as this member of the account sees it
         """
         account = await account_watched(info, account_id)
@@ -83,7 +85,7 @@ class LiveSubscriptions:
         A snapshot each time, (version, asOf) only rising; conflated as `balance` is. Without a limit it says so.
 
         account_id: whose day; absent: that of the credential's own account
-        since_version: the last version seen; a snapshot comes at once unless it is the same and the day has not ended
+        since_version: the last version seen; a snapshot comes at once unless it, day and price book are the same
         member_id: the day of this member of the account, against its own limit or the default for members
         """
         account = await account_watched(info, account_id)
@@ -107,6 +109,15 @@ class LiveSubscriptions:
         """
         account = await account_watched(info, account_id)
         return _warnings(info, account, since_version)
+
+
+def too_many_views() -> GraphQLError:
+    """What somebody is told who asks for one view more than there is room for."""
+    return coded(
+        ErrorCode.TOO_MANY_REQUESTS,
+        f"Too many different members and projects of this account are watched: at most {VIEWS_MAX} subscriptions that "
+        f"differ in them, {FREE_VIEWS_MAX} of those by project. Watch the whole account, or come again later.",
+    )
 
 
 async def account_watched(info: Info, account_id: str | None) -> ScopedAccount:
@@ -145,7 +156,10 @@ class ShownEvents(Generic[EventShown, Shown]):
 
     async def __anext__(self) -> Shown:
         if self._events is None:
-            self._events = await self._watch.__aenter__()
+            try:
+                self._events = await self._watch.__aenter__()
+            except TooManyViews:
+                raise too_many_views() from None
             if self._take is not None:
                 self._events.hand_to(self._hand_over)
         event = await anext(self._events)
@@ -190,7 +204,13 @@ async def _warnings(
     told: int | None = None
     """The number of the account's event up to which this subscription was told: all that it holds between events."""
     from_version = since_version or 0
-    async with live.watch(account.tenant_id, account.account_id, CrossingsView()) as events:
+    async with AsyncExitStack() as watching:
+        try:
+            events = await watching.enter_async_context(
+                live.watch(account.tenant_id, account.account_id, CrossingsView())
+            )
+        except TooManyViews:
+            raise too_many_views() from None
         async for event in events:
             snapshot, crossings = event.shown_as(_shown_crossings)
             if told is None and since_version is None:

@@ -73,7 +73,8 @@ class Balance:
     expiring_next: ExpiringTokens | None
     """The tokens that expire soonest; null when none ever will."""
     as_of: datetime
-    """The later of this version's instant and the beginning of the day shown; unchanged reads repeat it."""
+    """The later of this version's instant and the beginning of the day shown; where the day's limit is the price
+    book's, not before that came into force. Unchanged reads repeat it."""
 
 
 @output

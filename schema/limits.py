@@ -20,7 +20,7 @@ class LimitStatus:
     """What one scope has consumed in the running window of one period, beside its limit.
 
     Snapshots of one `id` are ordered by (version, asOf); a later asOf with the same version says only that the window
-    was reset.
+    was reset, or that another price book came into force, whose limit for the day this one is.
     """
 
     id: strawberry.ID
@@ -30,7 +30,8 @@ class LimitStatus:
     version: Version
     """The number of the latest journal entry that it shows."""
     as_of: datetime
-    """The later of this version's instant and the window's beginning; unchanged reads repeat it."""
+    """The later of this version's instant and the window's beginning; where the limit is the price book's, not before
+    that came into force. Unchanged reads repeat it."""
     scope: LimitScope
     """Whose consumption it is."""
     period: LimitPeriod

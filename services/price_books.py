@@ -79,17 +79,20 @@ class PriceBooks:
 
         None: any amount; also where no version is in force, because what an account has can be read all the same.
         """
+        published = await self.in_force(tenant_id)
+        return None if published is None else published.book.policies.daily_limit_micros
+
+    async def in_force(self, tenant_id: UUID) -> PublishedBook | None:
+        """As `current`; None where no version is in force."""
         try:
-            return (await self.current(tenant_id)).book.policies.daily_limit_micros
+            return await self.current(tenant_id)
         except PriceBookMissing:
             return None
 
     async def currency(self, tenant_id: UUID) -> str | None:
         """The currency of the version in force; None where none is."""
-        try:
-            return (await self.current(tenant_id)).book.currency
-        except PriceBookMissing:
-            return None
+        published = await self.in_force(tenant_id)
+        return None if published is None else published.book.currency
 
     async def at_version(self, tenant_id: UUID, version: int) -> PublishedBook | None:
         """One version, in force or not; None when the tenant has none of that number."""

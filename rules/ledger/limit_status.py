@@ -14,7 +14,8 @@ class LimitStatus(NamedTuple):
     """What one scope has consumed in the running window of one period, beside the limit that holds for it.
 
     `limit` None: none holds. Statuses of one limit are ordered by (version, as_of): the later of the version's instant
-    and the window's beginning, so that a reset is seen to come after whatever was before it.
+    and the window's beginning, so that a reset is seen to come after whatever was before it; for the same reason not
+    before the price book came into force that the limit is of.
     """
 
     account_id: UUID

@@ -240,6 +240,10 @@ def _limit_or_default(
     return None if own == NO_LIMIT else own
 
 
+def _goes_by_price_book(scope: Scope, period: LimitPeriod, spending: Spending) -> bool:
+    return scope.kind is LimitScope.ACCOUNT and period is LimitPeriod.DAY and spending.day.limit is None
+
+
 def _has_limits(spending: Spending | None) -> bool:
     return spending is not None and not (
         spending.day.limit is spending.week.limit is spending.month.limit is spending.total.limit is None
@@ -257,9 +261,18 @@ def spending_of(state: AccountState, scope: Scope) -> Spending:
 
 
 def status_of(
-    state: AccountState, scope: Scope, period: LimitPeriod, now: datetime, daily_limit: int | None
+    state: AccountState,
+    scope: Scope,
+    period: LimitPeriod,
+    now: datetime,
+    daily_limit: int | None,
+    daily_limit_since: datetime | None = None,
 ) -> LimitStatus:
-    """A limit as it stands at `now`, whether or not one is set. The default for members consumes nothing itself."""
+    """A limit as it stands at `now`, whether or not one is set. The default for members consumes nothing itself.
+
+    `daily_limit_since`: when the price book came into force that `daily_limit` is of. Where that limit holds, what is
+    shown comes after whatever was shown of the same version before.
+    """
     account = state.account
     window = spending_of(state, scope).window(period)
     written_at = account.last_at if account.version else account.created_at
@@ -269,6 +282,8 @@ def status_of(
         starts_at, resets_at = running(period, calendar.window(period), account.time_zone, now)
         consumed = consumed_since(window, starts_at)
         as_of = max(written_at, starts_at)
+        if daily_limit_since is not None and _goes_by_price_book(scope, period, spending):
+            as_of = max(as_of, daily_limit_since)
     return LimitStatus(
         account.account_id,
         scope.kind,
@@ -284,18 +299,28 @@ def status_of(
     )
 
 
-def today_of(state: AccountState, member_id: UUID | None, now: datetime, daily_limit: int | None) -> LimitStatus:
-    """The day of the member in scope where there is one, else of the account."""
+def today_of(
+    state: AccountState,
+    member_id: UUID | None,
+    now: datetime,
+    daily_limit: int | None,
+    daily_limit_since: datetime | None = None,
+) -> LimitStatus:
+    """The day of the member in scope where there is one, else of the account; the limit as in `status_of`."""
     scope = ACCOUNT_SCOPE if member_id is None else Scope(LimitScope.MEMBER, member_id)
-    return status_of(state, scope, LimitPeriod.DAY, now, daily_limit)
+    return status_of(state, scope, LimitPeriod.DAY, now, daily_limit, daily_limit_since)
 
 
 def statuses_of(
-    state: AccountState, spender: Spender, now: datetime, daily_limit: int | None
+    state: AccountState,
+    spender: Spender,
+    now: datetime,
+    daily_limit: int | None,
+    daily_limit_since: datetime | None = None,
 ) -> tuple[LimitStatus, ...]:
     """The account's limits, then the member's and the project's where there are any: each period's, set or not."""
     return tuple(
-        status_of(state, scope, period, now, daily_limit)
+        status_of(state, scope, period, now, daily_limit, daily_limit_since)
         for scope in (ACCOUNT_SCOPE, *_scopes_of(spender))
         for period in PERIODS
     )

@@ -108,6 +108,8 @@ class CredentialWatch:
             due = [key for key, of_key in self._keys.items() if _is_due(of_key, number)]
             pages = iter([due[begin : begin + KEYS_AT_ONCE] for begin in range(0, len(due), KEYS_AT_ONCE)])
             looking = asyncio.gather(*(self._look_through(pages, number) for _ in range(LOOKS_AT_ONCE)))
+            # Looked at, so that one that is broken off, as nothing is watched any more, is not reported as lost.
+            looking.add_done_callback(lambda done: done.cancelled() or done.exception())
             try:
                 while not (await asyncio.wait((looking,), timeout=CREDENTIAL_CHECK_SECONDS))[0]:
                     # A database that is silent is waited for longer than a key may outlive its time.

@@ -60,6 +60,7 @@ class EventStream:
         self._watch = watch
         self._ended: asyncio.Future[CredentialEnd | _ServerStops] = asyncio.get_running_loop().create_future()
         self._is_writing = False
+        self._has_begun = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Streams to the end; leaves nothing running behind."""
@@ -100,7 +101,7 @@ class EventStream:
     async def _write_all(self, send: Send) -> None:
         async with aclosing(self._answers):
             async with asyncio.timeout(SEND_SECONDS_MAX):
-                await send({"type": "http.response.start", "status": 200, "headers": self._headers()})
+                await self._begin(send)
             async for answer in self._answers:
                 await self._write(send, _next(answer))
         await self._write(send, _COMPLETE, is_last=True)
@@ -119,12 +120,19 @@ class EventStream:
             if event["type"] == "http.disconnect":
                 return
 
+    async def _begin(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self._headers()})
+        self._has_begun = True
+
     async def _say_why(self, send: Send, end: CredentialEnd | _ServerStops) -> TimeoutError | None:
         text = b""
         if isinstance(end, CredentialEnd):
             text = _next(refusal(end.code, f"{end.reason}.", self._request_id)) + _COMPLETE
         try:
             async with asyncio.timeout(CLOSE_SECONDS_MAX):
+                if not self._has_begun:
+                    # What ends at once, as on a server that stops already, ends before the writing has begun.
+                    await self._begin(send)
                 await send({"type": "http.response.body", "body": text})
         except TimeoutError as error:
             return error

@@ -37,9 +37,9 @@ VARIABLE_ERRORS_MAX: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What a client asks to be executed: the text in `query`, or the trusted document of `document_id`.
+    """What a client asks to be executed: the text in `query`, else the trusted document of `document_id`.
 
-    `automatic`: the id is Apollo's, whose clients send the text when they are told that it is not known.
+    `automatic`: the id is Apollo's, whose clients send the text as well when they are told that it is not known.
     """
 
     query: str | None

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from contextlib import aclosing, suppress
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from graphql import OperationType
 from starlette.types import Receive, Scope, Send
@@ -35,6 +35,8 @@ INIT_SECONDS_MAX: Final = 5.0
 """From the handshake to `connection_init`."""
 OPERATIONS_MAX: Final = 20
 """Operations that run at once on one socket."""
+OPERATIONS_ENDING_MAX: Final = 20
+"""Those that the client has completed and that have not ended yet; with more of them its messages wait."""
 OPERATION_ID_LENGTH_MAX: Final = 128
 SEND_SECONDS_MAX: Final = 20.0
 """For a client to take a message; who does not read for so long is gone."""
@@ -68,6 +70,13 @@ class _ClientGone(Exception):
 _RESTART: Final = Closed(1012, "The server restarts: connect again")
 
 
+class _Running(NamedTuple):
+    """An operation of a client."""
+
+    type: OperationType
+    task: asyncio.Task[None]
+
+
 class GraphqlSocket:
     """An endpoint for websockets; each gets a connection of its own."""
 
@@ -98,17 +107,17 @@ class _Connection:
     """One client: its credential, and the operations that run for it."""
 
     __slots__ = (
-        "_calls",
         "_closed",
         "_connection",
         "_context",
+        "_ending",
         "_execution",
         "_forget_credential",
         "_is_stopping",
+        "_operations",
         "_patience",
         "_reader",
         "_services",
-        "_streams",
         "_watch",
         "_websocket",
     )
@@ -123,8 +132,8 @@ class _Connection:
         self._watch = watch
         self._context: Context | None = None
         self._forget_credential: Callable[[], None] | None = None
-        self._calls: dict[str, asyncio.Task[None]] = {}
-        self._streams: dict[str, asyncio.Task[None]] = {}
+        self._operations: dict[str, _Running] = {}
+        self._ending: set[asyncio.Task[None]] = set()
         self._reader: asyncio.Task[Any] | None = None
         self._closed: Closed | None = None
         self._is_stopping = False
@@ -162,9 +171,11 @@ class _Connection:
             self._patience.cancel()
         if self._forget_credential is not None:
             self._forget_credential()
-        tasks = [*self._calls.values(), *self._streams.values()]
+        tasks = [*(running.task for running in self._operations.values()), *self._ending]
         for task in tasks:
-            task.cancel()
+            # Once, because what is ending already must come to its end.
+            if not task.cancelling():
+                task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._closed is not None:
             # Who has gone already need not be told, and who does not read cannot be.
@@ -184,13 +195,15 @@ class _Connection:
     def _stop(self) -> None:
         """The server stops: streams end, to be begun again elsewhere; queries and mutations come to their end."""
         self._is_stopping = True
-        for task in self._streams.values():
-            task.cancel()
+        for running in self._operations.values():
+            if running.type is OperationType.SUBSCRIPTION:
+                running.task.cancel()
         self._patience = asyncio.get_running_loop().call_later(STOP_SECONDS_MAX, self._close_soon, _RESTART)
         self._close_if_stopped()
 
     def _close_if_stopped(self) -> None:
-        if self._is_stopping and not self._calls:
+        asked = (running for running in self._operations.values() if running.type is not OperationType.SUBSCRIPTION)
+        if self._is_stopping and next(asked, None) is None:
             self._close_soon(_RESTART)
 
     async def _read(self) -> None:
@@ -262,11 +275,10 @@ class _Connection:
             case "subscribe":
                 await self._subscribe(message)
             case "complete":
-                id = _operation_id(message)
-                task = self._streams.pop(id, None) or self._calls.pop(id, None)
-                if task is not None:
-                    task.cancel()
+                running = self._operations.pop(_operation_id(message), None)
                 self._close_if_stopped()
+                if running is not None:
+                    await self._let_end(running)
             case "ping":
                 payload = message.get("payload")
                 await self._send({"type": "pong"} if payload is None else {"type": "pong", "payload": payload})
@@ -277,11 +289,24 @@ class _Connection:
             case _:
                 raise Closed(4400, "Unknown message type")
 
+    async def _let_end(self, running: _Running) -> None:
+        """Has what the client has completed end without a word.
+
+        Queries and mutations in their own time, as over HTTP: giving a statement up costs Postgres a connection.
+        """
+        if running.type is OperationType.SUBSCRIPTION:
+            running.task.cancel()
+        self._ending.add(running.task)
+        running.task.add_done_callback(self._ending.discard)
+        while len(self._ending) > OPERATIONS_ENDING_MAX:
+            # Or a client would have as much running as it likes, by asking and completing in turn.
+            await asyncio.wait(self._ending, return_when=asyncio.FIRST_COMPLETED)
+
     async def _subscribe(self, message: dict[str, Any]) -> None:
         id = _operation_id(message)
         if self._context is None:
             raise Closed(4401, "Unauthorized: send connection_init first")
-        if id in self._streams or id in self._calls:
+        if id in self._operations:
             raise Closed(4409, f"Subscriber for {id[:64]!a} already exists")
         try:
             operation = operation_of(message.get("payload"))
@@ -291,7 +316,7 @@ class _Connection:
             # Not begun, and the close that follows says so.
             return
         request_id = new_request_id()
-        if len(self._streams) + len(self._calls) >= OPERATIONS_MAX:
+        if len(self._operations) >= OPERATIONS_MAX:
             problem = f"A socket runs at most {OPERATIONS_MAX} operations at once; complete one first."
             await self._refuse(id, refusal(ErrorCode.TOO_MANY_REQUESTS, problem, request_id))
             return
@@ -300,20 +325,17 @@ class _Connection:
             await self._refuse(id, read)
             return
         document, operation_type = read
-        if operation_type is OperationType.SUBSCRIPTION:
-            running, answer = self._streams, self._stream
-        else:
-            running, answer = self._calls, self._call
+        answer = self._stream if operation_type is OperationType.SUBSCRIPTION else self._call
         answering = partial(answer, id, document, operation, self._context, request_id)
-        running[id] = asyncio.create_task(self._run(running, id, answering, request_id))
+        task = asyncio.create_task(self._run(id, answering, request_id))
+        self._operations[id] = _Running(operation_type, task)
 
-    async def _run(
-        self,
-        running: dict[str, asyncio.Task[None]],
-        id: str,
-        answering: Callable[[], Coroutine[Any, Any, Answer | None]],
-        request_id: str,
-    ) -> None:
+    def _is_heard(self, id: str) -> bool:
+        """Whether the client still waits for what the current task answers."""
+        running = self._operations.get(id)
+        return running is not None and running.task is asyncio.current_task()
+
+    async def _run(self, id: str, answering: Callable[[], Coroutine[Any, Any, Answer | None]], request_id: str) -> None:
         """Sends what the operation answers, and why it was refused if it was."""
         try:
             failure = await answering()
@@ -324,9 +346,10 @@ class _Connection:
         except Exception:
             logger.exception("request %s failed", request_id)
             failure = refusal(ErrorCode.INTERNAL, "Something went wrong here. It has been logged.", request_id)
+        if not self._is_heard(id):
+            return
         # Free before the last message, since the client may use the id again once it has that.
-        if running.get(id) is asyncio.current_task():
-            del running[id]
+        del self._operations[id]
         with suppress(_ClientGone):
             if failure is None:
                 await self._send({"id": id, "type": "complete"})
@@ -340,7 +363,8 @@ class _Connection:
         answer = await self._execution.run(document, operation, context, request_id)
         if answer.refused:
             return answer
-        await self._send_text(_next_of(id) + answer.text + b"}")
+        if self._is_heard(id):
+            await self._send_text(_next_of(id) + answer.text + b"}")
         return None
 
     async def _stream(

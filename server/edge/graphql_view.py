@@ -49,7 +49,8 @@ class GraphqlView:
         """Answers one request."""
         request = Request(scope, receive)
         try:
-            response = await self._respond(request, wanted(request.headers.get("accept")), new_request_id())
+            accepted = wanted(", ".join(request.headers.getlist("accept")))
+            response = await self._respond(request, accepted, new_request_id())
         except ClientDisconnect:
             # Nobody is left to answer; what had begun goes on in its service.
             return

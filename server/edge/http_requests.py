@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from starlette.datastructures import QueryParams
@@ -62,7 +63,7 @@ def decoded(text: bytes) -> Any:
     """The JSON value, of which every text can be kept. Raises BadRequest."""
     try:
         # JSON between systems is UTF-8; left to itself the parser would guess, and let through what is no text.
-        value = json.loads(text.decode("utf-8-sig"), parse_constant=_refuse_constant)
+        value = json.loads(text.decode("utf-8-sig"), parse_constant=_refuse_constant, parse_float=_finite)
     except UnicodeDecodeError:
         raise BadRequest("The body is not JSON in UTF-8.") from None
     except (ValueError, RecursionError):
@@ -111,7 +112,7 @@ def operation_of(members: object) -> Operation:
 
 
 def _document_of(members: dict[str, Any], extensions: dict[str, Any]) -> tuple[str | None, str | None, bool]:
-    """The text, or else the id of a trusted document and whether Apollo's clients gave it."""
+    """The text and the id of a trusted document, and whether the id is Apollo's; both only where it is."""
     query, document_id = members.get("query"), members.get("documentId")
     # Some clients cannot leave `query` out.
     has_query = query not in (None, "")
@@ -129,12 +130,22 @@ def _document_of(members: dict[str, Any], extensions: dict[str, Any]) -> tuple[s
         return None, hash, True
     if not isinstance(query, str) or not query.strip():
         raise BadRequest("`query` must be a GraphQL document.")
-    # A hash beside the text asks that it be kept under it; texts are remembered by themselves.
-    return query, None, False
+    # A hash beside the text asks that it be kept under it. Texts are remembered by themselves, but it may be a trusted
+    # one, which clients send that were built for servers without any.
+    hash = persisted.get("sha256Hash") if isinstance(persisted, dict) else None
+    return query, hash if isinstance(hash, str) else None, True
 
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        # Sent back, as a ping's payload is, it would be no JSON.
+        raise ValueError(f"{text} is beyond what a number can be")
+    return number
 
 
 async def _body(request: Request) -> bytes:

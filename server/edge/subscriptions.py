@@ -113,6 +113,8 @@ class Subscription:
             raise
         except Exception as error:
             self._has_failed = True
+            if isinstance(error, GraphQLError) and "code" in (error.extensions or {}):
+                return refused([error], self._request_id)
             failure = GraphQLError("the stream of events failed", original_error=error)
             return refused([failure], self._request_id)
         answer = None if self._shared is None else self._shared.find(event, self._asked)

@@ -40,16 +40,16 @@ class TrustedDocuments:
         """The text that is meant: the one that was sent, or the one of the id.
 
         `automatic`: the id is from `extensions.persistedQuery`. Raises a coded GraphQLError for an id that is not
-        known, and for a text where only trusted documents are taken.
+        known, and, where only trusted documents are taken, for a text that is not the one of the id beside it.
         """
-        if document_id is not None:
-            text = self._texts.get(document_id)
-            if text is None:
-                raise self._unknown(automatic=automatic)
-            return text
-        if query is None or self._only:
-            raise coded(ErrorCode.DOCUMENT_NOT_TRUSTED, _NOT_TRUSTED)
-        return query
+        if query is not None:
+            if self._only and (document_id is None or query != self._texts.get(document_id)):
+                raise coded(ErrorCode.DOCUMENT_NOT_TRUSTED, _NOT_TRUSTED)
+            return query
+        text = None if document_id is None else self._texts.get(document_id)
+        if text is None:
+            raise self._unknown(automatic=automatic)
+        return text
 
     def _unknown(self, *, automatic: bool) -> GraphQLError:
         if not automatic:

@@ -78,6 +78,11 @@ class UsageFeed(View[FeedEvent[UsageEvent]]):
 
     of: UsageView
 
+    @property
+    def has_free_text(self) -> bool:
+        """Projects are labels, which anybody makes up."""
+        return self.of.project is not None
+
 
 @dataclass(frozen=True, slots=True)
 class HoldsFeed(View[FeedEvent[HoldsEvent]]):

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -34,6 +34,7 @@ from services.ledger.live_views import (
 from services.ledger.settled_reads import AccountReading, SettledReads, due_or_midnight
 from services.live.reader import Position, Reading, Wanted
 from services.live.view import Event, View
+from services.price_books import PriceBookUnreadable
 
 
 class LiveReads:
@@ -47,6 +48,8 @@ class LiveReads:
     def __init__(self, database: Database, reads: SettledReads) -> None:
         self._database = database
         self._reads = reads
+        self._daily_limits: dict[UUID, tuple[int, int | None]] = {}
+        """Of each tenant that is watched: the version of its price book, and what that allows an account a day."""
 
     async def read(self, tenant_id: UUID, account_id: UUID, wanted: Mapping[View[Event], Wanted]) -> Reading | None:
         """The account as each of these views shows it; None when the tenant has no such account."""
@@ -55,15 +58,51 @@ class LiveReads:
                 return None
             seen = await _read(connection, reading, wanted)
         events = {view: seen.event(view, wish) for view, wish in wanted.items()}
-        day_ends_at = running_day(reading.account.time_zone, reading.now).ends_at
-        due_in_seconds = due_or_midnight(reading.due_in_seconds, reading.now, day_ends_at)
-        return Reading(reading.version, reading.as_of, due_in_seconds, events)
+        account, now = reading.account, reading.now
+        due_in_seconds = due_or_midnight(reading.due_in_seconds, now, running_day(account.time_zone, now).ends_at)
+        day = account.spending.day if account.spending is not None else Window()
+        besides = _Besides.of(account.time_zone, day, now, reading.daily_limit)
+        return Reading(reading.version, reading.as_of, due_in_seconds, events, besides)
 
     async def positions(self, accounts: Sequence[UUID]) -> Mapping[UUID, Position]:
         """Where these accounts stand, in one query that settles nothing; unknown ones are left out."""
         async with self._database.spanning_reader() as connection:
             found = await connection.fetch(statement("list_positions"), list(accounts))
-        return {row["account_id"]: Position(row["version"], _until_due_or_midnight(row)) for row in found}
+        limits = await self._limits_of({row["tenant_id"]: row["book_version"] for row in found})
+        return {row["account_id"]: _position(row, limits.get(row["tenant_id"])) for row in found}
+
+    async def _limits_of(self, versions: Mapping[UUID, int | None]) -> Mapping[UUID, int | None]:
+        """What these versions of tenants' price books allow an account a day; each is looked up once."""
+        known, self._daily_limits = self._daily_limits, {}
+        for tenant_id, version in versions.items():
+            before = known.get(tenant_id)
+            if version is None:
+                continue
+            if before is None or before[0] != version:
+                try:
+                    before = version, await self._reads.daily_limit_of(tenant_id, version)
+                except PriceBookUnreadable:
+                    # A fault of one tenant's, which its reads tell of; the others are still to be compared.
+                    before = version, None
+            self._daily_limits[tenant_id] = before
+        return {tenant_id: limit for tenant_id, (_, limit) in self._daily_limits.items()}
+
+
+class _Besides(NamedTuple):
+    """What an account's views show besides what its version says."""
+
+    window_starts_at: datetime
+    """Of the day that limits are counted by."""
+    day_starts_at: datetime
+    """Of the day that usage is counted by, which after a change of the time zone is another for a while."""
+    daily_limit: int | None
+    """The account's own, else the price book's."""
+
+    @classmethod
+    def of(cls, time_zone: str, day: Window, now: datetime, daily_limit: int | None) -> _Besides:
+        window = running(LimitPeriod.DAY, day, time_zone, now)
+        limit = daily_limit if day.limit is None else day.limit
+        return cls(window.starts_at, running_day(time_zone, now).starts_at, limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +125,7 @@ class _Seen:
                 return StateEvent(self._balance(spender), was_reset=self.reading.was_reset)
             case DayLimitView(member_id):
                 reading = self.reading
-                today = today_of(self.state, member_id, reading.now, reading.daily_limit)
+                today = today_of(self.state, member_id, reading.now, reading.daily_limit, reading.daily_limit_since)
                 return StateEvent(today, was_reset=reading.was_reset)
             case CrossingsView() if self.crossings is not None:
                 return self.crossings
@@ -115,7 +154,7 @@ class _Seen:
             account,
             expiring[expiring_at] if expiring_at is not None else 0,
             expiring_at,
-            today_of(self.state, spender.member_id, reading.now, reading.daily_limit),
+            today_of(self.state, spender.member_id, reading.now, reading.daily_limit, reading.daily_limit_since),
             spender,
             Parts(others_left, others_held, own_left),
         )
@@ -196,12 +235,10 @@ async def _crossings(connection: asyncpg.Connection, reading: AccountReading, wi
     )
 
 
-def _until_due_or_midnight(row: asyncpg.Record) -> float | None:
-    """As `Reading.due_in_seconds`, from list_positions.sql.
-
-    After a change of the time zone the window of limits ends at another instant than the day that usage is counted by.
-    """
-    day, now = Window(None, row["day_starts_at"], row["day_ends_at"]), row["observed_at"]
+def _position(row: asyncpg.Record, daily_limit: int | None) -> Position:
+    """From list_positions.sql, with the same in it as in a Reading."""
+    day, now = Window(row["day_limit"], row["day_starts_at"], row["day_ends_at"]), row["observed_at"]
     window_ends_at = running(LimitPeriod.DAY, day, row["time_zone"], now).ends_at
     due_in_seconds = due_or_midnight(row["due_in_seconds"], now, window_ends_at)
-    return due_or_midnight(due_in_seconds, now, running_day(row["time_zone"], now).ends_at)
+    due_in_seconds = due_or_midnight(due_in_seconds, now, running_day(row["time_zone"], now).ends_at)
+    return Position(row["version"], due_in_seconds, _Besides.of(row["time_zone"], day, now, daily_limit))

@@ -40,6 +40,11 @@ class BalanceView(View[StateEvent[BalanceSnapshot]]):
 
     spender: Spender = POOL
 
+    @property
+    def has_free_text(self) -> bool:
+        """Projects are labels, which anybody makes up."""
+        return self.spender.project is not None
+
 
 @dataclass(frozen=True, slots=True)
 class DayLimitView(View[StateEvent[LimitStatus]]):

@@ -76,7 +76,10 @@ class LedgerReads(SettledReads):
     async def limits(self, tenant_id: UUID, account_id: UUID, spender: Spender = POOL) -> tuple[LimitStatus, ...]:
         """Every limit of the account now, and of the spender's member and project; whether or not one is set."""
         reading = await self.read(tenant_id, account_id, spender)
-        return () if reading is None else statuses_of(reading.state, spender, reading.now, reading.daily_limit)
+        if reading is None:
+            return ()
+        limit, since = reading.daily_limit, reading.daily_limit_since
+        return statuses_of(reading.state, spender, reading.now, limit, since)
 
     async def balance(self, tenant_id: UUID, account_id: UUID, spender: Spender = POOL) -> BalanceSnapshot | None:
         """The balance now, as it is for this spender."""

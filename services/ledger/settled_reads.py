@@ -21,10 +21,11 @@ from rules.ledger.limits import today_of
 from rules.ledger.spending import Scope, Spending
 from rules.ledger.state import Account, AccountState
 from services.ledger.writer import Writer
-from services.price_books import PriceBooks
+from services.price_books import PriceBooks, PublishedBook
 
 SETTLINGS_MAX: Final = 3
-"""Tries to read an account with nothing due; one is enough unless something falls due at that very moment."""
+"""Tries to read an account with nothing due, beside the price book in force; one is enough unless something falls due,
+or another comes into force, at that very moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ class AccountReading:
     """Until something falls due next or the day ends, by the tenant's clock."""
     daily_limit: int | None = None
     """What the price book in force allows an account a day that has set no limit of its own."""
+    daily_limit_since: datetime | None = None
+    """When that price book came into force."""
 
     @property
     def account(self) -> Account:
@@ -52,12 +55,12 @@ class AccountReading:
 
     @property
     def as_of(self) -> datetime:
-        """When that entry was made, or the day began that is shown, whichever is later."""
+        """When that entry was made, the day began that is shown, or its limit came into force, whichever is latest."""
         return self.balance.as_of
 
     @property
     def was_reset(self) -> bool:
-        """Whether the day that is shown began after that entry was made."""
+        """Whether the day that is shown began, or its limit came into force, after that entry was made."""
         return self.as_of > (self.account.last_at if self.account.version else self.account.created_at)
 
     @property
@@ -84,19 +87,29 @@ class SettledReads:
         self, tenant_id: UUID, account_id: UUID, spender: Spender = POOL
     ) -> AsyncIterator[tuple[asyncpg.Connection, AccountReading | None]]:
         """A snapshot in which nothing of the account is due, and its row; the row is None for an unknown account."""
-        daily_limit = await self._price_books.daily_limit(tenant_id)
         for attempt in range(SETTLINGS_MAX):
+            book = await self._price_books.in_force(tenant_id)
             async with self._database.reader(tenant_id) as connection:
                 row = await connection.fetchrow(statement("read_ledger_account"), account_id, tenant_id, *spender)
                 is_due = row is not None and row["due_in_seconds"] is not None and row["due_in_seconds"] <= 0
-                if not is_due or attempt == SETTLINGS_MAX - 1:
+                # Memory may be a second late: then the new version's limit would come after an entry that is later.
+                is_late = row is not None and row["book_version"] != (None if book is None else book.version)
+                if not (is_due or is_late) or attempt == SETTLINGS_MAX - 1:
                     reading = None
                     if row is not None:
                         scopes = await _scopes_of(connection, account_id, spender)
-                        reading = _reading(row, scopes, spender, daily_limit)
+                        reading = _reading(row, scopes, spender, book)
                     yield connection, reading
                     return
-            await self._writer.submit(Settle(tenant_id, account_id))
+            if is_late:
+                self._price_books.clock_moved(tenant_id)
+            if is_due:
+                await self._writer.submit(Settle(tenant_id, account_id))
+
+    async def daily_limit_of(self, tenant_id: UUID, book_version: int) -> int | None:
+        """What a version of the price book allows an account a day."""
+        published = await self._price_books.at_version(tenant_id, book_version)
+        return None if published is None else published.book.policies.daily_limit_micros
 
 
 def due_or_midnight(due_in_seconds: float | None, now: datetime, midnight: datetime | None) -> float | None:
@@ -117,11 +130,13 @@ async def _scopes_of(connection: asyncpg.Connection, account_id: UUID, spender: 
 
 
 def _reading(
-    row: asyncpg.Record, scopes: dict[Scope, Spending], spender: Spender, daily_limit: int | None
+    row: asyncpg.Record, scopes: dict[Scope, Spending], spender: Spender, book: PublishedBook | None
 ) -> AccountReading:
     state, now = AccountState(rows.read_account(tuple(row)[:22]), scopes=scopes), row["observed_at"]
     parts = Parts(row["others_left"], row["others_held"], row["own_left"])
-    today = today_of(state, spender.member_id, now, daily_limit)
+    daily_limit = None if book is None else book.book.policies.daily_limit_micros
+    since = None if book is None else book.effective_at
+    today = today_of(state, spender.member_id, now, daily_limit, since)
     balance = snapshot_of(state.account, row["expiring_amount"], row["expiring_at"], today, spender, parts)
     until = due_or_midnight(row["due_in_seconds"], now, balance.today.resets_at)
-    return AccountReading(state, balance, now, until, daily_limit)
+    return AccountReading(state, balance, now, until, daily_limit, since)

@@ -1,6 +1,6 @@
 """What the live layer needs to know of an account, and who reads it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -35,6 +35,8 @@ class Reading:
     """Time from the read until something next falls due on the tenant's clock, for any view; None: nothing will."""
     events: Mapping[View[Event], Event]
     """One for each view that was wanted."""
+    besides: Hashable = None
+    """What the views show besides what the version says, such as the day that runs; it is only compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +44,13 @@ class Position:
     """Where an account stands, without what it holds.
 
     `due_in_seconds` counts the same things as the reading's, 0 or less when overdue: an account whose two
-    answers disagree by more than a second at one version is taken to have had its clock moved, and read again.
+    answers disagree by more than a second at one version is taken to have had its clock moved, and read again. So is
+    one that has another `besides` at one version.
     """
 
     version: int
     due_in_seconds: float | None
+    besides: Hashable = None
 
 
 class AccountReader(Protocol):

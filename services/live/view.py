@@ -86,3 +86,8 @@ class View(Generic[EventShown]):
     """
 
     __slots__ = ()
+
+    @property
+    def has_free_text(self) -> bool:
+        """Whether it names something that need not exist, so that there is no end of such views."""
+        return False

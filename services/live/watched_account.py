@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Hashable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -26,7 +27,17 @@ DUE_NOISE_SECONDS = 0.05
 DUE_JUMP_SECONDS = 1.0
 """A due instant that moved further although nothing was written: the tenant's clock was moved, perhaps past it."""
 
+VIEWS_MAX = 2_000
+"""Different views of one account that a process shows: each costs memory, and time at every change of the account."""
+
+FREE_VIEWS_MAX = 200
+"""Of which those that name something that need not exist; so whoever makes names up leaves room to the others."""
+
 logger = logging.getLogger(__name__)
+
+
+class TooManyViews(Exception):
+    """So many different views of the account are watched that there is no room for one more."""
 
 
 class WatchedAccount:
@@ -41,6 +52,7 @@ class WatchedAccount:
         "_account_id",
         "_announced_version",
         "_audiences",
+        "_besides",
         "_due_at_seconds",
         "_due_timer",
         "_joined_meanwhile",
@@ -63,6 +75,7 @@ class WatchedAccount:
         self._audiences: dict[View[Any], Audience] = {}
         """Only those that somebody is in: what is known of a view that nobody wants any more is forgotten."""
         self._latest: tuple[int, datetime] | None = None
+        self._besides: Hashable = None
         self._pace = Pace()
         self._reading = False
         self._reads_begun = 0
@@ -79,12 +92,19 @@ class WatchedAccount:
         return bool(self._audiences)
 
     def join(self, subscriber: Subscriber[Any], view: View[Any]) -> None:
-        """Adds a listener to those who want this view and reads for it at once."""
+        """Adds a listener to those who want this view and reads for it at once. Raises TooManyViews."""
+        if view not in self._audiences and not self._has_room_for(view):
+            raise TooManyViews
         self._audiences.setdefault(view, Audience()).join(subscriber, self._reads_begun)
         if self._reading:
             self._joined_meanwhile = True
         else:
             self._begin_read()
+
+    def _has_room_for(self, view: View[Any]) -> bool:
+        if len(self._audiences) >= VIEWS_MAX:
+            return False
+        return not view.has_free_text or sum(other.has_free_text for other in self._audiences) < FREE_VIEWS_MAX
 
     def leave(self, subscriber: Subscriber[Any], view: View[Any]) -> None:
         """Takes a listener off; one that has left already is no fault."""
@@ -111,7 +131,7 @@ class WatchedAccount:
             self._read_in_pace()
 
     def compare(self, position: Position | None) -> None:
-        """Reads the account if the database has moved on, something is overdue, or it is gone (None)."""
+        """Reads the account if the database has moved on, something else is shown, is overdue, or it is gone (None)."""
         if self._reading:
             if position is not None:
                 self.announce(position.version)
@@ -119,8 +139,11 @@ class WatchedAccount:
         latest = self._latest
         if latest is None or position is None or position.version > latest[0]:
             self._read_in_pace()
-        elif position.version == latest[0] and position.due_in_seconds is not None:
-            self._compare_due(position.due_in_seconds)
+        elif position.version == latest[0]:
+            if position.besides != self._besides:
+                self._read_in_pace()
+            elif position.due_in_seconds is not None:
+                self._compare_due(position.due_in_seconds)
 
     def _read_in_pace(self) -> None:
         if self._reading or self._start_timer is not None or not self._audiences:
@@ -166,6 +189,7 @@ class WatchedAccount:
         else:
             order = reading.version, reading.as_of
             self._latest = order if self._latest is None else max(self._latest, order)
+            self._besides = reading.besides
             for view, audience in audiences.items():
                 try:
                     audience.show(reading.events[view], self._reads_begun)

@@ -64,7 +64,8 @@ class Watcher:
 
         Strictly rising in (version, as_of), at the pace given, else at most ten in any second; what the last one shows
         always comes. Ends when the tenant has no such account and when the watcher is closed. One read serves all views
-        that subscribers of an account want, and all subscribers of equal views get the same object.
+        that subscribers of an account want, and all subscribers of equal views get the same object. Raises TooManyViews
+        on entering.
         """
         subscriber: Subscriber[EventShown] = Subscriber(since_version, pace)
         if self._closed:
@@ -72,8 +73,8 @@ class Watcher:
             yield subscriber
             return
         watched = self._account(tenant_id, account_id)
-        watched.join(subscriber, view)
         try:
+            watched.join(subscriber, view)
             yield subscriber
         finally:
             watched.leave(subscriber, view)

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
@@ -32,6 +32,8 @@ from rules.ledger.records import AlertFilter, Slice
 from rules.pricing.tokens import MICROS
 from services.ledger.reads import LedgerReads
 from services.live.hub import LiveHub
+from services.price_books import PriceBooks
+from services.publishing import Publishing
 from tests.conftest import TenantBuilder
 from tests.patience import eventually
 from tests.resolvers.stage import SECRET
@@ -45,6 +47,8 @@ WARNINGS = """subscription($account: ID!, $since: Version) { lowBalance(accountI
 DAY = """subscription($account: ID!, $member: ID, $since: Version) {
     dailyLimit(accountId: $account, memberId: $member, sinceVersion: $since) {
     id version asOf scope period memberId limit consumed remaining level resetsAt } }"""
+
+USAGE = "subscription($account: ID!) { usage(accountId: $account) { version asOf today { tokens } } }"
 
 
 class Stream:
@@ -376,6 +380,54 @@ class TestDailyLimit:
             assert earlier["version"] == later["version"]
             assert datetime.fromisoformat(later["asOf"]) == midnight
         assert told == after, "the version is known, and the day has ended since"
+
+    async def test_a_clock_moved_by_whole_days_ends_the_day_though_the_next_midnight_is_as_far_as_before(
+        self, desk: Desk, database: Database
+    ) -> None:
+        account = await desk.with_tokens()
+        await desk.spend(account, 1, "k")
+        async with desk.stream(DAY, account) as limit, desk.stream(USAGE, account) as usage:
+            (day,), (used,) = await limit.take(), await usage.take()
+            await move_clock(database, desk.shop.tenant_id, 3 * 86_400)
+            (next_day,), (unused,) = await limit.take(), await usage.take()
+
+        assert (
+            (day["consumed"], next_day["consumed"])
+            == (used["today"]["tokens"], unused["today"]["tokens"])
+            == ("1", "0")
+        )
+        for earlier, later in ((day, next_day), (used, unused)):
+            assert earlier["version"] == later["version"]
+            assert earlier["asOf"] < later["asOf"]
+
+    async def test_the_price_books_limit_is_shown_when_it_comes_into_force_although_nobody_acts(
+        self, desk: Desk
+    ) -> None:
+        """As another process publishes it."""
+        publishing = Publishing(desk.shop.database, PriceBooks(desk.shop.database))
+        account, own = await desk.with_tokens(), await desk.shop.open("with a limit of its own")
+        await self.limit(desk, own, 50)
+        async with desk.stream(DAY, account) as stream, desk.stream(DAY, own) as spared:
+            (unlimited,), _ = await stream.take(), await spared.take()
+            for limit in (16, 24):
+                soon = await desk.now(account) + timedelta(seconds=0.5)
+                source = a_source(trial=0, policies=f"daily_limit = {limit}")
+                await publishing.publish(desk.shop.tenant_id, source, effective_at=soon)
+                (limited,) = await stream.take()
+                assert (limited["limit"], limited["version"]) == (str(limit), unlimited["version"])
+                assert datetime.fromisoformat(limited["asOf"]) == soon
+            async with desk.stream(DAY, account, since=unlimited["version"]) as knowing:
+                assert await knowing.take() == [limited], "the version is known, and the limit is another since"
+            (status, *_) = await desk.shop.reads.limits(desk.shop.tenant_id, account)
+            assert status.as_of == datetime.fromisoformat(limited["asOf"])
+            # An entry that comes while this process remembers the version before is not shown with the old limit.
+            await publishing.publish(desk.shop.tenant_id, a_source(trial=0, policies="daily_limit = 32"))
+            await desk.spend(account, 1, "k")
+            desk.hub.changed(account, unlimited["version"] + 1)
+            while limited["consumed"] == "0":
+                (limited,) = await stream.take()
+            assert limited["limit"] == "32"
+            assert await spared.nothing_more(0.5)
 
     async def test_a_hold_that_expires_gives_back_to_the_day_although_nobody_acts(self, desk: Desk) -> None:
         account = await desk.with_tokens()

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,38 @@ def test_the_server_takes_the_environment_that_the_compose_file_gives(
     assert settings.database_url == "postgresql://farebox:x@database:5432/farebox"
     assert settings.environment == "production"
     assert settings.bus_url is None
+
+
+def test_every_setting_that_the_readme_tells_of_is_passed_on_or_is_the_images_own(
+    compose: dict[str, dict[str, dict[str, dict[str, str]]]],
+) -> None:
+    section = (ROOT / "README.md").read_text().partition("\n## Settings\n")[2].partition("\n## ")[0]
+    documented = set(re.findall(r"^\| `([A-Z_]+)` \|", section, flags=re.MULTILINE))
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    images = set(re.findall(r"\b([A-Z_]+)=", "".join(re.findall(r"^ENV .*$", dockerfile, flags=re.MULTILINE))))
+    passed_on = compose["services"]["server"]["environment"].keys()
+
+    assert documented == settings_read()
+    # The image is listened to at an address and a port, and keeps its data, where compose expects them.
+    assert documented - passed_on == {"HOST", "PORT", "FAREBOX_DATA_DIR"} <= images
+    assert passed_on <= documented
+    told = set(re.findall(r"^#? ?([A-Z_]+)=", (ROOT / ".env.example").read_text(), flags=re.MULTILINE))
+    assert {
+        name for name, value in compose["services"]["server"]["environment"].items() if "${" + name in value
+    } <= told
+
+
+def settings_read() -> set[str]:
+    """Every name that is looked up."""
+
+    class Environment(dict[str, str]):
+        def get(self, name: str, default: str = "") -> str:
+            names.add(name)
+            return default
+
+    names: set[str] = set()
+    read_settings(Environment())
+    return names
 
 
 def test_redis_is_there_for_who_asks_for_it(compose: dict[str, dict[str, dict[str, dict[str, str]]]]) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -177,3 +178,18 @@ async def test_thousands_are_looked_at_in_pages_and_each_in_every_other_round(ke
 
     assert {keys.looks[name] for name in names} == {2}
     assert sorted(keys.pages) == [1, 1, *[KEYS_AT_ONCE] * (2 * len(names) // KEYS_AT_ONCE)]
+
+
+async def test_a_look_that_is_broken_off_because_nothing_is_watched_any_more_is_no_fault(
+    keys: CountedKeys, caplog: pytest.LogCaptureFixture
+) -> None:
+    keys.silent = True
+    watch = CredentialWatch(keys)
+    forget = watch.add(SECRET_KEY, SECRET, lambda _: None)
+    await eventually(lambda: keys.looks[SECRET_KEY] == 1)
+    forget()
+    await eventually(lambda: all(task.get_name() != "credential watch" for task in asyncio.all_tasks()))
+    await asyncio.sleep(0)
+    gc.collect()
+
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -14,8 +14,9 @@ from models.unavailable import DatabaseBusy
 from rules.ledger.kinds import MemberRole
 from rules.ledger.outcomes import HoldEffect
 from server.edge import credential_watch, event_stream
+from services.live.watched_account import TooManyViews
 from tests.patience import eventually
-from tests.resolvers.stage import SECRET_KEY, a_balance, a_client_token, a_hold
+from tests.resolvers.stage import ACCOUNT_ID, SECRET_KEY, a_balance, a_client_token, a_hold
 from tests.server.edge.serving import (
     ALLOWED,
     BALANCE,
@@ -346,6 +347,58 @@ async def test_the_servers_stop_ends_streams_without_completing_them(served: Ser
 
         assert await stream.rest() == []
     await listening(served, 0)
+
+
+async def test_what_ends_before_the_head_of_the_answer_is_out_has_one_all_the_same() -> None:
+    sent: list[str] = []
+    first_waits = asyncio.Event()
+
+    async def send(message: Any) -> None:
+        if not first_waits.is_set():
+            # As behind an answer before this one that the client has not read yet.
+            first_waits.set()
+            await asyncio.Event().wait()
+        sent.append(message["type"])
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    def watch(end: Callable[[credential_watch.CredentialEnd], None]) -> Callable[[], None]:
+        async def soon() -> None:
+            await first_waits.wait()
+            end(credential_watch.NO_LONGER_VALID)
+
+        ending = asyncio.create_task(soon())
+        return lambda: ending.done() or ending.cancel()
+
+    stream = event_stream.EventStream(event_stream.known_answers(), "r", lives_on=True, watch=watch)
+    await stream({"type": "http"}, receive, send)
+
+    assert sent == ["http.response.start", "http.response.body"]
+
+
+async def test_who_asks_for_one_view_too_many_is_told_so(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    @asynccontextmanager
+    async def full(*_: Any, **__: Any) -> AsyncIterator[None]:
+        raise TooManyViews
+        yield
+
+    monkeypatch.setattr(served.stage.live, "watch", full)
+    for field, selected in (("balance", "version"), ("lowBalance", "id")):
+        query = f'subscription {{ {field}(accountId: "{ACCOUNT_ID}") {{ {selected} }} }}'
+        async with streamed(served, query) as stream:
+            refused, *rest = await stream.rest()
+
+        assert (the_code(refused), rest) == ("TOO_MANY_REQUESTS", [COMPLETE])
+        assert "Too many different members and projects" in refused[1]["errors"][0]["message"]
+
+
+async def test_an_accept_header_in_two_lines_is_one(served: Served) -> None:
+    headers = [("accept", "image/png"), ("accept", EVENTS), ("authorization", f"Bearer {SECRET_KEY}")]
+    async with httpx.AsyncClient(base_url=f"http://{served.host}") as client:
+        answer = await client.post("/graphql", json={"query": VIEWER}, headers=headers)
+
+    assert answer.headers["content-type"].startswith(EVENTS)
 
 
 async def test_many_streams_are_held_by_one_process_and_all_hear_of_a_change(served: Served) -> None:

@@ -291,6 +291,7 @@ BAD_MESSAGES: list[tuple[str | bytes, int]] = [
     (json.dumps({**SUBSCRIBE, "payload": {"query": 5}}), 4400),
     (json.dumps({**SUBSCRIBE, "payload": {"query": BALANCE, "variables": []}}), 4400),
     (json.dumps({**SUBSCRIBE, "payload": {"query": BALANCE, "variables": {"a": "\x00"}}}), 4400),
+    ('{"type": "ping", "payload": {"a": 1e400}}', 4400),
     ('{"type": "connection_init"}', 4429),
     ('{"type": "ping", "payload": "' + "a" * FRAME_BYTES_MAX + '"}', 1009),
 ]

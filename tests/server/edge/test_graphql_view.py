@@ -139,6 +139,7 @@ BAD_BODIES: list[tuple[bytes, str]] = [
     (b'{"query": "{ viewer { kind } }", "extensions": 5}', "extensions"),
     (b'{"query": "{ viewer { kind } }", "variables": {"a": NaN}}', "JSON"),
     (b'{"query": "{ viewer { kind } }", "variables": {"a": Infinity}}', "JSON"),
+    (b'{"query": "{ viewer { kind } }", "variables": {"a": -1e400}}', "JSON"),
     (b'{"query": "{ viewer { kind } }", "variables": {"a": ' + b"9" * 5000 + b"}}", "JSON"),
     (b'{"query": "{ viewer { kind } }", "variables": {"a": "\\u0000"}}', "NUL"),
     (b'{"query": "{ viewer { kind } }", "variables": {"a": ["\\ud800"]}}', "surrogate"),

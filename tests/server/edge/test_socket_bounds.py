@@ -12,9 +12,11 @@ from websockets.exceptions import ConnectionClosed
 
 from rules.ledger.outcomes import HoldEffect
 from server.edge import connections, graphql_socket, subscriptions
+from server.edge.answers import Answer
 from server.edge.configuration import FRAME_BYTES_MAX
 from server.edge.connections import PINGS_MAX
-from server.edge.graphql_socket import OPERATIONS_MAX
+from server.edge.execution import Execution
+from server.edge.graphql_socket import OPERATIONS_ENDING_MAX, OPERATIONS_MAX
 from tests.patience import eventually
 from tests.resolvers.stage import a_balance, a_hold
 from tests.server.edge.serving import (
@@ -26,6 +28,10 @@ from tests.server.edge.serving import (
     a_narrow_connection,
 )
 from tests.server.edge.socket_client import close_code, initialise, receive, send, subscribe
+
+RESERVE = """mutation {
+    reserve(input: {idempotencyKey: "k", accountExternalId: "alice", work: {amount: 1}}) { __typename }
+}"""
 
 
 async def test_a_client_that_does_not_read_is_let_go_and_the_others_are_not_delayed(
@@ -195,6 +201,89 @@ async def test_what_is_asked_and_ended_in_one_go_leaves_nothing_behind(served: S
     await eventually(lambda: served.stage.live.listeners == [])
 
 
+@pytest.mark.parametrize("document", [VIEWER, BALANCE])
+async def test_what_was_completed_and_has_not_ended_yet_is_bounded(
+    served: Served, document: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = begun = most = 0
+    let_go = asyncio.Event()
+
+    async def slow_to_end(*_: Any) -> Answer:
+        nonlocal running, begun, most
+        running, begun = running + 1, begun + 1
+        most = max(most, running)
+        try:
+            await let_go.wait()
+        finally:
+            # As a statement that Postgres has to be asked to give up.
+            await let_go.wait()
+            running -= 1
+        return Answer({"errors": []}, refused=True)
+
+    for name in ("run", "stream"):
+        monkeypatch.setattr(Execution, name, slow_to_end)
+    async with served.open() as client, served.open() as other:
+        for one in (client, other):
+            await initialise(one)
+        for number in range(OPERATIONS_ENDING_MAX + 1):
+            await subscribe(client, str(number), document)
+            await eventually(lambda number=number: begun == number + 1)
+            await send(client, type="complete", id=str(number))
+        for number in range(OPERATIONS_MAX):
+            await subscribe(client, f"more {number}", document)
+        await send(client, type="ping")
+        for _ in range(20):
+            await send(other, type="ping")
+            assert await receive(other) == {"type": "pong"}
+        assert most == OPERATIONS_ENDING_MAX + 1
+
+        let_go.set()
+        heard = [await receive(client) for _ in range(OPERATIONS_MAX + 1)]
+    assert {message.get("id", "pong") for message in heard} == {
+        f"more {number}" for number in range(OPERATIONS_MAX)
+    } | {"pong"}
+
+
+async def test_what_is_completed_comes_to_its_end_unheard_and_its_id_is_free(served: Served) -> None:
+    asked, decided, answered = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    class Fares:
+        async def reserve(self, _: Any) -> HoldEffect:
+            asked.set()
+            await decided.wait()
+            answered.set()
+            return HoldEffect(a_hold(), a_balance())
+
+    served.stage.fares = Fares()
+    async with served.open() as client:
+        await initialise(client)
+        await subscribe(client, "a", RESERVE)
+        await asked.wait()
+        await send(client, type="complete", id="a")
+        await subscribe(client, "a", VIEWER)
+        assert (await receive(client))["payload"]["data"] == {"viewer": {"kind": "SECRET"}}
+        assert await receive(client) == {"id": "a", "type": "complete"}
+        decided.set()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await answered.wait()
+        await send(client, type="ping")
+        assert await receive(client) == {"type": "pong"}
+
+
+async def test_what_comes_and_goes_leaves_nothing_behind(served: Served) -> None:
+    tasks = len(asyncio.all_tasks())
+    for _ in range(30):
+        async with served.open() as client:
+            await initialise(client)
+            for number in range(20):
+                await subscribe(client, str(number % 3))
+                await send(client, type="complete", id=str(number % 3))
+            await subscribe(client, "left behind")
+    await eventually(lambda: served.stage.live.listeners == [] and not served.connections)
+    # Nor does the watch of credentials look at any more.
+    await eventually(lambda: len(asyncio.all_tasks()) <= tasks)
+
+
 async def test_the_servers_stop_ends_what_is_watched_and_waits_for_what_was_asked(served: Served) -> None:
     asked = asyncio.Event()
     answered = asyncio.Event()
@@ -206,14 +295,11 @@ async def test_the_servers_stop_ends_what_is_watched_and_waits_for_what_was_aske
             return HoldEffect(a_hold(), a_balance())
 
     served.stage.fares = Fares()
-    reserve = """mutation {
-        reserve(input: {idempotencyKey: "k", accountExternalId: "alice", work: {amount: 1}}) { __typename }
-    }"""
     async with served.open() as busy, served.open() as idle, served.open():
         for client in (busy, idle):
             await initialise(client)
             await subscribe(client, "live")
-        await subscribe(busy, "asked", reserve)
+        await subscribe(busy, "asked", RESERVE)
         await eventually(lambda: len(served.stage.live.listeners) == 2)
         await asked.wait()
         served.server.should_exit = True

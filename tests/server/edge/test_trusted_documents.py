@@ -34,7 +34,7 @@ def id_of(text: str) -> str:
     return f"sha256:{hash_of(text)}"
 
 
-def apollos(hash: str, **more: Any) -> dict[str, Any]:
+def apollos(hash: Any, **more: Any) -> dict[str, Any]:
     return {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": hash}}, **more}
 
 
@@ -145,12 +145,34 @@ async def test_what_cannot_be_meant_is_a_bad_request(stage: Stage, body: Any, sa
     assert said in the_error(response)["message"]
 
 
+@pytest.mark.parametrize("hash", [hash_of(VIEWER), id_of(VIEWER)])
+async def test_where_only_trusted_documents_are_taken_a_text_is_taken_beside_the_hash_that_it_has(
+    stage: Stage, hash: str
+) -> None:
+    body = apollos(hash, query=VIEWER)
+    async with a_client(stage, only=True) as client:
+        taken = await client.post("/graphql", json=body)
+        others = [
+            await client.post("/graphql", json=apollos(other, query=text))
+            for other, text in (
+                (hash, f"{VIEWER} "),
+                (hash, TWO),
+                (hash_of(VIEWER).upper(), VIEWER),
+                (hash_of("{ __typename }"), "{ __typename }"),
+                (5, VIEWER),
+            )
+        ]
+
+    assert taken.json()["data"] == {"viewer": {"kind": "SECRET"}}
+    assert {the_error(other)["extensions"]["code"] for other in others} == {"DOCUMENT_NOT_TRUSTED"}
+
+
 @pytest.mark.parametrize("text", [VIEWER, "{ __typename }", "{", "{ __schema { types { name } } }"])
 async def test_where_only_trusted_documents_are_taken_no_text_is_even_read(stage: Stage, text: str) -> None:
     async with a_client(stage, only=True) as client:
         posted = await client.post("/graphql", json={"query": text})
         got = await client.get("/graphql", params={"query": text})
-        hashed = await client.post("/graphql", json=apollos(hash_of(text), query=text))
+        hashed = await client.post("/graphql", json=apollos(hash_of(PRICE), query=text))
         streamed = await client.post("/graphql", json={"query": text}, headers={"accept": "text/event-stream"})
 
     assert '"code":"DOCUMENT_NOT_TRUSTED"' in streamed.text

@@ -49,6 +49,10 @@ class StateView(View["Shown"]):
 
     seen_by: str = "anyone"
 
+    @property
+    def has_free_text(self) -> bool:
+        return self.seen_by.startswith("somebody")
+
 
 STATE = StateView()
 

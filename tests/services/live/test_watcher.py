@@ -1,15 +1,17 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from models.database import POOL_SIZE
+from services.live import watched_account
 from services.live.reads import READS_AT_ONCE_MAX
+from services.live.watched_account import TooManyViews
 from services.live.watcher import Watcher
 from tests.patience import eventually
-from tests.services.live.accounts_table import STATE, TENANT, AccountsTable
+from tests.services.live.accounts_table import STATE, TENANT, AccountsTable, StateView
 from tests.services.live.display import Display
 
 
@@ -269,6 +271,42 @@ async def test_an_account_that_nobody_watches_any_more_is_forgotten(accounts: Ac
     watcher.changed(account, await accounts.commit(account))
     await asyncio.sleep(0.5)
     assert accounts.reads[account] == 0
+
+
+async def test_different_views_of_an_account_are_bounded_and_names_that_anybody_makes_up_leave_room_to_others(
+    accounts: AccountsTable, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert watched_account.FREE_VIEWS_MAX < watched_account.VIEWS_MAX
+    monkeypatch.setattr(watched_account, "VIEWS_MAX", 6)
+    monkeypatch.setattr(watched_account, "FREE_VIEWS_MAX", 3)
+    account, other = await accounts.open(version=1), await accounts.open(version=1)
+
+    async def joins(seen_by: str, of: UUID = account) -> None:
+        display = await stack.enter_async_context(Display(watcher, of, view=StateView(seen_by)))
+        await display.shows(1)
+
+    async with AsyncExitStack() as stack:
+        for number in range(3):
+            await joins(f"somebody {number}")
+        for seen_by in ("somebody else", "anna", "ben", "carl", "dora"):
+            if seen_by in ("somebody else", "dora"):
+                with pytest.raises(TooManyViews):
+                    async with watcher.watch(TENANT, account, StateView(seen_by)):
+                        pass
+            else:
+                await joins(seen_by)
+        # Views that somebody has already cost nothing more, and other accounts have bounds of their own.
+        await joins("somebody 1")
+        await joins("anna")
+        await joins("dora", other)
+
+    assert watcher.accounts_watched == 0
+    with monkeypatch.context() as full:
+        full.setattr(watched_account, "VIEWS_MAX", 0)
+        with pytest.raises(TooManyViews):
+            async with watcher.watch(TENANT, account, STATE):
+                pass
+    assert watcher.accounts_watched == 0, "who was refused leaves nothing behind"
 
 
 async def test_closing_ends_every_subscriber_and_later_ones_at_once(accounts: AccountsTable) -> None:
