@@ -235,13 +235,13 @@ def _limit_or_default(
 ) -> int | None:
     if own is None and scope.kind is LimitScope.MEMBER:
         own = spending_of(state, MEMBER_DEFAULT).window(period).limit
-    elif own is None and scope.kind is LimitScope.ACCOUNT and period is LimitPeriod.DAY:
+    elif _goes_by_price_book(scope, period, own):
         own = daily_limit
     return None if own == NO_LIMIT else own
 
 
-def _goes_by_price_book(scope: Scope, period: LimitPeriod, spending: Spending) -> bool:
-    return scope.kind is LimitScope.ACCOUNT and period is LimitPeriod.DAY and spending.day.limit is None
+def _goes_by_price_book(scope: Scope, period: LimitPeriod, own: int | None) -> bool:
+    return own is None and scope.kind is LimitScope.ACCOUNT and period is LimitPeriod.DAY
 
 
 def _has_limits(spending: Spending | None) -> bool:
@@ -282,7 +282,7 @@ def status_of(
         starts_at, resets_at = running(period, calendar.window(period), account.time_zone, now)
         consumed = consumed_since(window, starts_at)
         as_of = max(written_at, starts_at)
-        if daily_limit_since is not None and _goes_by_price_book(scope, period, spending):
+        if daily_limit_since is not None and _goes_by_price_book(scope, period, window.limit):
             as_of = max(as_of, daily_limit_since)
     return LimitStatus(
         account.account_id,
