@@ -27,7 +27,7 @@ from rules.ledger.requests import SettleOwedRequest
 from rules.ledger.state import UNLIMITED
 from rules.pricing.refusals import InvalidInput
 from schema.accounts import UNLIMITED_SHOWN, Account, shown_account
-from schema.connections import FIRST_DEFAULT, Connection, connection, slice_of_names
+from schema.connections import FIRST_DEFAULT, Connection, Listing, connection, slice_of_names
 from schema.described import output
 from schema.inputs import CloseAccountInput, CreateAccountInput, SettleOwedInput, UpdateAccountInput
 from schema.refusals import problem_of
@@ -79,8 +79,9 @@ class AccountQueries:
         if search is not None and len(search) > SEARCH_LENGTH_MAX:
             raise coded(ErrorCode.BAD_USER_INPUT, f"`search` takes at most {SEARCH_LENGTH_MAX} characters.")
         accounts = info.context.services.accounts
-        page = await accounts.list(tenant_id, slice_of_names(first, after), search=search, only=only)
+        page = await accounts.list(tenant_id, slice_of_names(Listing.ACCOUNTS, first, after), search=search, only=only)
         return connection(
+            Listing.ACCOUNTS,
             page,
             partial(shown_account, tenant_id),
             attrgetter("external_id"),

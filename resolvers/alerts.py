@@ -15,7 +15,7 @@ from rules.ledger.refusals import NotFound
 from rules.pricing.refusals import InvalidInput
 from schema.accounts import shown_account
 from schema.alerts import AlertEvent, shown_alert_events
-from schema.connections import FIRST_DEFAULT, Connection, slice_of_numbers
+from schema.connections import FIRST_DEFAULT, Connection, Listing, slice_of_numbers
 from schema.described import output
 from schema.inputs import SetAlertsInput
 from schema.refusals import problem_of
@@ -61,7 +61,9 @@ class AlertQueries:
         wanted = AlertFilter(
             None if kinds is None else frozenset(kinds), active_only is True, info.context.members_seen
         )
-        return await shown_alert_events(info.context.reads, tenant_id, named, slice_of_numbers(first, after), wanted)
+        return await shown_alert_events(
+            info.context.reads, tenant_id, named, slice_of_numbers(Listing.ALERT_EVENTS, first, after), wanted
+        )
 
 
 @output

@@ -13,7 +13,7 @@ from resolvers.scope import named_account, tenant_shown_to
 from rules.ledger.refusals import NotFound
 from rules.pricing.refusals import InvalidInput
 from schema.changes import Change, shown_change
-from schema.connections import FIRST_DEFAULT, Connection, connection, slice_of_numbers
+from schema.connections import FIRST_DEFAULT, Connection, Listing, connection, slice_of_numbers
 from schema.described import output
 from services.principal import Scope
 
@@ -41,8 +41,9 @@ class ChangeQueries:
         if isinstance(account, NotFound | InvalidInput):
             raise coded(ErrorCode.BAD_USER_INPUT, "`accountId` must be the id of an account in the credential's scope.")
         log = info.context.services.change_log
-        page = await log.list(tenant_id, account, slice_of_numbers(first, after))
+        page = await log.list(tenant_id, account, slice_of_numbers(Listing.CHANGES, first, after))
         return connection(
+            Listing.CHANGES,
             page,
             partial(shown_change, tenant_id),
             attrgetter("change_id"),

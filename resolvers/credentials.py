@@ -18,7 +18,7 @@ from rules.ledger.records import Slice
 from rules.ledger.refusals import NotFound
 from rules.pricing.refusals import InvalidInput
 from schema.accounts import shown_account
-from schema.connections import FIRST_DEFAULT, Connection, bad_cursor, connection, slice_of_names
+from schema.connections import FIRST_DEFAULT, Connection, Listing, bad_cursor, connection, slice_of_names
 from schema.credentials import ApiKey, shown_key
 from schema.described import output
 from schema.inputs import (
@@ -68,7 +68,7 @@ class CredentialQueries:
         tenant = _tenant(tenant_id)
         if isinstance(tenant, NotFound):
             raise coded(ErrorCode.BAD_USER_INPUT, "`tenantId` is not the id of a tenant.")
-        named = slice_of_names(first, after)
+        named = slice_of_names(Listing.API_KEYS, first, after)
         part = Slice(named.first, None if named.after is None else _place(named.after))
         keys = info.context.services.api_keys
         page = await keys.list_keys(principal, tenant, part)
@@ -78,7 +78,7 @@ class CredentialQueries:
         def count() -> Awaitable[int]:
             return keys.count_keys(principal, tenant)
 
-        return connection(page, shown_key, _cursor_of, count, follows=after is not None)
+        return connection(Listing.API_KEYS, page, shown_key, _cursor_of, count, follows=after is not None)
 
 
 @output

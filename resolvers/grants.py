@@ -27,7 +27,7 @@ from rules.ledger.requests import AssignRequest, GiftRequest, GrantRequest, Revo
 from rules.pricing.refusals import InvalidInput
 from rules.promotions.promo_codes import PromoNotActive
 from schema.balances import shown_balance, shown_grant
-from schema.connections import cursor_of, slice_of_names
+from schema.connections import Listing, cursor_of, slice_of_names
 from schema.described import output
 from schema.inputs import (
     PRIORITY_DEFAULT,
@@ -85,9 +85,11 @@ class GrantMutations:
         gifts, end_cursor = info.context.services.gifts, None
         accounts: list[UUID | NotFound | InvalidInput]
         if input.everyone is True:
-            page = await gifts.everyone(tenant_id, Slice(ACCOUNTS_MAX, slice_of_names(None, input.after).after))
+            page = await gifts.everyone(
+                tenant_id, Slice(ACCOUNTS_MAX, slice_of_names(Listing.EVERYONE, None, input.after).after)
+            )
             accounts = [account_id for _, account_id in page.rows]
-            end_cursor = cursor_of(page.rows[-1][0]) if page.has_more else None
+            end_cursor = cursor_of(Listing.EVERYONE, page.rows[-1][0]) if page.has_more else None
             if not accounts:
                 return GrantTokensToManySuccess(granted=0, replayed=0, failures=[], end_cursor=None)
         else:

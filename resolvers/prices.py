@@ -27,7 +27,7 @@ from rules.pricing.listing import search
 from rules.pricing.money import TokenRate, effective_rate
 from rules.pricing.refusals import InvalidInput
 from rules.pricing.tiers import may_use
-from schema.connections import FIRST_MAX, Connection, connection, slice_of_names
+from schema.connections import FIRST_MAX, Connection, Listing, connection, slice_of_names
 from schema.described import output
 from schema.inputs import AffordableInput, EstimateInput, PriceFilter
 from schema.prices import Estimate, Price, shown_affordable, shown_estimate, shown_price, shown_quote
@@ -60,7 +60,7 @@ class PriceQueries:
         account_external_id: the tenant's own name for that account
         """
         tenant_id = tenant_shown_to(info, Scope.READ)
-        part = slice_of_names(first, after, default=FIRST_MAX)
+        part = slice_of_names(Listing.PRICES, first, after, default=FIRST_MAX)
         book = (await info.context.price_books.current(tenant_id)).book
         wanted = _filtered(book, filter)
 
@@ -70,7 +70,7 @@ class PriceQueries:
         rows = wanted if part.after is None else _behind(book, wanted, part.after)
         page = Page(rows[: part.first], has_more=len(rows) > part.first)
         show = await _shown_to(info, tenant_id, book, account_id, account_external_id)
-        return connection(page, show, attrgetter("model"), count, follows=after is not None)
+        return connection(Listing.PRICES, page, show, attrgetter("model"), count, follows=after is not None)
 
     @strawberry.field
     async def price(

@@ -10,7 +10,7 @@ import strawberry
 from resolvers.context import Info
 from resolvers.scope import ScopedAccount, account_in_scope, account_to_read, principal_of
 from rules.projects import Project as ProjectRow
-from schema.connections import FIRST_DEFAULT, Connection, connection, slice_of_names
+from schema.connections import FIRST_DEFAULT, Connection, Listing, connection, slice_of_names
 from schema.described import output
 from schema.projects import Project, shown_project
 from schema.refusals import problem_of
@@ -69,8 +69,9 @@ class ProjectQueries:
         if await info.context.services.accounts.get(tenant_id, owner) is None:
             return None
         projects, too = info.context.services.projects, archived is True
-        page = await projects.list(tenant_id, owner, slice_of_names(first, after), archived=too)
+        page = await projects.list(tenant_id, owner, slice_of_names(Listing.PROJECTS, first, after), archived=too)
         return connection(
+            Listing.PROJECTS,
             page,
             shown_project,
             attrgetter("name"),

@@ -14,7 +14,7 @@ from rules.ledger.refusals import NotFound
 from rules.pricing.refusals import InvalidInput
 from rules.promotions.promo_codes import PromoAudience, PromoTerms, canonical_code
 from rules.promotions.promo_codes import PromoCode as PromoCodeRow
-from schema.connections import FIRST_DEFAULT, Connection, connection, slice_of_names
+from schema.connections import FIRST_DEFAULT, Connection, Listing, connection, slice_of_names
 from schema.described import output
 from schema.inputs import PRIORITY_DEFAULT
 from schema.promotion_inputs import CreatePromoCodeInput, RedeemPromoCodeInput, UpdatePromoCodeInput
@@ -40,8 +40,9 @@ class PromotionQueries:
         """
         tenant_id = tenant_with(info, Scope.MANAGE)
         promo_codes = info.context.services.promo_codes
-        page = await promo_codes.list(tenant_id, slice_of_names(first, after))
+        page = await promo_codes.list(tenant_id, slice_of_names(Listing.PROMO_CODES, first, after))
         return connection(
+            Listing.PROMO_CODES,
             page,
             shown_promo_code,
             lambda found: canonical_code(found.terms.code),

@@ -8,7 +8,7 @@ import strawberry
 
 from resolvers.context import Info
 from resolvers.scope import principal_of, tenant_with
-from schema.connections import FIRST_DEFAULT, Connection, connection, slice_of_numbers
+from schema.connections import FIRST_DEFAULT, Connection, Listing, connection, slice_of_numbers
 from schema.described import output
 from schema.inputs import PublishPriceBookInput
 from schema.prices import shown_book
@@ -40,14 +40,16 @@ class PublishingQueries:
         after: the cursor that the page follows
         """
         tenant_id = tenant_with(info, Scope.MANAGE)
-        part = slice_of_numbers(first, after)
+        part = slice_of_numbers(Listing.PRICE_BOOKS, first, after)
         publishing = info.context.services.publishing
         page = await publishing.versions(tenant_id, part)
 
         async def count() -> int:
             return await publishing.count_versions(tenant_id)
 
-        return connection(page, shown_version, attrgetter("version"), count, follows=after is not None)
+        return connection(
+            Listing.PRICE_BOOKS, page, shown_version, attrgetter("version"), count, follows=after is not None
+        )
 
     @strawberry.field
     async def price_book(self, info: Info, version: int | None = None) -> PublishedPriceBook | None:

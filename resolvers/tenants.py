@@ -10,7 +10,7 @@ from resolvers.context import Info
 from resolvers.scope import principal_of, principal_with, tenant_with
 from rules.identity import IdKind
 from rules.pricing.refusals import InvalidInput
-from schema.connections import FIRST_DEFAULT, Connection, connection, slice_of_names
+from schema.connections import FIRST_DEFAULT, Connection, Listing, connection, slice_of_names
 from schema.credentials import Tenant, shown_tenant
 from schema.described import output
 from schema.inputs import AdvanceClockInput, CreateTenantInput
@@ -40,8 +40,10 @@ class TenantQueries:
         """
         principal_with(info, Scope.TENANTS)
         tenants = info.context.services.tenants
-        page = await tenants.list(slice_of_names(first, after))
-        return connection(page, shown_tenant, attrgetter("slug"), tenants.count, follows=after is not None)
+        page = await tenants.list(slice_of_names(Listing.TENANTS, first, after))
+        return connection(
+            Listing.TENANTS, page, shown_tenant, attrgetter("slug"), tenants.count, follows=after is not None
+        )
 
 
 @output

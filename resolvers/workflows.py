@@ -12,7 +12,7 @@ from resolvers.scope import ScopedAccount, account_in_scope, account_to_read, pr
 from resolvers.work import lines_of
 from rules.ledger.refusals import NotFound
 from rules.workflows import Workflow as WorkflowRow
-from schema.connections import FIRST_DEFAULT, Connection, connection, slice_of_names
+from schema.connections import FIRST_DEFAULT, Connection, Listing, connection, slice_of_names
 from schema.described import output
 from schema.refusals import problem_of
 from schema.results import ArchiveWorkflowResult, WorkflowResult, WorkflowSuccess
@@ -72,8 +72,9 @@ class WorkflowQueries:
         if await info.context.services.accounts.get(tenant_id, owner) is None:
             return None
         workflows, too = info.context.services.workflows, archived is True
-        page = await workflows.list(tenant_id, owner, slice_of_names(first, after), archived=too)
+        page = await workflows.list(tenant_id, owner, slice_of_names(Listing.WORKFLOWS, first, after), archived=too)
         return connection(
+            Listing.WORKFLOWS,
             page,
             shown_workflow,
             attrgetter("slug"),

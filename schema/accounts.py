@@ -16,7 +16,7 @@ from rules.ledger.state import UNLIMITED
 from rules.pricing.tokens import MICROS
 from schema.alerts import AlertEvent, AlertSettings, shown_alert_events, shown_alert_settings
 from schema.balances import Balance, Grant, shown_balance, shown_grant
-from schema.connections import FIRST_DEFAULT, Connection, connection, slice_of_names, slice_of_numbers
+from schema.connections import FIRST_DEFAULT, Connection, Listing, connection, slice_of_names, slice_of_numbers
 from schema.described import output
 from schema.holds import Entry, Hold, shown_entry, shown_hold
 from schema.limits import LimitStatus, shown_limit
@@ -113,9 +113,14 @@ class Account(Node):
         """
         reads, seen, active = info.context.reads, info.context.members_seen, active_only is not False
         if not seen.everyone:
-            return await self._only_member(reads, seen.member_id, slice_of_names(first, after).after, active)
-        page = await reads.members(self.tenant_id, self.account_id, slice_of_names(first, after), active_only=active)
+            return await self._only_member(
+                reads, seen.member_id, slice_of_names(Listing.MEMBERS, first, after).after, active
+            )
+        page = await reads.members(
+            self.tenant_id, self.account_id, slice_of_names(Listing.MEMBERS, first, after), active_only=active
+        )
         return connection(
+            Listing.MEMBERS,
             page,
             partial(shown_member, self.tenant_id, self.account_id),
             attrgetter("external_id"),
@@ -147,9 +152,14 @@ class Account(Node):
         """
         reads, seen, active = info.context.reads, info.context.members_seen, active_only is not False
         page = await reads.grants(
-            self.tenant_id, self.account_id, slice_of_numbers(first, after), active_only=active, seen=seen
+            self.tenant_id,
+            self.account_id,
+            slice_of_numbers(Listing.GRANTS, first, after),
+            active_only=active,
+            seen=seen,
         )
         return connection(
+            Listing.GRANTS,
             page,
             partial(shown_grant, self.tenant_id, self.account_id),
             attrgetter("grant_id"),
@@ -173,9 +183,10 @@ class Account(Node):
         """
         reads, seen = info.context.reads, info.context.members_seen
         page = await reads.holds(
-            self.tenant_id, self.account_id, slice_of_numbers(first, after), state=state, seen=seen
+            self.tenant_id, self.account_id, slice_of_numbers(Listing.HOLDS, first, after), state=state, seen=seen
         )
         return connection(
+            Listing.HOLDS,
             page,
             partial(shown_hold, self.tenant_id, self.account_id),
             attrgetter("hold_id"),
@@ -225,11 +236,12 @@ class Account(Node):
             member_id=None if member_id is None else member_of(info.context.members_seen, self.account_id, member_id),
         )
         reads, seen = info.context.reads, info.context.members_seen
-        part = slice_of_numbers(first, after)
+        part = slice_of_numbers(Listing.ENTRIES, first, after)
         page = await reads.entries(
             self.tenant_id, self.account_id, part, wanted, order=order or EntryOrder.NEWEST_FIRST, seen=seen
         )
         return connection(
+            Listing.ENTRIES,
             page,
             shown_entry,
             attrgetter("version"),
@@ -264,7 +276,7 @@ class Account(Node):
         wanted = AlertFilter(
             None if kinds is None else frozenset(kinds), active_only is True, info.context.members_seen
         )
-        part = slice_of_numbers(first, after)
+        part = slice_of_numbers(Listing.ALERT_EVENTS, first, after)
         return await shown_alert_events(info.context.reads, self.tenant_id, self.account_id, part, wanted)
 
     async def _only_member(
@@ -278,6 +290,7 @@ class Account(Node):
             return len(listed)
 
         return connection(
+            Listing.MEMBERS,
             Page(tuple(one for one in listed if after is None or one.external_id > after), has_more=False),
             partial(shown_member, self.tenant_id, self.account_id),
             attrgetter("external_id"),

@@ -13,7 +13,7 @@ from rules.identity import IdKind
 from rules.ledger.alerting import AlertEvent as AlertEventRow
 from rules.ledger.alerting import Alerting
 from rules.ledger.records import AlertFilter, Slice
-from schema.connections import Connection, connection
+from schema.connections import Connection, Listing, connection
 from schema.described import output
 from schema.nodes import Node, shown_id, shown_id_or_none, shown_member_id
 from schema.reads import LedgerReads
@@ -147,6 +147,7 @@ async def shown_alert_events(
 ) -> Connection[AlertEvent]:
     """A page of an account's events as it is shown."""
     return connection(
+        Listing.ALERT_EVENTS,
         await reads.alert_events(tenant_id, account_id, part, wanted),
         partial(shown_alert_event, account_id),
         attrgetter("event_id"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Awaitable, Callable
+from enum import Enum
 from typing import Generic, TypeVar
 
 import strawberry
@@ -17,6 +18,27 @@ FIRST_MAX = 100
 FIRST_DEFAULT = 50
 _LONGEST_CURSOR = 4096
 """Characters; an external id of 255 characters makes at most a third of that."""
+
+
+class Listing(Enum):
+    """The API's lists. A cursor carries the name of its own, so that no other list takes it for a place in itself."""
+
+    ACCOUNTS = "accounts"
+    ALERT_EVENTS = "alertEvents"
+    API_KEYS = "apiKeys"
+    CHANGES = "changes"
+    ENTRIES = "entries"
+    EVERYONE = "everyone"
+    GRANTS = "grants"
+    HOLDS = "holds"
+    MEMBERS = "members"
+    PRICE_BOOKS = "priceBooks"
+    PRICES = "prices"
+    PROJECTS = "projects"
+    PROMO_CODES = "promoCodes"
+    TENANTS = "tenants"
+    WORKFLOWS = "workflows"
+
 
 Shown = TypeVar("Shown")
 Row = TypeVar("Row")
@@ -65,6 +87,7 @@ class Connection(Generic[Shown]):
 
 
 def connection(
+    listing: Listing,
     page: Page[Row],
     show: Callable[[Row], Shown],
     key: Callable[[Row], int | str],
@@ -73,7 +96,7 @@ def connection(
     follows: bool,
 ) -> Connection[Shown]:
     """The page as it is shown. `follows`: it was asked for after a cursor."""
-    edges = [Edge(cursor=cursor_of(key(row)), node=show(row)) for row in page.rows]
+    edges = [Edge(cursor=cursor_of(listing, key(row)), node=show(row)) for row in page.rows]
     return Connection(
         edges=edges,
         nodes=[edge.node for edge in edges],
@@ -87,20 +110,22 @@ def connection(
     )
 
 
-def slice_of_numbers(first: int | None, after: str | None) -> Slice[int]:
+def slice_of_numbers(listing: Listing, first: int | None, after: str | None) -> Slice[int]:
     """The part of a list that is keyed by numbers. Raises a coded GraphQLError for a bad `first` or cursor."""
     if after is None:
         return Slice(_first(first))
-    text = _key(after)
+    text = _key(listing, after)
     # A key is a version: at most 19 digits, as int() writes them.
     if not (text.isascii() and text.isdecimal() and len(text) <= 19 and str(int(text)) == text and int(text) < 2**63):
         raise bad_cursor()
     return Slice(_first(first), int(text))
 
 
-def slice_of_names(first: int | None, after: str | None, *, default: int = FIRST_DEFAULT) -> Slice[str]:
+def slice_of_names(
+    listing: Listing, first: int | None, after: str | None, *, default: int = FIRST_DEFAULT
+) -> Slice[str]:
     """The part of a list that is keyed by names. Raises a coded GraphQLError for a bad `first` or cursor."""
-    return Slice(_first(first, default), None if after is None else _key(after))
+    return Slice(_first(first, default), None if after is None else _key(listing, after))
 
 
 def _first(first: int | None, default: int = FIRST_DEFAULT) -> int:
@@ -112,23 +137,24 @@ def _first(first: int | None, default: int = FIRST_DEFAULT) -> int:
     return first
 
 
-def cursor_of(key: int | str) -> str:
+def cursor_of(listing: Listing, key: int | str) -> str:
     """Where a row stands in its list, opaque."""
-    return base64.urlsafe_b64encode(str(key).encode()).rstrip(b"=").decode()
+    return base64.urlsafe_b64encode(f"{listing.value}:{key}".encode()).rstrip(b"=").decode()
 
 
-def _key(cursor: str) -> str:
+def _key(listing: Listing, cursor: str) -> str:
     if len(cursor) > _LONGEST_CURSOR or not cursor.isascii():
         raise bad_cursor()
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
     except (ValueError, binascii.Error):
         raise bad_cursor() from None
-    if "\x00" in text or cursor_of(text) != cursor:
+    name, _, key = text.partition(":")
+    if name != listing.value or "\x00" in key or cursor_of(listing, key) != cursor:
         raise bad_cursor()
-    return text
+    return key
 
 
 def bad_cursor() -> GraphQLError:
-    """Why a cursor is refused that no page gave."""
-    return GraphQLError("`after` takes a cursor that a page gave.", extensions={"code": "BAD_USER_INPUT"})
+    """Why a cursor is refused that no page of this list gave."""
+    return GraphQLError("`after` takes a cursor that a page of this list gave.", extensions={"code": "BAD_USER_INPUT"})

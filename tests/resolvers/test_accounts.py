@@ -119,7 +119,7 @@ async def test_the_lists_of_an_account_ask_for_their_part(ask: Ask, stage: Stage
             grants(activeOnly: false, first: 1) {
                 totalCount nodes { id source amount remaining held priority expiresAt } pageInfo { hasNextPage }
             }
-            holds(state: OPEN, first: 2, after: "OQ") { totalCount nodes { id } }
+            holds(state: OPEN, first: 2, after: "aG9sZHM6OQ") { totalCount nodes { id } }
             entries(
                 first: 3, afterVersion: 4, kinds: [CAPTURE], project: "film", model: "flux",
                 from: "2026-03-01T12:00:00Z", to: "2026-04-01T12:00:00Z"
@@ -193,7 +193,7 @@ async def test_accounts_come_by_the_page_by_their_external_ids(ask: Ask, stage: 
     stage.accounts.answers |= {"list": Page((AnAccount(),), has_more=True), "count": 7}
 
     result = await ask(
-        """{ accounts(first: 1, after: "YWFyb24", search: "al") {
+        """{ accounts(first: 1, after: "YWNjb3VudHM6YWFyb24", search: "al") {
             totalCount nodes { externalId } pageInfo { hasNextPage endCursor }
         } }"""
     )
@@ -202,7 +202,7 @@ async def test_accounts_come_by_the_page_by_their_external_ids(ask: Ask, stage: 
         "accounts": {
             "totalCount": 7,
             "nodes": [{"externalId": "alice"}],
-            "pageInfo": {"hasNextPage": True, "endCursor": "YWxpY2U"},
+            "pageInfo": {"hasNextPage": True, "endCursor": "YWNjb3VudHM6YWxpY2U"},
         }
     }
     assert stage.accounts.calls == [

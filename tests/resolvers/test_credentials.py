@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import base64
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,6 +12,7 @@ from rules.ledger.kinds import MemberRole
 from rules.ledger.records import Page, Slice
 from rules.ledger.refusals import NotFound
 from rules.pricing.refusals import InvalidInput
+from schema.connections import Listing, cursor_of
 from services.client_tokens import CreatedClientToken
 from services.credentials import CreatedApiKey, KeyPlace, KeyRecord, RevokedApiKey, RotatedApiKey
 from tests.resolvers.conftest import Ask
@@ -222,7 +222,7 @@ async def test_keys_are_listed_by_the_page_and_never_shown(ask: Ask, stage: Stag
     ],
 )
 async def test_a_cursor_that_no_page_gave_is_refused(ask: Ask, place: str) -> None:
-    result = await ask(LIST_KEYS, after=base64.urlsafe_b64encode(place.encode()).rstrip(b"=").decode())
+    result = await ask(LIST_KEYS, after=cursor_of(Listing.API_KEYS, place))
 
     assert result.errors is not None
     assert result.errors[0].extensions == {"code": "BAD_USER_INPUT"}

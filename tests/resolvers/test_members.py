@@ -258,7 +258,7 @@ async def test_an_accounts_members_are_a_list_by_external_id(ask: Ask, stage: St
     assert result.data["account"]["members"] == {
         "totalCount": 2,
         "nodes": [{"externalId": "anna"}],
-        "edges": [{"cursor": "YW5uYQ"}],
+        "edges": [{"cursor": "bWVtYmVyczphbm5h"}],
         "pageInfo": {"hasNextPage": True},
     }
     assert stage.reads.calls == [
