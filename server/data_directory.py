@@ -10,6 +10,7 @@ from pathlib import Path
 LOCK_NAME = "server.lock"
 ROOT_KEY_FILE = "root-key"
 DEMO_KEYS_FILE = "demo-keys.json"
+FORMER_DEMO_KEYS_FILE = "demo-keys-of-other-databases.json"
 
 # A reader of the note tests the lock for an instant, which must not turn a server away.
 _LOCK_ATTEMPTS = 10

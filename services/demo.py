@@ -46,16 +46,19 @@ async def seed_demo_tenants(database: Database, shipped: ShippedPriceBooks) -> d
 
 
 async def open_demo_tenants(
-    database: Database, credentials: Credentials, shipped: ShippedPriceBooks, kept_keys: Mapping[str, str]
+    database: Database, credentials: Credentials, shipped: ShippedPriceBooks, kept_keys: Mapping[UUID, str]
 ) -> dict[str, DemoTenant]:
-    """A key that opens it for every demo tenant of this database, by slug: the one in `kept_keys`, else a new one."""
+    """A key that opens it for every demo tenant of this database, by slug: the one in `kept_keys`, else a new one.
+
+    `kept_keys`: by tenant, also those of other databases.
+    """
     async with database.administration():
         found = await Tenant.filter(slug__in=shipped.slugs(), mode=TenantMode.TEST)
     opened: dict[str, DemoTenant] = {}
     for tenant in found:
         if not _is_demo(tenant, shipped):
             continue
-        kept = kept_keys.get(tenant.slug)
+        kept = kept_keys.get(tenant.id)
         principal = None if kept is None else await credentials.authenticate(kept)
         if kept is not None and principal is not None and principal.tenant_id == tenant.id:
             opened[tenant.slug] = DemoTenant(tenant.id, kept)

@@ -3,14 +3,17 @@ from __future__ import annotations
 import json
 import stat
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
+from models.api_key import ApiKey
 from models.database import Database
 from models.migrations import migrate
 from models.tenant import Tenant, TenantMode
-from server.data_directory import DEMO_KEYS_FILE
-from server.demo_keys import seed_demo_data
+from rules.identity import IdKind, public_id
+from server.data_directory import DEMO_KEYS_FILE, FORMER_DEMO_KEYS_FILE
+from server.demo_keys import FORMER_KEYS_MAX, seed_demo_data
 from server.settings import Settings
 from services.credentials import Credentials
 from services.shipped_price_books import ShippedPriceBooks
@@ -68,11 +71,36 @@ async def test_a_data_directory_used_with_two_databases_has_keys_that_work_after
 ) -> None:
     await migrate(empty_dsn)
     async with await Database.open(empty_dsn, pool_size=1, spanning_pool_size=1) as other:
-        for started in (database, other, database):
+        for started in (database, other, database, other, database):
             await seed_demo_data(started, settings)
             keys = kept_keys(settings)
             assert keys.keys() == set(ShippedPriceBooks().slugs())
             assert [await opened_by(started, key) for key in keys.values()] == list(keys)
+        # The one of each tenant that it was made with: nobody who goes to and fro makes more.
+        for started in (database, other):
+            async with started.administration():
+                assert await ApiKey.all().count() == len(ShippedPriceBooks().slugs())
+    assert stat.S_IMODE((settings.data_dir / FORMER_DEMO_KEYS_FILE).stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"x": "y"}', '{"x": 1}', '{"ten_AAAA": "key"}'])
+async def test_what_was_kept_of_other_databases_may_be_spoilt(
+    database: Database, settings: Settings, content: str
+) -> None:
+    await seed_demo_data(database, settings)
+    (settings.data_dir / FORMER_DEMO_KEYS_FILE).write_text(content)
+    (settings.data_dir / DEMO_KEYS_FILE).unlink()
+    await seed_demo_data(database, settings)
+    assert await opened_by(database, kept_keys(settings)["node-studio"]) == "node-studio"
+
+
+async def test_keys_of_other_databases_are_kept_up_to_a_bound(database: Database, settings: Settings) -> None:
+    elsewhere = {public_id(IdKind.TENANT, uuid4()): f"key {number}" for number in range(FORMER_KEYS_MAX + 5)}
+    path = settings.data_dir / FORMER_DEMO_KEYS_FILE
+    path.parent.mkdir()
+    path.write_text(json.dumps(elsewhere))
+    await seed_demo_data(database, settings)
+    assert json.loads(path.read_text()) == dict(list(elsewhere.items())[5:])
 
 
 async def test_only_the_key_that_does_not_open_its_tenant_is_made_anew(database: Database, settings: Settings) -> None:
