@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,7 +14,7 @@ from models.orm import Orm
 from models.pool import COMMAND_TIMEOUT_SECONDS, ConnectionPool, Doubt, connect
 from models.roles import Role, session_settings
 from models.statements import statement
-from models.unavailable import is_lost, unreachable_when_lost
+from models.unavailable import unreachable_when_lost
 
 POOL_SIZE: Final = 8
 """Connections of a process for requests of one tenant each."""
@@ -35,9 +34,10 @@ LANE_LOCK_TIMEOUT: Final = "2s"
 OWNER_COMMAND_TIMEOUT_SECONDS: Final = 300.0
 """For maintenance: partitions, ANALYZE."""
 
+_BEGIN: Final = "BEGIN"
 # Everything read in the block comes from one snapshot, because a version must never be shown with two balances.
 _BEGIN_READING: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-# Written into the text, to save a round trip: the id comes from a UUID, so there is nothing in it to escape.
+# Sent with BEGIN, to save a round trip: the id comes from a UUID, so there is nothing in it to escape.
 _SET_TENANT: Final = "SELECT set_config('farebox.tenants', '{tenant_id}', true)"
 
 _log = logging.getLogger(__name__)
@@ -114,29 +114,27 @@ class Database:
 
         Commits at the end of the block, rolls back on an exception. No network call and no new task inside.
         """
-        async with self._server.connection() as connection, connection.transaction():
-            await connection.execute(_SET_TENANT.format(tenant_id=UUID(bytes=tenant_id.bytes)))
+        async with self._server.transaction(_begin(_BEGIN, tenant_id), commits=True) as connection:
             with self._orm.bound_to(connection):
                 yield connection
 
     @asynccontextmanager
     async def administration(self) -> AsyncIterator[asyncpg.Connection]:
         """A read-write transaction across tenants, for what no tenant does itself: creating tenants, finding keys."""
-        async with self._spanning.connection() as connection, connection.transaction():
+        async with self._spanning.transaction(_BEGIN, commits=True) as connection:
             with self._orm.bound_to(connection):
                 yield connection
 
     @asynccontextmanager
     async def reader(self, tenant_id: UUID) -> AsyncIterator[asyncpg.Connection]:
         """A read-only snapshot of one tenant's rows, for the ledger's reads; without models."""
-        begin = f"{_BEGIN_READING}; {_SET_TENANT.format(tenant_id=UUID(bytes=tenant_id.bytes))}"
-        async with self._server.connection() as connection, _reading(connection, begin):
+        async with self._server.transaction(_begin(_BEGIN_READING, tenant_id), commits=False) as connection:
             yield connection
 
     @asynccontextmanager
     async def spanning_reader(self) -> AsyncIterator[asyncpg.Connection]:
         """A read-only snapshot across tenants, for the watcher and the audit; long statements pass a `timeout`."""
-        async with self._spanning.connection() as connection, _reading(connection, _BEGIN_READING):
+        async with self._spanning.transaction(_BEGIN_READING, commits=False) as connection:
             yield connection
 
     async def lane_connection(self) -> asyncpg.Connection:
@@ -169,23 +167,8 @@ class Database:
             await connection.close(timeout=COMMAND_TIMEOUT_SECONDS)
 
 
-@asynccontextmanager
-async def _reading(connection: asyncpg.Connection, begin: str) -> AsyncIterator[None]:
-    try:
-        # Within the block, because who is cancelled meanwhile may have begun all the same.
-        await connection.execute(begin)
-        yield
-    finally:
-        # Nothing was written, so there is nothing to tell apart: ROLLBACK also ends a failed transaction.
-        if not is_lost(connection):
-            try:
-                await connection.execute("ROLLBACK")
-            except asyncio.CancelledError:
-                # A second time, as GraphQL does to what ran beside a field that failed. Whether BEGIN or ROLLBACK has
-                # arrived is not known then, and one more without a transaction does nothing.
-                if not is_lost(connection):
-                    await connection.execute("ROLLBACK")
-                raise
+def _begin(begin: str, tenant_id: UUID) -> str:
+    return f"{begin}; {_SET_TENANT.format(tenant_id=UUID(bytes=tenant_id.bytes))}"
 
 
 async def _has_own_roles(dsn: str) -> bool:

@@ -6,17 +6,28 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Final, cast
 
 import asyncpg
 
-from models.unavailable import DatabaseBusy, is_lost, unreachable_when_lost, unreachable_while_connecting
+from models.unavailable import (
+    DatabaseBusy,
+    DatabaseUnreachable,
+    is_lost,
+    unreachable_when_lost,
+    unreachable_while_connecting,
+)
 
 CONNECT_TIMEOUT_SECONDS: Final = 10.0
 """A TLS handshake and SCRAM are some six round trips: enough for a server half a second away."""
 
 COMMAND_TIMEOUT_SECONDS: Final = 15.0
-"""No statement of a request takes a second; this bounds half-open connections."""
+"""No statement of a request takes a second; this bounds what falls silent in the middle of a transaction."""
+
+SILENCE_SECONDS_MAX: Final = 2.0
+"""For BEGIN and ROLLBACK, which wait for no lock: past it the connection is taken for half-open. Twice what they take
+where each packet is half a second under way."""
 
 SLOT_TIMEOUT_SECONDS: Final = 1.0
 """How long a request waits for a connection in use before it is told to come again."""
@@ -102,29 +113,56 @@ class ConnectionPool:
             self._pool.terminate()
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
-        """Lends one connection for the block."""
+    async def transaction(self, begin: str, *, commits: bool) -> AsyncIterator[asyncpg.Connection]:
+        """Lends one connection for the block, in a transaction that the statements of `begin` begin.
+
+        Where it `commits` that is done at the end of the block, not on an exception; whatever is open then is rolled
+        back. A connection that is silent at the beginning is cut and another one asked, once: nothing was done on it.
+        """
         await self._take_slot()
         try:
-            await self._heed_doubt()
-            # Slots and connections are equally many, so this waits for no other borrower, only for connecting.
-            with unreachable_while_connecting():
-                lent = await self._pool.acquire(timeout=CONNECT_TIMEOUT_SECONDS)
-            # The pool's proxy has every method of a connection, and refuses them once it is returned.
-            connection = cast(asyncpg.Connection, lent)
-            ends_at = _limit.get()
-            cut = None if ends_at is None else asyncio.get_running_loop().call_at(ends_at, self._cut, connection)
-            try:
-                try:
-                    with unreachable_when_lost(connection):
-                        yield connection
-                finally:
-                    await self._pool.release(lent, timeout=RELEASE_TIMEOUT_SECONDS)
-            finally:
-                if cut is not None:
-                    cut.cancel()
+            for tries_left in (1, 0):
+                async with self._lent() as connection, _ended_in_any_case(connection) as transaction:
+                    if not await self._answers(connection, begin):
+                        if tries_left:
+                            continue
+                        raise DatabaseUnreachable(f"the database was silent for {SILENCE_SECONDS_MAX:g} s, twice")
+                    yield connection
+                    if commits:
+                        await connection.execute("COMMIT")
+                        transaction.ended = True
+                return
         finally:
             self._slots.release()
+
+    @asynccontextmanager
+    async def _lent(self) -> AsyncIterator[asyncpg.Connection]:
+        await self._heed_doubt()
+        # Slots and connections are equally many, so this waits for no other borrower, only for connecting.
+        with unreachable_while_connecting():
+            lent = await self._pool.acquire(timeout=CONNECT_TIMEOUT_SECONDS)
+        # The pool's proxy has every method of a connection, and refuses them once it is returned.
+        connection = cast(asyncpg.Connection, lent)
+        ends_at = _limit.get()
+        cut = None if ends_at is None else asyncio.get_running_loop().call_at(ends_at, self._cut, connection)
+        try:
+            try:
+                with unreachable_when_lost(connection):
+                    yield connection
+            finally:
+                await self._pool.release(lent, timeout=RELEASE_TIMEOUT_SECONDS)
+        finally:
+            if cut is not None:
+                cut.cancel()
+
+    async def _answers(self, connection: asyncpg.Connection, begin: str) -> bool:
+        """Whether these are answered in time; where not, the connection is cut and all others are in doubt."""
+        try:
+            await connection.execute(begin, timeout=SILENCE_SECONDS_MAX)
+        except TimeoutError:
+            self._cut(connection)
+            return False
+        return True
 
     def _cut(self, connection: asyncpg.Connection) -> None:
         if not is_lost(connection):
@@ -147,6 +185,39 @@ class ConnectionPool:
             raise DatabaseBusy(f"no database connection came free within {SLOT_TIMEOUT_SECONDS:g} s") from error
         finally:
             self._waiting -= 1
+
+
+@dataclass(slots=True)
+class _Transaction:
+    ended: bool = False
+
+
+@asynccontextmanager
+async def _ended_in_any_case(connection: asyncpg.Connection) -> AsyncIterator[_Transaction]:
+    """Rolls back at the end of the block, unless that says that the transaction has ended, or the connection has."""
+    transaction = _Transaction()
+    try:
+        # The beginning is within the block, because who is cancelled meanwhile may have begun all the same.
+        yield transaction
+    finally:
+        if not transaction.ended and not is_lost(connection):
+            try:
+                await _roll_back(connection)
+            except asyncio.CancelledError:
+                # A second time, as GraphQL does to what ran beside a field that failed. Whether BEGIN or ROLLBACK has
+                # arrived is not known then, and one more without a transaction does nothing.
+                if not is_lost(connection):
+                    await _roll_back(connection)
+                raise
+
+
+async def _roll_back(connection: asyncpg.Connection) -> None:
+    """Ends the transaction, also a failed one, or the connection where that is silent: the server then does it."""
+    try:
+        await connection.execute("ROLLBACK", timeout=SILENCE_SECONDS_MAX)
+    except TimeoutError:
+        if not is_lost(connection):
+            connection.terminate()
 
 
 async def connect(dsn: str, settings: Mapping[str, str], *, command_timeout_seconds: float) -> asyncpg.Connection:

@@ -26,6 +26,11 @@ from tests.faults.proxy import Proxy
 TenantBuilder = Callable[..., Awaitable[Tenant]]
 
 
+def begins(database: Database, use: str) -> AbstractAsyncContextManager[asyncpg.Connection]:
+    transaction = getattr(database, use)
+    return transaction(uuid4()) if use in ("reader", "tenant") else transaction()
+
+
 async def an_api_key(tenant_id: UUID) -> ApiKey:
     return await ApiKey.create(
         id=uuid4(),
@@ -77,7 +82,7 @@ class TestWhatATenantSees:
             async with database.tenant(tenant_id) as connection:
                 pid = connection.get_server_pid()
                 assert await connection.fetchval("SELECT current_setting('farebox.tenants')") == str(tenant_id)
-            async with database._server.connection() as connection:
+            async with database._server.transaction("BEGIN", commits=False) as connection:
                 assert connection.get_server_pid() == pid
                 assert await connection.fetchval("SELECT current_setting('farebox.tenants', true)") in (None, "")
                 assert await connection.fetch("SELECT * FROM tenant") == []
@@ -248,25 +253,68 @@ class TestWhenTheDatabaseDoesNotServe:
     ) -> None:
         monkeypatch.setattr(pool, "CLOSE_TIMEOUT_SECONDS", 0.1)
 
-        def begin(database: Database, use: str) -> AbstractAsyncContextManager[asyncpg.Connection]:
-            begins = getattr(database, use)
-            return begins(uuid4()) if use in ("reader", "tenant") else begins()
-
         async with Proxy(dsn) as proxy, await Database.open(proxy.dsn) as database:
             for one, two in (("reader", "tenant"), ("spanning_reader", "administration")):
-                async with begin(database, one), begin(database, two):
+                async with begins(database, one), begins(database, two):
                     pass
             proxy.fall_silent()
             started = time.perf_counter()
             with pytest.raises((TimeoutError, DatabaseUnreachable)):
-                async with pool.time_limit(0.2), begin(database, use) as connection:
+                async with pool.time_limit(0.2), begins(database, use) as connection:
                     await connection.execute("SELECT 1")
             assert 0.2 <= time.perf_counter() - started < 2
             started = time.perf_counter()
             for each in ("reader", "tenant", "spanning_reader", "administration"):
-                async with begin(database, each) as connection:
+                async with begins(database, each) as connection:
                     assert await connection.fetchval("SELECT 1") == 1
             assert time.perf_counter() - started < 2
+
+    @pytest.mark.parametrize("use", ["reader", "tenant", "spanning_reader", "administration"])
+    async def test_a_connection_that_fell_silent_while_idle_is_replaced_before_anybody_uses_it(
+        self, dsn: str, use: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(pool, "SILENCE_SECONDS_MAX", 0.2)
+        monkeypatch.setattr(pool, "CLOSE_TIMEOUT_SECONDS", 0.1)
+        async with Proxy(dsn) as proxy, await Database.open(proxy.dsn) as database:
+            for each in ("reader", "spanning_reader"):
+                async with begins(database, each), begins(database, each):
+                    pass
+            proxy.fall_silent()
+            for each in (use, use, "reader", "spanning_reader"):
+                started = time.perf_counter()
+                async with begins(database, each) as connection:
+                    assert await connection.fetchval("SELECT 1") == 1
+                # The first finds out, and all that were open then are replaced.
+                assert time.perf_counter() - started < 2
+
+    async def test_a_database_that_is_silent_to_new_connections_too_is_unreachable(
+        self, dsn: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(pool, "SILENCE_SECONDS_MAX", 0.1)
+        monkeypatch.setattr(pool, "CLOSE_TIMEOUT_SECONDS", 0.1)
+        async with Proxy(dsn) as proxy, await Database.open(proxy.dsn) as database:
+            proxy.delay_seconds = 0.15
+            with pytest.raises(DatabaseUnreachable, match="silent"):
+                async with database.reader(uuid4()):
+                    pass
+
+    async def test_what_falls_silent_in_the_middle_is_given_up_once_and_not_waited_for_at_its_end(
+        self, dsn: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(pool, "SILENCE_SECONDS_MAX", 0.1)
+        monkeypatch.setattr(pool, "CLOSE_TIMEOUT_SECONDS", 0.1)
+        async with Proxy(dsn) as proxy, await Database.open(proxy.dsn) as database:
+
+            async def ask(use: str) -> None:
+                async with begins(database, use) as connection:
+                    proxy.fall_silent()
+                    await connection.execute("SELECT 1", timeout=0.2)
+
+            for use in ("reader", "tenant"):
+                started = time.perf_counter()
+                with pytest.raises(DatabaseUnreachable):
+                    await ask(use)
+                assert time.perf_counter() - started < 2
 
     async def test_within_a_time_limit_nothing_is_cut(self, database: Database) -> None:
         pids = set()
