@@ -2,10 +2,14 @@
 // Headers pane holds.
 "use strict";
 
-const firstQuery = `# Put a key into the Headers pane below: {"Authorization": "Bearer <key>"}
+// In lines that the pane shows whole.
+const firstQuery = `# Put a key into the Headers pane below:
+# {"Authorization": "Bearer <key>"}
 query FirstLook {
   viewer { kind tenantName mode }
-  prices(first: 5) { nodes { model name tokenCost minTokenCost maxTokenCost } }
+  prices(first: 5) {
+    nodes { model name tokenCost }
+  }
 }
 `;
 
