@@ -51,6 +51,9 @@ _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_NO_BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
+_NO_END: Final = datetime.max.replace(tzinfo=UTC)
+"""The database's driver takes these two for -infinity and infinity, and gives them back as times of no zone."""
 _SHOWN: Final = 60
 
 
@@ -185,6 +188,10 @@ def _parse_version_literal(node: ValueNode, variables: Mapping[str, Any] | None 
 def _serialize_instant(value: datetime) -> str:
     if value.utcoffset() != timedelta(0):
         raise ValueError(f"not an instant in UTC: {value!r}")
+    return _shown_instant(value)
+
+
+def _shown_instant(value: datetime) -> str:
     return value.replace(tzinfo=None).isoformat() + "Z"
 
 
@@ -193,9 +200,14 @@ def parse_instant(value: object) -> datetime:
     # fromisoformat also takes weeks and dates without hyphens, so the form is judged first.
     if type(value) is str and len(value) <= _SHOWN and _INSTANT.fullmatch(value):
         try:
-            return datetime.fromisoformat(value.upper()).astimezone(UTC)
+            instant = datetime.fromisoformat(value.upper()).astimezone(UTC)
         except (ValueError, OverflowError):
             pass
+        else:
+            if _NO_BEGINNING < instant < _NO_END:
+                return instant
+            beginning, end = _shown_instant(_NO_BEGINNING), _shown_instant(_NO_END)
+            raise _refused(f"A DateTime lies after {beginning} and before {end}.")
     raise _refused(f'A DateTime is an RFC 3339 instant such as "2026-01-31T12:00:00Z", not {_shown(value)}.')
 
 

@@ -227,7 +227,7 @@ def _outlived(quote_expires_at: datetime | None, now: datetime) -> QuoteExpired 
 def _uncountable(state: AccountState, amount: int) -> InvalidInput | None:
     if amount <= _countable(state):
         return None
-    return InvalidInput("work", "the account would owe or hold more tokens than can be counted")
+    return InvalidInput("work", "the account would owe, hold or have spent in all more tokens than can be counted")
 
 
 def _too_much(state: AccountState, hold: Hold, command: Extend) -> InvalidInput | None:
@@ -240,9 +240,11 @@ def _too_much(state: AccountState, hold: Hold, command: Extend) -> InvalidInput 
 
 
 def _countable(state: AccountState) -> int:
-    """How much more can be held or owed before the numbers end."""
+    """How much more can be held or owed, and be spent in all, before the numbers end."""
     account = state.account
-    return max(0, MAX_MICROS - account.held - account.owed)
+    # What is on hold is among what counts in all, and what was refunded is not; no window counts more than that.
+    spent = 0 if account.spending is None else account.spending.total.consumed - account.held
+    return max(0, MAX_MICROS - account.held - max(account.owed, spent))
 
 
 def _input_blocks(refusal: InputRefusal | None, priced_at: int | None, hold: Hold) -> RepriceAt | Refusal | None:

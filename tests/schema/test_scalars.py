@@ -214,6 +214,25 @@ def test_anything_else_is_no_instant(scalars: Any, given: Any) -> None:
         scalars["DateTime"].parse_value(given)
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        "9999-12-31T23:59:59.999999Z",
+        "9999-12-31T23:59:59.9999999Z",
+        "9999-12-31T22:59:59.999999-01:00",
+        "0001-01-01T00:00:00Z",
+    ],
+)
+def test_what_the_database_would_take_for_no_end_is_no_instant(scalars: Any, given: str) -> None:
+    with pytest.raises(GraphQLError, match="A DateTime lies after 0001-01-01T00:00:00Z and before 9999-12-31T23:59:59"):
+        scalars["DateTime"].parse_value(given)
+
+
+@pytest.mark.parametrize("given", ["9999-12-31T23:59:59.999998Z", "0001-01-01T00:00:00.000001Z"])
+def test_every_other_instant_is_one(scalars: Any, given: str) -> None:
+    assert scalars["DateTime"].serialize(scalars["DateTime"].parse_value(given)) == given
+
+
 def test_an_instant_is_written_in_utc_with_its_microseconds(scalars: Any) -> None:
     assert scalars["DateTime"].serialize(datetime(2026, 1, 31, 12, tzinfo=UTC)) == "2026-01-31T12:00:00Z"
     assert (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from rules.ledger.kinds import OverrunPolicy
 from rules.ledger.state import Account, Allocation, CapturedLine, Grant, Hold, Operation
 from rules.pricing.refusals import InvalidInput
 from rules.pricing.tokens import MAX_MICROS
@@ -11,6 +12,7 @@ from tests.rules.ledger.notation import ACCOUNT, START, TENANT, refusal, tokens
 from tests.rules.ledger.workbench import an_account
 
 MOST = "9000000000000"
+UNCOUNTABLE = InvalidInput("work", "the account would owe, hold or have spent in all more tokens than can be counted")
 
 
 @pytest.mark.parametrize("row", [Account, Grant, Hold, Allocation, CapturedLine, Operation])
@@ -48,6 +50,33 @@ def test_a_credit_line_and_the_tokens_together_stay_countable() -> None:
     bench.adjust(credit_limit=10)
     with refusal(InvalidInput):
         bench.grant("0.000001")
+
+
+def test_what_was_spent_in_all_stays_countable() -> None:
+    bench = an_account(tokens=MOST)
+    first = bench.charge("8999999999999.999999").hold.hold_id
+    bench.grant(20)
+    kept = bench.reserve("0.000001")
+    for spend in (bench.charge, bench.reserve):
+        with refusal(UNCOUNTABLE):
+            spend("0.000001")
+    with refusal(UNCOUNTABLE):
+        bench.extend(kept, amount="0.000001")
+    bench.commit(kept, "0.000001")
+    # Refunded is not spent.
+    bench.refund(first, 5)
+    bench.charge(5)
+    with refusal(UNCOUNTABLE):
+        bench.charge("0.000001")
+
+
+def test_what_was_spent_in_all_bounds_what_a_commit_takes_beyond_its_hold() -> None:
+    bench = an_account(tokens=MOST)
+    bench.charge("8999999999990")
+    bench.grant(20)
+    hold = bench.reserve(4)
+    captured = bench.commit(hold, 15, overrun=OverrunPolicy.CHARGE_AVAILABLE)
+    assert (captured.amount, captured.uncovered) == (tokens(10), tokens(5))
 
 
 def test_a_refund_that_could_not_be_counted_is_refused() -> None:
