@@ -143,11 +143,11 @@ class Shelf:
             self.alerts[event_id] = replace(self.alerts[event_id], rearmed_at=at)
         self.refunds += state.new_refunds
         for key, added in state.used.items():
-            kept = self.usage.setdefault(key, UsageSum())
-            kept.charged += added.charged
-            kept.refunded += added.refunded
-            kept.uses += added.uses
-            kept.operations += added.operations
+            used = self.usage.setdefault(key, UsageSum())
+            used.charged += added.charged
+            used.refunded += added.refunded
+            used.uses += added.uses
+            used.operations += added.operations
         for work, ended in state.worked.items():
             self.works[work] = self.works.get(work, 0) + ended
 
