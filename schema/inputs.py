@@ -137,7 +137,7 @@ class ActualInput:
     """What a commit captures, on top of earlier captures. Exactly one member; leave the other out.
 
     Work that has run is never refused for its params: types are checked, bounds are not, and what goes beyond the hold
-    follows `overrun`.
+    follows `overrun`. Only what has no price at all, an unknown param or choice, is InvalidParams; the hold stays open.
     """
 
     lines: list[LineInput] | None

@@ -32,7 +32,7 @@ from rules.promotions.promo_codes import canonical_code
 from rules.time_zones import is_time_zone
 from services.change_log import Detail, change_of
 from services.fingerprints import once
-from services.ledger.submission import Profile, Riders
+from services.ledger.submission import Profile, Riders, unkeyed
 from services.ledger.writer import Writer
 from services.names import fault_of_name
 from services.price_books import PriceBooks
@@ -168,7 +168,11 @@ class Accounts:
             return plan
         outcome = await self._writer.submit(
             AdjustAccount(tenant_id, account_id, time_zone, frozen, credit_limit, plan),
-            Riders(name=name, change=_update_of(by, account_id, name, time_zone, frozen, credit_limit, plan_id)),
+            Riders(
+                name=name,
+                change=_update_of(by, account_id, name, time_zone, frozen, credit_limit, plan_id),
+                itself=unkeyed(),
+            ),
         )
         match outcome:
             case NotFound() | InvalidInput():

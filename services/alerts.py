@@ -14,7 +14,7 @@ from rules.pricing.refusals import InvalidInput
 from rules.pricing.tokens import MAX_MICROS, format_tokens
 from services.accounts import AccountRecord, Accounts
 from services.change_log import change_of
-from services.ledger.submission import Riders
+from services.ledger.submission import Riders, unkeyed
 from services.ledger.writer import Writer
 from services.price_books import PriceBooks
 from services.principal import OPERATOR, Principal
@@ -67,7 +67,7 @@ class Alerts:
                 _listed(day_limit_percents),
                 daily_limit=await self._price_books.daily_limit(tenant_id),
             ),
-            Riders(change=change_of(by, "setAlerts", public_id(IdKind.ACCOUNT, account_id), detail)),
+            Riders(change=change_of(by, "setAlerts", public_id(IdKind.ACCOUNT, account_id), detail), itself=unkeyed()),
         )
         match outcome:
             case NotFound() | InvalidInput():

@@ -14,7 +14,7 @@ from rules.ledger.refusals import NotFound
 from rules.pricing.refusals import InvalidInput
 from rules.pricing.tokens import format_tokens
 from services.change_log import Detail, change_of
-from services.ledger.submission import Riders
+from services.ledger.submission import Riders, unkeyed
 from services.ledger.writer import Writer
 from services.price_books import PriceBooks
 from services.principal import OPERATOR, Principal
@@ -80,7 +80,7 @@ class Limits:
                 faults=faults,
                 daily_limit=await self._price_books.daily_limit(tenant_id),
             ),
-            Riders(change=change),
+            Riders(change=change, itself=unkeyed()),
         )
         match outcome:
             case LimitsEffect() | NotFound() | InvalidInput():

@@ -14,7 +14,7 @@ from rules.ledger.requests import ChangedMember, GoneMember, MembersRequest, New
 from rules.pricing.refusals import InvalidInput
 from services.accounts import fault_of_external_id
 from services.change_log import change_of
-from services.ledger.submission import Riders
+from services.ledger.submission import Riders, unkeyed
 from services.ledger.writer import Writer
 from services.names import fault_of_name
 from services.principal import OPERATOR, Principal
@@ -53,7 +53,7 @@ class Members:
                 changes.append(_change_of(request.account_id, asked))
         outcome = await self._writer.submit(
             ManageMembers(request.tenant_id, request.account_id, tuple(changes), request.listed, refusal, faults),
-            Riders(change=_logged(by, act, request)),
+            Riders(change=_logged(by, act, request), itself=unkeyed()),
         )
         match outcome:
             case MembersEffect() | NotFound() | InvalidInput():

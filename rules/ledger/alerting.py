@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -62,6 +62,10 @@ class Alerting:
     crossed: dict[str, int] = field(default_factory=dict)
     events: int = 0
     """How many events the account has had: the next one's id is one more."""
+
+    def snapshot(self) -> Alerting:
+        """A copy that later crossings leave alone."""
+        return replace(self, crossed=self.crossed.copy())
 
     @property
     def thresholds(self) -> tuple[Threshold, ...]:

@@ -6,7 +6,7 @@ that made them. Whoever changes a row marks it in the `AccountState`'s sets, so 
 
 from __future__ import annotations
 
-from copy import copy, deepcopy
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID
@@ -61,7 +61,8 @@ class Account:
     def snapshot(self) -> Account:
         """A copy that later commands leave alone."""
         twin = copy(self)
-        twin.spending, twin.alerting = deepcopy(self.spending), deepcopy(self.alerting)
+        twin.spending = None if self.spending is None else self.spending.snapshot()
+        twin.alerting = None if self.alerting is None else self.alerting.snapshot()
         return twin
 
     @property

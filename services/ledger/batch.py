@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -131,7 +132,7 @@ async def _load(
         once = getattr(command, "once", None)
         if once is not None:
             wanted_keys.add((account_id, once.mutation, once.key))
-        for message in submission.riders.messages:
+        for message in submission.riders.all_messages:
             wanted_messages.add((account_id, message.origin, message.message_id))
     remembered = {
         account_id: known.take(account_id) for account_id in {submission.account_id for submission in submissions}
@@ -218,12 +219,17 @@ def _decide(account: LoadedAccount | None, submission: Submission, referrals: Re
         for message in riders.messages:
             if message in account.messages:
                 return AlreadyApplied(message)
+        if riders.itself in account.messages:
+            # Its answer was lost. It is answered as it was, on a copy: others may have set something else since.
+            return decide(deepcopy(state), command, account.now)
     remembered, opened = len(state.new_operations), state.account.opened
     outcome = decide(state, command, account.now)
     # A settlement only notes its messages, so that whatever else would ride with one of them comes too late.
     if len(state.new_operations) > remembered or (isinstance(command, Settle) and isinstance(outcome, AccountEffect)):
         account.new_messages += riders.messages
         account.messages.update(riders.messages)
+    if riders.itself is not None and not isinstance(outcome, Refusal):
+        account.new_messages.append(riders.itself)
     referrals.note(command, riders, outcome)
     if riders.name is not None and isinstance(outcome, AccountEffect):
         account.name = riders.name

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from uuid import UUID
+from typing import Final
+from uuid import UUID, uuid4
 
 from rules.changes import Change
 from rules.ledger.commands import AnyCommand
 from rules.ledger.outcomes import Outcome
+
+SERVER: Final = "server"
+"""The origin of keys that the server makes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,19 @@ class Riders:
     change: Change | None = None
     """The administrative act that this is, for the change log."""
     purchase: PurchaseSignal | None = None
+    itself: InboxMessage | None = None
+    """What tells a command without a key from every other: sent again because its answer was lost, it does nothing
+    more, so that what others set in between stays. See `unkeyed`."""
+
+    @property
+    def all_messages(self) -> tuple[InboxMessage, ...]:
+        """Those from outside, and the command's own."""
+        return self.messages if self.itself is None else (*self.messages, self.itself)
+
+
+def unkeyed() -> InboxMessage:
+    """A key that the server makes for one submission of a command that has none of its caller's."""
+    return InboxMessage(SERVER, uuid4().hex)
 
 
 NO_RIDERS = Riders()

@@ -42,5 +42,5 @@ async def transfer(dsn: str, when: str, tenant_id: UUID, source: UUID, target: U
 
 
 if __name__ == "__main__":
-    dsn, when, *ids, amount = sys.argv[1:]
-    asyncio.run(transfer(dsn, when, *map(UUID, ids), int(amount)))
+    dsn, when, tenant, source, target, amount = sys.argv[1:]
+    asyncio.run(transfer(dsn, when, UUID(tenant), UUID(source), UUID(target), int(amount)))

@@ -26,7 +26,7 @@ class Server:
 
     def __init__(self, data_dir: Path, processes: int, **settings: str) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
-            self._port = free.getsockname()[1]
+            self._port: int = free.getsockname()[1]
         self.data_dir = data_dir
         self.url = f"http://127.0.0.1:{self._port}/graphql"
         self._environment = {

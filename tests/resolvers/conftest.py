@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from graphql import ExecutionResult, GraphQLSchema, graphql
 
-from resolvers.context import Context
+from resolvers.context import Context, Services
 from resolvers.roots import build_schema
 from services.principal import Principal
 from tests.resolvers.stage import SECRET, Stage
@@ -29,6 +29,7 @@ def ask(schema: GraphQLSchema, stage: Stage) -> Ask:
     """Executes a document as the tenant's backend, unless `principal` says otherwise."""
 
     async def asked(query: str, principal: Principal | None = SECRET, **variables: Any) -> ExecutionResult:
-        return await graphql(schema, query, context_value=Context(principal, stage), variable_values=variables)
+        context = Context(principal, cast(Services, stage))
+        return await graphql(schema, query, context_value=context, variable_values=variables)
 
     return asked

@@ -307,7 +307,7 @@ class Stage:
         self.redemptions = Asked({})
         self.accounts = Asked({"get": lambda tenant, account: AnAccount() if account == ACCOUNT else None})
         self.alerts = Asked({})
-        self.reads = Asked(
+        self.reads: Asked = Asked(
             defaultdict(
                 lambda: Page((), False),
                 balance=lambda tenant, account, spender=POOL: (

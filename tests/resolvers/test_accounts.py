@@ -202,7 +202,7 @@ async def test_accounts_come_by_the_page_by_their_external_ids(ask: Ask, stage: 
         "accounts": {
             "totalCount": 7,
             "nodes": [{"externalId": "alice"}],
-            "pageInfo": {"hasNextPage": True, "endCursor": "YWxpY2U"},
+            "pageInfo": {"hasNextPage": True, "endCursor": "YWNjb3VudHM6YWxpY2U"},
         }
     }
     assert stage.accounts.calls == [

@@ -130,7 +130,7 @@ async def test_events_are_listed_by_page_kind_and_what_is_still_so(stage: Stage,
         "alertEvents": {
             "totalCount": 5,
             "nodes": [{"id": public_id(IdKind.ALERT, ACCOUNT, number)} for number in (7, 6)],
-            "pageInfo": {"hasNextPage": True, "hasPreviousPage": True, "endCursor": "Ng"},
+            "pageInfo": {"hasNextPage": True, "hasPreviousPage": True, "endCursor": "YWxlcnRFdmVudHM6Ng"},
         }
     }
     assert stage.reads.calls == [

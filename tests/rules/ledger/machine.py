@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from hypothesis import strategies as st
@@ -63,7 +63,7 @@ def is_open(hold: Row) -> bool:
 
 
 def has_captures(hold: Row) -> bool:
-    return sum(line["amount"] for line in hold["lines"]) > hold["refunded"]
+    return bool(sum(line["amount"] for line in hold["lines"]) > hold["refunded"])
 
 
 def with_a_hold_that(fits: Callable[[Row], bool]) -> Callable[[Any], Any]:
@@ -257,12 +257,12 @@ class LedgerMachine(RuleBasedStateMachine):
     @precondition(lambda machine: machine.keys % 16 == 0)
     @rule(verb=st.sampled_from(["commit", "release", "extend", "refund", "revoke"]), amount=amounts)
     def speak_of_what_is_not_there(self, verb: str, amount: int) -> None:
-        more = {
+        more: dict[str, dict[str, Any]] = {
             "commit": {"final": True, "overrun": OverrunPolicy.CAP},
             "extend": {"ttl": 60},
             "revoke": {"grant": NO_SUCH_ID, "clawback": False},
-        }.get(verb, {})
-        self.say(verb, hold=NO_SUCH_ID, amount=amount, **more)
+        }
+        self.say(verb, hold=NO_SUCH_ID, amount=amount, **more.get(verb, {}))
 
     @precondition(lambda machine: machine.keys % 8 == 0)
     @rule(overruns=st.booleans())
@@ -476,7 +476,7 @@ class LedgerMachine(RuleBasedStateMachine):
         expected = self.ask_model(verb, said)
         try:
             self.ask_core(verb, said)
-            outcome = self.bench.last
+            outcome: object = self.bench.last
         except Refused as refused:
             outcome = refused.refusal
         if isinstance(expected, str):
@@ -767,7 +767,7 @@ class LedgerMachine(RuleBasedStateMachine):
         percent, amount = event.threshold_percent, event.threshold_tokens
         threshold = ("%", percent) if percent is not None else ("=", amount)
         grant = None
-        if event.grant_id is not None:
+        if event.grant_id is not None and event.expires_at is not None:
             grant = (grant_ids.index(event.grant_id), event.amount, micros_of(event.expires_at))
         return {
             "kind": str(event.kind),
@@ -788,11 +788,11 @@ def a_setting(owner: Owner, period: str, limit: int | None) -> LimitSetting:
     return LimitSetting(scope, LimitPeriod(period), member_named(name), None, limit)
 
 
-def micros_of(instant: object) -> int:
+def micros_of(instant: datetime) -> int:
     return (instant - START) // timedelta(microseconds=1)
 
 
-def spelled(whom: Whom) -> dict[str, str | None]:
+def spelled(whom: Whom) -> dict[str, Any]:
     return {"member": whom[0], "project": whom[1]}
 
 

@@ -59,9 +59,9 @@ class Model:
     # What can be seen
 
     def total(self) -> int:
-        return sum(grant["free"] for grant in self.grants) + sum(
-            part["held"] for hold in self.holds for part in hold["parts"] if part["grant"] is not None
-        )
+        held: int = sum(part["held"] for hold in self.holds for part in hold["parts"] if part["grant"] is not None)
+        free: int = sum(grant["free"] for grant in self.grants)
+        return free + held
 
     def held(self) -> int:
         return sum(self.left(hold) for hold in self.holds)
@@ -179,7 +179,7 @@ class Model:
         return Fraction((number + 5) * self.mark, 100) if kind == "%" else Fraction(number * 105, 100)
 
     def spendable(self) -> int:
-        return NEVER if self.limit == -1 else self.available_to(())
+        return NEVER if self.limit == -1 else self.available_to((None, None))
 
     def step(self, effect: Callable[[], T], at: int | None = None) -> T:
         """Does something as a whole, and tells of what it led to."""
@@ -241,7 +241,7 @@ class Model:
                 "kind": kind,
                 "at": at,
                 "version": len(self.journal),
-                "available": self.available_to(()),
+                "available": self.available_to((None, None)),
                 "threshold": threshold,
                 "rearmed": None,
                 "grant": more,
@@ -624,7 +624,7 @@ class Model:
 
     def available_to(self, whom: Whom) -> int:
         """What is assigned to somebody else is not to be had."""
-        closed = sum(grant["free"] for grant in self.grants if not self.serves(grant, whom))
+        closed: int = sum(grant["free"] for grant in self.grants if not self.serves(grant, whom))
         return max(0, self.total() - self.held() - self.owed() + max(0, self.limit) - closed)
 
     def is_promised(self, quote: int | None) -> None:

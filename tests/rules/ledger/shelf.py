@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from copy import copy, deepcopy
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
@@ -105,7 +105,7 @@ class Shelf:
             grant = state.grants[grant_id] = copy(self.grants[grant_id])
             state.source_refs[grant.source_ref] = grant_id
         state.members = {member_id: copy(self.members[member_id]) for member_id in members & self.members.keys()}
-        state.scopes = {scope: deepcopy(self.scopes[scope]) for scope in scopes & self.scopes.keys()}
+        state.scopes = {scope: self.scopes[scope].snapshot() for scope in scopes & self.scopes.keys()}
         return state
 
     def write(self, state: AccountState) -> None:
@@ -134,7 +134,7 @@ class Shelf:
         self.entries += state.entries
         self.outgoing += state.outgoing
         for scope in state.changed_scopes:
-            self.scopes[scope] = deepcopy(state.scopes[scope])
+            self.scopes[scope] = state.scopes[scope].snapshot()
         for event in state.new_alerts:
             assert event.event_id not in self.alerts, f"event {event.event_id} is written twice"
             self.alerts[event.event_id] = event
@@ -143,11 +143,11 @@ class Shelf:
             self.alerts[event_id] = replace(self.alerts[event_id], rearmed_at=at)
         self.refunds += state.new_refunds
         for key, added in state.used.items():
-            kept = self.usage.setdefault(key, UsageSum())
-            kept.charged += added.charged
-            kept.refunded += added.refunded
-            kept.uses += added.uses
-            kept.operations += added.operations
+            used = self.usage.setdefault(key, UsageSum())
+            used.charged += added.charged
+            used.refunded += added.refunded
+            used.uses += added.uses
+            used.operations += added.operations
         for work, ended in state.worked.items():
             self.works[work] = self.works.get(work, 0) + ended
 

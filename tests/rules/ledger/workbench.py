@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import count
+from typing import Any
 from uuid import UUID
 
 from rules.identity import member_id_of
@@ -183,7 +184,7 @@ class Workbench:
 
     def submit(self, command: AnyCommand) -> Outcome:
         """Judges one command as a batch of its own, under the price book's policies; raises `Refused`."""
-        policies = {"daily_limit": self.daily_limit}
+        policies: dict[str, Any] = {"daily_limit": self.daily_limit}
         if isinstance(command, Reserve):
             policies["runs_per_minute"] = self.runs_per_minute
         command = replace(command, **policies)
@@ -332,7 +333,7 @@ class Workbench:
     ) -> int:
         """Sets tokens aside; gives the hold's id."""
         once = self.once(Mutation.RESERVE, key, amount, lines, ttl_seconds, member, project)
-        whom = (member, project)
+        whom: tuple[str | UUID | None, str | None] = (member, project)
         command = self._work(
             Reserve, once, amount, lines, rounding_unit, ttl_seconds, *whom, not_after, refused, quote_expires_at, gates
         )
@@ -353,7 +354,7 @@ class Workbench:
         gates: tuple[Gate, ...] = (),
     ) -> HoldEffect:
         once = self.once(Mutation.CHARGE, key, amount, lines, member, project)
-        whom = (member, project)
+        whom: tuple[str | UUID | None, str | None] = (member, project)
         return self._hold_effect(
             self._work(
                 Charge, once, amount, lines, rounding_unit, 900, *whom, not_after, refused, quote_expires_at, gates
@@ -547,7 +548,7 @@ class Workbench:
         lines: Sequence[Line],
         rounding_unit: Amount,
         ttl_seconds: int,
-        member: str | None,
+        member: str | UUID | None,
         project: str | None,
         not_after: datetime | None,
         refused: InputRefusal | None,

@@ -38,7 +38,8 @@ SECONDS_TRIED: tuple[Number, ...] = tuple(
 )
 """Ends of ranges and tiers fall on whole seconds: these stand on every end, right above it, and well inside."""
 
-amounts = st.sampled_from([0, 1, 80_000, MICROS, 3 * MICROS, Fraction(MICROS, 3)])
+AMOUNTS: list[Number] = [0, 1, 80_000, MICROS, 3 * MICROS, Fraction(MICROS, 3)]
+amounts: st.SearchStrategy[Number] = st.sampled_from(AMOUNTS)
 FACTORS: list[Number] = [Fraction(1, 3), Fraction(1, 2), 1, Fraction(7, 5), 3]
 factors: st.SearchStrategy[Number] = st.sampled_from(FACTORS)
 surcharges: st.SearchStrategy[Number] = st.integers(-3, 5).map(lambda tokens: tokens * MICROS)
@@ -73,7 +74,8 @@ def meters(draw: st.DrawFn) -> Meter:
 
 
 flats = st.integers(0, 5 * MICROS).map(Flat)
-cells = st.dictionaries(st.tuples(st.sampled_from(CHOICES), st.sampled_from(("true", "false"))), st.integers(0, MICROS))
+columns = st.tuples(st.sampled_from(CHOICES), st.sampled_from(("true", "false")))
+cells: st.SearchStrategy[dict[tuple[str | Number, ...], int]] = st.dictionaries(columns, st.integers(0, MICROS))
 matrices = cells.filter(bool).map(lambda found: Matrix((QUALITY, HD), found))
 rates = st.builds(
     Rate,

@@ -7,7 +7,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from websockets.asyncio.client import connect
@@ -51,7 +51,7 @@ class Served:
 
 @asynccontextmanager
 async def serving(stage: Stage, edge: Edge = DEVELOPMENT) -> AsyncIterator[Served]:
-    async with _running(stage, edge) as (host, server):
+    async with _running(cast(ServedServices, stage), edge) as (host, server):
         yield Served(host, stage, server)
 
 

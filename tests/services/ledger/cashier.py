@@ -128,9 +128,7 @@ class Cashier:
         assert isinstance(await self.manage(account_id, *adding), MembersEffect)
         return ids
 
-    async def assign(
-        self, account_id: UUID, amount: int, *, key: str | None = None, **owner: UUID | str | None
-    ) -> LedgerOutcome:
+    async def assign(self, account_id: UUID, amount: int, *, key: str | None = None, **owner: Any) -> LedgerOutcome:
         once = a_key(Mutation.ASSIGN_TOKENS, key)
         return await self.writer.submit(AssignTokens(self.tenant_id, account_id, once, amount, **owner))
 
@@ -175,11 +173,12 @@ async def value_of(database: Database, query: str, *arguments: object) -> Any:
 async def waits_for_a_lock(database: Database, number: int = 1) -> None:
     """Returns when so many of the ledger's sessions wait for somebody's lock."""
 
-    async def waiting() -> bool:
-        return number <= await value_of(
+    async def enough() -> bool:
+        waiting: int = await value_of(
             database,
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' "
             "AND application_name = 'farebox ledger'",
         )
+        return number <= waiting
 
-    await eventually(waiting, what=f"{number} sessions wait for a lock")
+    await eventually(enough, what=f"{number} sessions wait for a lock")

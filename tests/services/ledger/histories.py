@@ -304,7 +304,7 @@ async def team_up(home: Chronicle, team: UUID) -> None:
         AddMember(ben, "ben", "Ben", MemberRole.MEMBER),
         UpdateMember(ben, "Benjamin", MemberRole.VIEWER),
     )
-    bought = {"source": GrantSource.PURCHASE, "paid_minor_units": 4_000, "paid_currency": "usd"}
+    bought: dict[str, Any] = {"source": GrantSource.PURCHASE, "paid_minor_units": 4_000, "paid_currency": "usd"}
     await home.grant(team, 100, **bought)
     await home.assign(team, 40, member_id=anna)
     await home.assign(team, 30, project="film")

@@ -6,6 +6,7 @@ import asyncio
 import random
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
@@ -151,7 +152,7 @@ def _work(cashier: Cashier, team: Team, chance: random.Random) -> AnyCommand:
         hold_id = team.committed.pop(chance.randrange(len(team.committed)))
         return Refund(*account, a_key(Mutation.REFUND), hold_id, chance.choice((None, 7)))
     lines = tuple(_line(chance) for _ in range(chance.randint(1, 3)))
-    spender = {"member_id": chance.choice((None, *team.members)), "project": chance.choice(PROJECTS)}
+    spender: dict[str, Any] = {"member_id": chance.choice((None, *team.members)), "project": chance.choice(PROJECTS)}
     cost = sum(line.cost for line in lines)
     if chance.random() < 0.5:
         return Charge(*account, a_key(Mutation.CHARGE), cost, lines, encode_lines(lines), 1, **spender)

@@ -69,7 +69,7 @@ class Shown(Event):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Shown) and (self.order, self.seen_by) == (other.order, other.seen_by)
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]  # as the language has it for what changes
 
     def repeats(self, told: Event) -> bool:
         return self == told
