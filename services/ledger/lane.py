@@ -14,6 +14,7 @@ import asyncpg
 from models.database import Database
 from models.statements import statement
 from models.unavailable import SERVER_TROUBLE, DatabaseUnavailable
+from rules.pricing.refusals import InvalidInput
 from services.ledger.batch import Decided, run_batch
 from services.ledger.known_accounts import KnownAccounts
 from services.ledger.queue import LedgerQueue
@@ -30,6 +31,8 @@ CONFLICT_TRIES_MAX: Final = 5
 
 _CONFLICTS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 _LOST = (*SERVER_TROUBLE, OSError, asyncio.TimeoutError, DatabaseUnavailable)
+
+_UNCOUNTABLE: Final = InvalidInput("amount", "what was charged or refunded in this day is more than can be counted")
 
 logger = logging.getLogger(__name__)
 
@@ -133,6 +136,10 @@ class Lane:
         """
         await self._disconnect()
         if len(batch) == 1:
+            if isinstance(error, asyncpg.NumericValueOutOfRangeError):
+                # Sums by day are added up where they are kept, and nobody has loaded them to judge by.
+                batch[0].resolve(_UNCOUNTABLE)
+                return []
             if not isinstance(error, LedgerUnavailable):
                 logger.error("a command of the ledger failed: %s", type(batch[0].command).__name__, exc_info=error)
             batch[0].fail(error)

@@ -13,7 +13,11 @@ import pytest
 from models import database as database_module
 from models.database import Database
 from models.unavailable import DatabaseUnreachable
+from rules.ledger.commands import AdjustAccount, Refund
+from rules.ledger.kinds import Mutation
 from rules.ledger.outcomes import HoldEffect
+from rules.ledger.state import UNLIMITED
+from rules.pricing.refusals import InvalidInput
 from services.ledger import lane as lane_module
 from services.ledger.lane import CHAIN_SECONDS_MAX, CONFLICT_TRIES_MAX, LedgerUnavailable
 from services.ledger.queue import ACCOUNT_MAX, BATCH_MAX
@@ -22,6 +26,7 @@ from tests.conftest import TenantBuilder
 from tests.patience import eventually
 from tests.services.ledger.cashier import (
     Cashier,
+    a_key,
     a_poisonous_reserve,
     a_reserve,
     held,
@@ -343,3 +348,21 @@ async def test_a_session_that_falls_silent_in_a_transaction_is_ended_by_the_serv
     # Nobody hangs up: the lock goes because the server gives the session up, and well within the wait for it.
     held(await one_lane.writer.submit(a_reserve(one_lane.tenant_id, account)))
     silent.terminate()
+
+
+async def test_a_day_that_can_no_longer_be_counted_refuses_what_would_be_too_much(cashier: Cashier) -> None:
+    account, other = await cashier.open(), await cashier.open("another", tokens=10)
+    await cashier.writer.submit(AdjustAccount(cashier.tenant_id, account, credit_limit=UNLIMITED))
+    much = 6 * 10**18
+    hold = await cashier.hold(account, much)
+    held(await cashier.commit(account, hold, much))
+    refund = Refund(cashier.tenant_id, account, a_key(Mutation.REFUND), hold, None, "it was blurred", b"salt")
+    held(await cashier.writer.submit(refund))
+    second = await cashier.hold(account, much)
+
+    refused, served = await asyncio.gather(cashier.commit(account, second, much), cashier.reserve(other, 1))
+
+    assert isinstance(refused, InvalidInput), refused
+    assert "day" in refused.message
+    held(served)
+    held(await cashier.commit(account, second, 1))
