@@ -51,7 +51,10 @@ def check_examples(
         lines = [LineRequest(line.model, dict(line.params), line.count) for line in example.lines]
         priced = price_lines(book, lines, purpose=Purpose.ESTIMATE)
         if not isinstance(priced, Priced):
-            written.fault("lines", f"cannot be priced: {priced.message}")
+            # Told at the line that has no price by itself; where each has one, they have none together.
+            alone = (price_lines(book, [line], purpose=Purpose.ESTIMATE) for line in lines)
+            culprit = next(((place,) for place, answer in enumerate(alone) if not isinstance(answer, Priced)), ())
+            written.faults.add((*written.path, "lines", *culprit), f"cannot be priced: {priced.message}")
             continue
         for index, (line, answer) in enumerate(zip(example.lines, priced.lines, strict=True)):
             if line.cost_micros is not None and line.cost_micros != answer.cost:
