@@ -111,7 +111,9 @@ total = 2
 """
 
 
-WORK, PAINTING, TALK = ((f"examples[{number}].lines[0]", f"examples[{number}].total") for number in range(3))
+WORK, PAINTING, TALK = (
+    tuple(f"examples[{number}].{key}" for key in ("lines[0]", "total", "lines[0].tokens")) for number in range(3)
+)
 MARGIN = "prices[0].target_margin_percent"
 NEGATIVE = "prices[2].formula"
 TOP_UP = "policies.auto_top_up.package"
@@ -259,6 +261,14 @@ OF_A_PRICE = (
 )
 
 WORKED_EXAMPLES = (
+    Mistake("standard = 5", "standard = 4", WORK[2], "this line costs 4", WORK, 'lines = [{ model = "picture"'),
+    Mistake(
+        '["steps"]',
+        '["pages"]',
+        "prices[2].formula.rates[0].of",
+        '"pages" is not a dimension',
+        (*UNPAINTED, "prices[2].formula.rates[0].off"),
+    ),
     Mistake("total = 7", "total = 8", "examples[0].total", "these lines cost 7"),
     Mistake("total = 6", "total = 5", "examples[1].total", "these lines cost 6"),
     Mistake("params = { quality", "params = { qualty", "examples[0].lines[0]", "it takes size, quality", WORK),
