@@ -15,6 +15,8 @@ from rules.ledger.records import EntryFilter, Estimated
 from rules.ledger.refusals import NotFound
 from rules.ledger.requests import EstimateRequest
 from rules.ledger.usage_reports import UsageRequest, UsageRow
+from rules.pricing.formulas import PricingType
+from rules.pricing.price_book import PriceBounds
 from rules.pricing.rating import LineRequest, PricingRefusal
 from rules.pricing.refusals import InvalidInput
 from schema.reads import PublishedBook
@@ -72,13 +74,29 @@ async def export_entries(
     return await call.context.services.usage.export_entries(account.tenant_id, account.account_id, wanted)
 
 
+@dataclass(frozen=True, slots=True)
+class PlainPrice:
+    """What uses of a model cost together, in micro-tokens, and what one can; rounded as the end of a hold does it."""
+
+    total: int
+    one: PriceBounds
+    pricing_type: PricingType
+
+
 async def calculate_price(
     call: PlainCall, model: str, params: Mapping[str, object], count: int
-) -> Estimated | PricingRefusal | NotFound:
+) -> PlainPrice | PricingRefusal | NotFound:
     """What `count` uses of a model cost, by the price list in force. Raises UNAUTHENTICATED or FORBIDDEN."""
     tenant_id = tenant_shown_to(call, Scope.READ)
     work = (LineRequest(model, params, count),)
-    return await call.context.services.fares.estimate(EstimateRequest(tenant_id, work))
+    estimated = await call.context.services.fares.estimate(EstimateRequest(tenant_id, work))
+    if not isinstance(estimated, Estimated):
+        return estimated
+    published = await call.context.price_books.at_version(tenant_id, estimated.price_book_version)
+    price = None if published is None else published.book.price(model)
+    if price is None:
+        raise LookupError(f"the price of {model} in version {estimated.price_book_version} is gone")
+    return PlainPrice(estimated.total, price.bounds_alone, price.pricing_type)
 
 
 async def read_price_list(call: PlainCall) -> PublishedBook:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rules.pricing.combinations import Exclusion, gaps
+from rules.pricing.costs import round_up
 from rules.pricing.dimensions import Dimension, DimensionType, Value
 from rules.pricing.examples import Example
 from rules.pricing.formulas import Flat, Formula, Matrix, Metered, Pricing, PricingType, pricing_type
@@ -68,6 +69,18 @@ class Price:
     def use_unit_micros(self) -> int:
         """What one use is rounded up to: the rounding unit, or, where a hold's end rounds, a whole micro-token."""
         return 1 if self.rounds_at_end else self.rounding_unit_micros
+
+    @property
+    def bounds_alone(self) -> PriceBounds:
+        """What one use can come to that is alone in its hold, and so is rounded by itself at the end of it."""
+        if not self.rounds_at_end:
+            return self.bounds
+        unit, greatest = self.rounding_unit_micros, self.bounds.greatest_micros
+        return PriceBounds(
+            first_micros=round_up(self.bounds.first_micros, unit),
+            least_micros=round_up(self.bounds.least_micros, unit),
+            greatest_micros=None if greatest is None else round_up(greatest, unit),
+        )
 
     @property
     def pricing_type(self) -> PricingType:

@@ -37,7 +37,7 @@ def suggest_models(book: PriceBook, text: str) -> tuple[str, ...]:
 def _likeness(wanted: str, pairs: frozenset[str], price: Price) -> int:
     """In percent; 0 where it is too little to be worth telling."""
     candidates = filter(None, map(folded, names_of(price)))
-    best = max(_likeness_to(wanted, pairs, candidate) for candidate in candidates)
+    best = max((_likeness_to(wanted, pairs, candidate) for candidate in candidates), default=0)
     return best if best >= _LEAST_LIKENESS_PERCENT else 0
 
 

@@ -9,8 +9,7 @@ from typing import Any, Final, assert_never
 from starlette.requests import Request
 
 from resolvers.errors import ErrorCode
-from resolvers.plain import PlainBalance, PlainCall, calculate_price, read_balance, read_price_list
-from rules.ledger.records import Estimated
+from resolvers.plain import PlainBalance, PlainCall, PlainPrice, calculate_price, read_balance, read_price_list
 from rules.ledger.refusals import NotFound
 from rules.pricing.dimensions import Dimension
 from rules.pricing.formulas import PricingType
@@ -65,14 +64,13 @@ async def answer_price(call: PlainCall, request: Request) -> JsonObject | PlainR
             400, ProblemCode.INVALID_INPUT, "params must be a JSON object of names and values.", {"field": "params"}
         )
     priced = await calculate_price(call, request.path_params["model"], params or {}, body.get("count", 1))
-    if not isinstance(priced, Estimated):
+    if not isinstance(priced, PlainPrice):
         return _refusal(priced)
-    (line,) = priced.lines
     return {
         "token_cost": TokenNumber(priced.total),
-        "min_token_cost": TokenNumber(line.min_cost),
-        "max_token_cost": _tokens_or_null(line.max_cost),
-        "pricing_type": _pricing_type(line.pricing_type),
+        "min_token_cost": TokenNumber(priced.one.least_micros),
+        "max_token_cost": _tokens_or_null(priced.one.greatest_micros),
+        "pricing_type": _pricing_type(priced.pricing_type),
     }
 
 
@@ -112,7 +110,7 @@ def _refusal(refusal: NotFound | InvalidInput | InvalidParams | UnknownModel) ->
 
 
 def _model(price: Price) -> JsonObject:
-    bounds = price.bounds
+    bounds = price.bounds_alone
     return {
         "model": price.model,
         "name": price.name,

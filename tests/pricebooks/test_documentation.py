@@ -9,6 +9,7 @@ from rules.pricing.price_book import PriceBook
 from rules.pricing.rating import LineRequest, Priced, Purpose, price_lines
 from rules.pricing.tokens import MICROS, format_tokens
 from rules.pricing.toml import read_price_book
+from rules.pricing.toml.sections import Section
 from tests.rules.pricing.books import HEADER, a_book, priced
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "price-books.md").read_text(encoding="utf-8")
@@ -19,6 +20,23 @@ BLOCKS = re.findall(r"```toml\n(.*?)```", DOCUMENT, re.DOTALL)
 def test_every_example_of_the_documentation_is_a_sound_book(block: str) -> None:
     answer = read_price_book(block if block.startswith("slug") else HEADER + block)
     assert isinstance(answer, PriceBook), answer
+
+
+def test_every_key_that_a_book_may_have_stands_in_an_example_or_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: set[str] = set()
+    has = Section.has
+
+    def noted(section: Section, key: str) -> bool:
+        asked.add(key)
+        return has(section, key)
+
+    monkeypatch.setattr(Section, "has", noted)
+    for block in BLOCKS:
+        read_price_book(block if block.startswith("slug") else HEADER + block)
+
+    shown = "\n".join([*BLOCKS, *re.findall(r"`([^`\n]+)`", DOCUMENT)])
+    assert len(asked) > 80
+    assert [key for key in sorted(asked) if not re.search(rf"(?<!\w){re.escape(key)}(?!\w)", shown)] == []
 
 
 def test_the_documented_formula_costs_what_its_comments_say() -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rules.pricing.dimensions import BOOLEAN_VALUES, Dimension, DimensionType, ParamFault, Value, canonical_value
 from rules.pricing.exact_numbers import Number
-from rules.pricing.toml.sections import Section, shown
+from rules.pricing.toml.sections import Section, is_mistyped, shown
 
 MAX_DIMENSIONS = 20
 MAX_VALUES = 200
@@ -34,6 +34,16 @@ class DimensionIndex:
         self.unknown: set[str] = set()
         self.lost = False
         """Whether a name was left out or could not be read: it may be that of a dimension that seems to be unused."""
+
+    def without_use(self) -> Sequence[str]:
+        """The dimensions that are named nowhere; none where unknown names, which are told, probably mean them.
+
+        Any unknown name may, unless it is a mistyped one of a dimension that is used elsewhere.
+        """
+        unused = [name for name, dimension in self.by_name.items() if name not in self.used and dimension is not None]
+        others = [name for name in unused if not is_mistyped(name, self.unknown)]
+        strange = [name for name in self.unknown if not any(is_mistyped(known, (name,)) for known in self.by_name)]
+        return others if len(others) > len(strange) else ()
 
     def find(self, section: Section, key: str, name: object) -> Dimension | None:
         """The dimension that a key names; an unknown name is a fault, one at fault itself is not blamed again."""

@@ -51,16 +51,23 @@ def check_examples(
         lines = [LineRequest(line.model, dict(line.params), line.count) for line in example.lines]
         priced = price_lines(book, lines, purpose=Purpose.ESTIMATE)
         if not isinstance(priced, Priced):
-            written.fault("lines", f"cannot be priced: {priced.message}")
+            # Told at the line that has no price by itself; where each has one, they have none together.
+            alone = (price_lines(book, [line], purpose=Purpose.ESTIMATE) for line in lines)
+            culprit = next(((place,) for place, answer in enumerate(alone) if not isinstance(answer, Priced)), ())
+            written.faults.add((*written.path, "lines", *culprit), f"cannot be priced: {priced.message}")
             continue
+        own = sum(answer.cost for answer in priced.lines)
         for index, (line, answer) in enumerate(zip(example.lines, priced.lines, strict=True)):
             if line.cost_micros is not None and line.cost_micros != answer.cost:
+                own += line.cost_micros - answer.cost
                 path = (*written.path, "lines", index, "tokens")
                 written.faults.add(
                     path,
                     f"this line costs {format_tokens(answer.cost)} by the book's prices; mend the price or the example",
                 )
-        if priced.total != example.total_micros:
+        # A total that the example's own figures of its lines lead to is not blamed beside them.
+        follows = own <= example.total_micros < own + max(priced.rounding_unit, 1)
+        if priced.total != example.total_micros and (not follows or own == sum(line.cost for line in priced.lines)):
             written.fault(
                 "total",
                 f"these lines cost {format_tokens(priced.total)} by the book's prices; mend the price or the example",

@@ -53,11 +53,9 @@ def read_pricing(
     else:
         pricing, provider = read_metered(inner, index, sale)
     if not index.lost and (inner is None or not _is_partly_lost(inner)):
-        for column, name in enumerate(dimensions):
-            if name in index.used or dimensions[name] is None or is_mistyped(name, index.unknown):
-                continue
+        for name in index.without_use():
             section.faults.add(
-                (*section.path, "dimensions", column),
+                (*section.path, "dimensions", index.columns[name]),
                 f'"{name}" changes nothing in the price; use it there or remove it',
             )
     return pricing, provider

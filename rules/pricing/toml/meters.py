@@ -141,7 +141,7 @@ def _read_rate(section: Section, sale: Sale, *, tier: bool = False) -> _Rate:
         else:
             amount = provider * sale.markup * MICROS / Fraction(sale.token_value_micros)
             return _Rate(simplest(amount), provider, fixed)
-    elif not (tier and section.has("fixed")) and not any(section.lost(form) for form in TIERS):
+    elif not (tier and section.has("fixed")) and not any(section.lost(key) for key in (*TIERS, "provider_cost")):
         also = ", or fixed = an amount for the whole tier" if tier else ""
         section.fault("tokens", f"is missing: add tokens = 1 and per = 1000, or provider_cost with a markup{also}")
     return _Rate(0, provider, fixed)
@@ -164,7 +164,8 @@ def _read_tiers(
             if tier.has("up_to"):
                 tier.fault("up_to", "must not stand in the last tier, which has no end; remove it")
         elif not tier.has("up_to"):
-            tier.fault("up_to", "is missing: only the last tier may go without, because it has no end")
+            if not tier.lost("up_to"):
+                tier.fault("up_to", "is missing: only the last tier may go without, because it has no end")
         elif end is not None:
             _check_end(tier, dimension, simplest(end + included), ends[-1] + included if ends else included)
             ends.append(end)

@@ -57,14 +57,19 @@ class BookDefaults:
 class WrittenPrices:
     """The prices whose cost is known, whatever else is wrong with them, each with where it is written.
 
-    `models` are theirs, `doubtful` models that have a price at fault, or two; `complete` is false where a price has no
-    sound model, or was not read, which any unknown model may mean.
+    `models` are those that stand soundly in the text, `doubtful` those of a price at fault, or of two; `complete` is
+    false where a price has no sound model, or was not read, which any unknown model may mean.
     """
 
     found: tuple[tuple[Section, Price], ...]
     models: frozenset[str]
     doubtful: frozenset[str]
     complete: bool
+
+    @property
+    def named(self) -> tuple[Price, ...]:
+        """Those whose model is sound."""
+        return tuple(price for _, price in self.found if price.model in self.models)
 
     def is_doubtful(self, model: str) -> bool:
         """Whether it cannot be told what a model costs, nor that there is none."""
@@ -78,12 +83,16 @@ def read_prices(book: Section, defaults: BookDefaults) -> WrittenPrices:
         book.fault("prices", "is missing: a book needs at least one price, written [[prices]]")
     lines_by_model: dict[str, str] = {}
     found: list[tuple[Section, Price]] = []
+    models: set[str] = set()
     doubtful: set[str] = set()
     complete = not book.lost("prices")
     corners = 0
     for section in sections:
         model, price = _read_price(section, defaults)
-        complete = complete and section.sound_at("name", "model")
+        if model and section.sound_at("name") and not section.lost("model"):
+            models.add(model)
+        else:
+            complete = False
         if price is None or model in lines_by_model:
             doubtful.add(model)
         if model and model in lines_by_model:
@@ -103,8 +112,7 @@ def read_prices(book: Section, defaults: BookDefaults) -> WrittenPrices:
             )
             complete = False
             break
-    models = frozenset(price.model for _, price in found)
-    return WrittenPrices(tuple(found), models, frozenset(doubtful), complete)
+    return WrittenPrices(tuple(found), frozenset(models), frozenset(doubtful), complete)
 
 
 def _read_price(section: Section, defaults: BookDefaults) -> tuple[str, Price | None]:

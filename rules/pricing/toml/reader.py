@@ -122,7 +122,7 @@ def _read_book(section: Section) -> PriceBook:
         currency=currency,
         tiers=tiers,
         policies=read_policies(section, packages),
-        prices=tuple(price for _, price in prices.found),
+        prices=prices.named,
         packages=packages,
         plans=read_plans(section, declared),
         examples=tuple(example for _, example in examples),

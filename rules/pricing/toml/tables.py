@@ -125,7 +125,7 @@ def _read_ranges(ranges: Sequence[Section], dimension: Dimension, column: int, k
         amounts.append(_read_amount(section, key, key))
         section.finish()
         if not section.has("up_to"):
-            if position < last:
+            if position < last and not section.lost("up_to"):
                 section.fault("up_to", "is missing: only the last range may go without, because it has no end")
         elif end is not None and _end_fits(section, dimension, end, ends, position == last):
             ends.append(end)

@@ -4,7 +4,7 @@ import pytest
 
 from rules.pricing.refusals import UnknownModel
 from rules.pricing.suggestions import MAX_SUGGESTIONS, suggest_models
-from tests.rules.pricing.books import a_shipped_book, refused
+from tests.rules.pricing.books import a_book, a_shipped_book, refused
 
 BOOK = a_shipped_book("node-studio")
 
@@ -49,3 +49,8 @@ def test_a_model_of_any_length_or_characters_comes_back_short_and_clean() -> Non
     assert isinstance(refusal, UnknownModel)
     assert len(refusal.model) < 100
     assert "\x00" not in refusal.model.encode().decode()
+
+
+def test_a_model_without_a_letter_in_any_name_is_passed_over() -> None:
+    book = a_book('[[prices]]\nname = "***"\nmodel = "..."\ncategory = "tool"\ntokens = 1\n')
+    assert suggest_models(book, "dalle") == ()

@@ -62,6 +62,12 @@ rounding_unit = 0.000001
 dimensions = [{ name = "characters", type = "integer", unit = "character", minimum = 1, unbounded = true }]
 formula = { rates = [{ of = ["characters"], tokens = 3, per = 1000 }] }
 [[prices]]
+name = "Chat"
+category = "text"
+rounding_unit = 0.01
+dimensions = [{ name = "words", type = "integer", minimum = 1, maximum = 1111, default = 333 }]
+metered = { of = "words", tokens = 1, per = 1000 }
+[[prices]]
 name = "Upscale"
 category = "tool"
 tokens = 1
@@ -78,7 +84,7 @@ def a_book() -> PriceBook:
 def stage() -> Stage:
     stage = Stage()
     published: Any = ABook(a_book())
-    stage.price_books.answers["current"] = published
+    stage.price_books.answers |= {"current": published, "at_version": published}
 
     def estimate(request: EstimateRequest) -> Any:
         assert (request.tenant_id, request.account_id) == (TENANT, None)
@@ -220,6 +226,20 @@ class TestPrice:
             '{"token_cost": 0.003, "min_token_cost": 0.003, "max_token_cost": null, "pricing_type": "formula"}\n'
         )
 
+    async def test_what_a_holds_end_rounds_is_within_the_bounds_of_one_use_and_as_it_is_listed(
+        self, client: httpx.AsyncClient
+    ) -> None:
+        usual, least, greatest = [
+            (await price(client, "chat", params=params)).json() for params in ({}, {"words": 1}, {"words": 1111})
+        ]
+
+        bounds = {"min_token_cost": 0.01, "max_token_cost": 1.12, "pricing_type": "metered"}
+        assert usual == {"token_cost": 0.34, **bounds}
+        assert least == {"token_cost": 0.01, **bounds}
+        assert greatest == {"token_cost": 1.12, **bounds}
+        listed = (await client.get(MODELS)).json()["models"]
+        assert [model["token_cost"] for model in listed if model["model"] == "chat"] == [0.34]
+
     async def test_a_model_that_is_not_there_leads_to_those_that_may_be_meant(self, client: httpx.AsyncClient) -> None:
         response = await price(client, "dalle3")
 
@@ -304,7 +324,7 @@ async def test_the_models_are_listed_with_what_they_take(client: httpx.AsyncClie
     response = await client.get(MODELS)
 
     models = response.json()["models"]
-    assert [model["model"] for model in models] == ["dall-e-3", "narrator", "upscale"]
+    assert [model["model"] for model in models] == ["dall-e-3", "narrator", "chat", "upscale"]
     assert models[0] == {
         "model": "dall-e-3",
         "name": "DALL·E 3",

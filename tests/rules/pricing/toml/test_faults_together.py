@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from itertools import combinations, takewhile
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from rules.pricing.price_book import PriceBook
 from rules.pricing.toml import read_price_book
-from tests.rules.pricing.books import faults_of
+from tests.rules.pricing.books import PRICE_BOOKS, faults_of
 
 SOUND = """\
 slug = "studio"
@@ -56,7 +58,8 @@ rates = [{ of = ["steps"], tokens = 2, per = 25, included = 25 }]
 multipliers = [{ dimension = "steps", ranges = [{ up_to = 50, times = 1 }, { times = 0.9 }] }]
 
 [[prices]]
-name = "Chat"
+name = "Small Talk"
+model = "chat"
 category = "text"
 dimensions = [
   { name = "inputTokens", type = "integer", minimum = 1, maximum = 1000000, default = 1000 },
@@ -108,7 +111,9 @@ total = 2
 """
 
 
-WORK, PAINTING, TALK = ((f"examples[{number}].lines", f"examples[{number}].total") for number in range(3))
+WORK, PAINTING, TALK = (
+    tuple(f"examples[{number}].{key}" for key in ("lines[0]", "total", "lines[0].tokens")) for number in range(3)
+)
 MARGIN = "prices[0].target_margin_percent"
 NEGATIVE = "prices[2].formula"
 TOP_UP = "policies.auto_top_up.package"
@@ -175,6 +180,28 @@ MISTYPED = (
         "did you mean id",
         ("policies.auto_top_up.package",),
     ),
+    Mistake(
+        "up_to = 50, times",
+        "upto = 50, times",
+        "prices[2].formula.multipliers[0].ranges[0].upto",
+        "did you mean up_to",
+        (*UNPAINTED, "prices[2].formula.multipliers[0].ranges[0].times"),
+    ),
+    Mistake(
+        "up_to = 1000, tokens",
+        "upto = 1000, tokens",
+        "prices[3].composite.components[1].volume[0].upto",
+        "did you mean up_to",
+        (*TALK, *(f"prices[3].composite.components[1].{other}" for other in ("volumes", "volume[0].up_to"))),
+    ),
+    Mistake(
+        "provider_cost = 2.5",
+        "provide_cost = 2.5",
+        "prices[3].composite.components[0].provide_cost",
+        "did you mean provider_cost",
+        TALK,
+    ),
+    Mistake('model = "chat"\n', 'mdoel = "chat"\n', "prices[3].mdoel", "did you mean model", TALK),
     Mistake('lines = [{ model = "painter"', 'line = [{ model = "painter"', "examples[1].line", "mean lines", PAINTING),
 )
 """Told once, and not also as missing."""
@@ -234,10 +261,18 @@ OF_A_PRICE = (
 )
 
 WORKED_EXAMPLES = (
+    Mistake("standard = 5", "standard = 4", WORK[2], "this line costs 4", WORK, 'lines = [{ model = "picture"'),
+    Mistake(
+        '["steps"]',
+        '["pages"]',
+        "prices[2].formula.rates[0].of",
+        '"pages" is not a dimension',
+        (*UNPAINTED, "prices[2].formula.rates[0].off"),
+    ),
     Mistake("total = 7", "total = 8", "examples[0].total", "these lines cost 7"),
     Mistake("total = 6", "total = 5", "examples[1].total", "these lines cost 6"),
-    Mistake("params = { quality", "params = { qualty", "examples[0].lines", "it takes size, quality", WORK),
-    Mistake('model = "chat"', 'model = "chatt"', "examples[2].lines", "Did you mean chat?"),
+    Mistake("params = { quality", "params = { qualty", "examples[0].lines[0]", "it takes size, quality", WORK),
+    Mistake('model = "chat", params', 'model = "chatt", params', "examples[2].lines[0]", "Did you mean chat?"),
 )
 """Run whatever else is wrong, as far as what they name has a price."""
 
@@ -279,6 +314,26 @@ def test_one_mistake_has_one_message_with_its_line_its_path_and_the_remedy(mista
 
     assert (fault.line, fault.path) == (mistake.line, mistake.path)
     assert mistake.remedy in fault.message
+
+
+KEYS = re.compile(r"(?:(?<=[\s{,\[])|^)([a-z_]{4,})(?= =)")
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(sorted(PRICE_BOOKS.glob("*.toml"))), st.data())
+def test_any_key_of_a_shipped_book_mistyped_has_one_message_in_its_line(path: Path, data: st.DataObject) -> None:
+    lines = path.read_text(encoding="utf-8").split("\n")
+    keys = [(place, key) for place, line in enumerate(lines) if "#" not in line for key in KEYS.finditer(line)]
+    place, key = data.draw(st.sampled_from(keys))
+    at = key.start() + data.draw(st.integers(0, len(key[0]) - 2))
+    line = lines[place]
+    typed = line[:at] + line[at + 1] + line[at] + line[at + 2 :]
+    if typed == line:
+        return
+
+    (fault,) = faults_of("\n".join([*lines[:place], typed, *lines[place + 1 :]]))
+
+    assert fault.line == place + 1
 
 
 def test_of_two_mistakes_in_different_parts_of_a_book_both_are_told_and_nothing_else() -> None:
