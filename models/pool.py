@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, cast
 
 import asyncpg
@@ -51,23 +52,54 @@ SESSION_SETTINGS: Final[Mapping[str, str]] = {
 }
 
 
-_limit: ContextVar[float | None] = ContextVar("limit", default=None)
+class TimeLimit:
+    """How long what is asked within it may take; see `time_limit`."""
+
+    def __init__(self, timeout: asyncio.Timeout, ends_at: float) -> None:
+        self._timeout = timeout
+        self._ends_at = ends_at
+        self._cuts: dict[asyncio.TimerHandle, Callable[[], None]] = {}
+
+    def end_now(self) -> None:
+        """As if the time were over. Within the block only."""
+        if self._timeout.expired():
+            return
+        self._timeout.reschedule(asyncio.get_running_loop().time())
+        for timer, cut in tuple(self._cuts.items()):
+            timer.cancel()
+            cut()
+        self._cuts.clear()
+
+    @contextmanager
+    def cutting(self, cut: Callable[[], None]) -> Iterator[None]:
+        """Calls `cut` when the time is over within this block."""
+        timer = asyncio.get_running_loop().call_at(self._ends_at, cut)
+        self._cuts[timer] = cut
+        try:
+            yield
+        finally:
+            timer.cancel()
+            self._cuts.pop(timer, None)
+
+
+_limit: ContextVar[TimeLimit | None] = ContextVar("limit", default=None)
 
 
 @asynccontextmanager
-async def time_limit(seconds: float) -> AsyncIterator[None]:
+async def time_limit(seconds: float) -> AsyncIterator[TimeLimit]:
     """Ends the block with TimeoutError or `DatabaseUnreachable` after so long, whatever has become of the network.
 
     A connection that is lent by then is cut: it may be silent for good, and rolling back or cancelling would wait for
     it as well. The others that are open are replaced before they are lent again.
     """
     ends_at = asyncio.get_running_loop().time() + seconds
-    token = _limit.set(ends_at)
-    try:
-        async with asyncio.timeout_at(ends_at):
-            yield
-    finally:
-        _limit.reset(token)
+    async with asyncio.timeout_at(ends_at) as timeout:
+        limit = TimeLimit(timeout, ends_at)
+        token = _limit.set(limit)
+        try:
+            yield limit
+        finally:
+            _limit.reset(token)
 
 
 class Doubt:
@@ -143,17 +175,13 @@ class ConnectionPool:
             lent = await self._pool.acquire(timeout=CONNECT_TIMEOUT_SECONDS)
         # The pool's proxy has every method of a connection, and refuses them once it is returned.
         connection = cast(asyncpg.Connection, lent)
-        ends_at = _limit.get()
-        cut = None if ends_at is None else asyncio.get_running_loop().call_at(ends_at, self._cut, connection)
-        try:
+        limit = _limit.get()
+        with nullcontext() if limit is None else limit.cutting(partial(self._cut, connection)):
             try:
                 with unreachable_when_lost(connection):
                     yield connection
             finally:
                 await self._pool.release(lent, timeout=RELEASE_TIMEOUT_SECONDS)
-        finally:
-            if cut is not None:
-                cut.cancel()
 
     async def _answers(self, connection: asyncpg.Connection, begin: str) -> bool:
         """Whether these are answered in time; where not, the connection is cut and all others are in doubt."""

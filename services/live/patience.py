@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
 from models.pool import time_limit
+from services.live.canary import Canary
 
 PATIENCE_SECONDS_MIN = 1.0
 """So soon a silent connection is given up where answers take milliseconds. The next comparison asks within a second and
@@ -17,12 +18,17 @@ _TIMES_THE_LAST_ANSWER = 4
 
 
 class Patience:
-    """Learns from the answers, as TCP learns when to send again: a database that is far is not taken for a dead one."""
+    """Learns from the answers, as TCP learns when to send again: a database that is far is not taken for a dead one.
 
-    __slots__ = ("_seconds",)
+    Where it was too short and waits longer for once, `canary` tells whether there is still something to wait for.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_canary", "_seconds", "_was_in_vain")
+
+    def __init__(self, canary: Canary | None = None) -> None:
+        self._canary = canary
         self._seconds = PATIENCE_SECONDS_MIN
+        self._was_in_vain = False
 
     @asynccontextmanager
     async def limit(self) -> AsyncIterator[None]:
@@ -31,13 +37,17 @@ class Patience:
         """
         loop = asyncio.get_running_loop()
         begun_at_seconds = loop.time()
+        canary = self._canary if self._was_in_vain else None
         try:
-            async with time_limit(self._seconds):
-                yield
+            async with time_limit(self._seconds) as limit:
+                with nullcontext() if canary is None else canary.watching(limit):
+                    yield
         except Exception:
             # Of many that were given up together only the first counts.
             if loop.time() - begun_at_seconds >= self._seconds:
                 self._seconds = min(2 * self._seconds, PATIENCE_SECONDS_MAX)
+                self._was_in_vain = True
             raise
         taken_seconds = loop.time() - begun_at_seconds
         self._seconds = min(max(_TIMES_THE_LAST_ANSWER * taken_seconds, PATIENCE_SECONDS_MIN), PATIENCE_SECONDS_MAX)
+        self._was_in_vain = False

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from uuid import UUID
 
+from services.live.canary import Canary
 from services.live.episode import Episode
 from services.live.patience import Patience
 from services.live.reader import AccountReader, Reading, Wanted
@@ -26,11 +27,11 @@ class ReadFailed(Exception):
 class Reads:
     """Runs reads as tasks of its own, a bounded number at once; `stop` ends those that still run."""
 
-    def __init__(self, reader: AccountReader) -> None:
+    def __init__(self, reader: AccountReader, canary: Canary) -> None:
         self._reader = reader
         self._turns = asyncio.Semaphore(READS_AT_ONCE_MAX)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._patience = Patience()
+        self._patience = Patience(canary)
         self._episode = Episode(logger, "reading watched accounts")
 
     def start(self, work: Coroutine[None, None, None]) -> None:

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 from uuid import UUID
 
+from services.live.canary import Canary
 from services.live.healing import HEALING_SECONDS, Healing
 from services.live.pace import Pace
 from services.live.patience import Patience
@@ -28,8 +29,9 @@ class Watcher:
 
     def __init__(self, reader: AccountReader, *, healing_seconds: float | None = HEALING_SECONDS) -> None:
         self._reader = reader
-        self._reads = Reads(reader)
-        self._patience = Patience()
+        self._canary = Canary(lambda: reader.positions(()))
+        self._reads = Reads(reader, self._canary)
+        self._patience = Patience(self._canary)
         self._healing = Healing(self._compare, period_seconds=healing_seconds)
         # By account, since that is all that a message on the bus says. More than one under an account only
         # when a tenant asks for what is not its own: then each has its own reads, and they answer None to it.
@@ -98,6 +100,7 @@ class Watcher:
                 watched.end()
         await self._healing.stop()
         await self._reads.stop()
+        await self._canary.stop()
 
     async def _compare(self) -> None:
         accounts = list(self._watched)

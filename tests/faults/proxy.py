@@ -18,6 +18,8 @@ class Proxy:
         self._target = urlsplit(dsn)
         self.delay_seconds = 0.0
         """How long each packet is under way, in either direction."""
+        self.loses_all = False
+        """Connections are made, and whatever is sent on them is lost, then and for good."""
         self._server: asyncio.Server | None = None
         self._port = 0
         self._lines: set[asyncio.StreamWriter] = set()
@@ -38,6 +40,7 @@ class Proxy:
 
     def fall_silent(self) -> None:
         """Half-open: connections stay, and nothing that is sent on them arrives any more. New ones are well."""
+        self.loses_all = False
         self._silenced.add(self._current)
         self._current = object()
 
@@ -106,6 +109,8 @@ class Proxy:
         while True:
             at, data = await arrivals.get()
             await asyncio.sleep(max(0.0, at - asyncio.get_running_loop().time()))
+            if self.loses_all:
+                self._silenced.add(episode)
             if episode in self._silenced:
                 continue
             if not data:

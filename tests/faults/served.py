@@ -60,6 +60,12 @@ class Server:
             await eventually(ready, within_seconds=START_SECONDS_MAX, what="the server is ready")
 
     @property
+    def process_id(self) -> int:
+        """The one that serves, where there is one; else the one that keeps the others."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def web_processes(self) -> list[int]:
         """Those that serve, where there are several."""
         assert self._process is not None

@@ -35,6 +35,7 @@ NOISE_SECONDS = 3.0
 """How much later than promised something may come on a busy machine."""
 
 CHANGES = 3
+LOST_SECONDS = 9.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,20 @@ async def test_where_every_connection_falls_silent_the_next_change_is_shown_in_t
             proxy.fall_silent()
             version = await change(near, account)
             await display.shows(version, within_seconds=HEALED_WITHIN_SECONDS + NOISE_SECONDS)
+
+
+async def test_where_nothing_came_through_for_long_nobody_waits_for_what_was_lost(
+    dsn: str, tenant_id: UUID, proxy: Proxy
+) -> None:
+    """By then what is asked is given many seconds, in case the database is only far."""
+    async with watched_from_afar(dsn, tenant_id, proxy) as (near, account, display):
+        proxy.loses_all = True
+        version = await change(near, account)
+        # Given up after 1, 2 and 4 seconds; what is asked then is given eight.
+        await asyncio.sleep(LOST_SECONDS)
+        assert display.versions[-1] < version
+        proxy.fall_silent()
+        await display.shows(version, within_seconds=HEALED_WITHIN_SECONDS)
 
 
 async def test_a_database_that_refused_for_a_while_is_right_in_time_when_it_is_back(
