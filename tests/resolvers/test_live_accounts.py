@@ -429,6 +429,23 @@ class TestDailyLimit:
             assert limited["limit"] == "32"
             assert await spared.nothing_more(0.5)
 
+    async def test_a_publication_that_leaves_the_limit_alone_has_nobody_read(self, desk: Desk) -> None:
+        account, own = await desk.with_tokens(), await desk.shop.open("with a limit of its own")
+        await self.limit(desk, own, 50)
+        reads = desk.shop.live_reads
+        besides = []
+        for source in (None, a_source(trial=0, picture=11), a_source(trial=0, policies="daily_limit = 5")):
+            if source is not None:
+                await Publishing(desk.shop.database, PriceBooks(desk.shop.database)).publish(
+                    desk.shop.tenant_id, source
+                )
+            found = await reads.positions([account, own])
+            besides.append((found[account].besides, found[own].besides))
+
+        assert besides[0] == besides[1]
+        assert besides[1][0] != besides[2][0]
+        assert besides[1][1] == besides[2][1]
+
     async def test_a_hold_that_expires_gives_back_to_the_day_although_nobody_acts(self, desk: Desk) -> None:
         account = await desk.with_tokens()
         held(await desk.shop.fares.reserve(desk.shop.reserve_request(account, "k", work=30 * MICROS, ttl_seconds=3)))
