@@ -33,7 +33,7 @@ from rules.pricing.tokens import MICROS
 from services.ledger.reads import LedgerReads
 from services.live.hub import LiveHub
 from services.price_books import PriceBooks
-from services.publishing import Publishing
+from services.publishing import Publication, Publishing
 from tests.conftest import TenantBuilder
 from tests.patience import eventually
 from tests.resolvers.stage import SECRET
@@ -412,10 +412,11 @@ class TestDailyLimit:
             for limit in (16, 24):
                 soon = await desk.now(account) + timedelta(seconds=0.5)
                 source = a_source(trial=0, policies=f"daily_limit = {limit}")
-                await publishing.publish(desk.shop.tenant_id, source, effective_at=soon)
+                publication = await publishing.publish(desk.shop.tenant_id, source, effective_at=soon)
+                assert isinstance(publication, Publication)
                 (limited,) = await stream.take()
                 assert (limited["limit"], limited["version"]) == (str(limit), unlimited["version"])
-                assert datetime.fromisoformat(limited["asOf"]) == soon
+                assert datetime.fromisoformat(limited["asOf"]) == publication.published.effective_at
             async with desk.stream(DAY, account, since=unlimited["version"]) as knowing:
                 assert await knowing.take() == [limited], "the version is known, and the limit is another since"
             (status, *_) = await desk.shop.reads.limits(desk.shop.tenant_id, account)
