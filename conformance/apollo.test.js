@@ -2,7 +2,9 @@
 
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { ApolloClient, ApolloLink, HttpLink, InMemoryCache, gql } from '@apollo/client/core/index.js';
+import { PersistedQueryLink } from '@apollo/client/link/persisted-queries/index.js';
 import { GraphQLWsLink } from '@apollo/client/link/subscriptions/index.js';
 import { OperationTypeNode } from 'graphql';
 import { createClient } from 'graphql-ws';
@@ -21,14 +23,17 @@ before(async () => {
 });
 after(() => wire.close());
 
-function connected({ key = authorization, typePolicies = fareboxTypePolicies(), fetch: fetchIt = fetch } = {}) {
+function connected({ key = authorization, typePolicies = fareboxTypePolicies(), fetch: fetchIt = fetch, links = [] } = {}) {
   const socket = createClient({ url: wire.websocketUrl, webSocketImpl: WebSocket, connectionParams: { authorization: key } });
   const client = new ApolloClient({
-    link: ApolloLink.split(
-      ({ operationType }) => operationType === OperationTypeNode.SUBSCRIPTION,
-      new GraphQLWsLink(socket),
-      new HttpLink({ uri: url, fetch: fetchIt, headers: { authorization: key } }),
-    ),
+    link: ApolloLink.from([
+      ...links,
+      ApolloLink.split(
+        ({ operationType }) => operationType === OperationTypeNode.SUBSCRIPTION,
+        new GraphQLWsLink(socket),
+        new HttpLink({ uri: url, fetch: fetchIt, headers: { authorization: key } }),
+      ),
+    ]),
     cache: new InMemoryCache({ possibleTypes, typePolicies }),
   });
   const end = async () => {
@@ -51,6 +56,33 @@ test('asks and changes', async () => {
 
   const kept = client.readQuery({ query: gql(ACCOUNT), variables: { id: account.id } });
   assert.deepEqual(kept.account.balance, committed.data.commit.balance, 'the cache has what the mutation told');
+  await end();
+});
+
+test('asks for a trusted document by its hash alone, and sends others beside theirs, by websocket too', async () => {
+  const sent = [];
+  const counted = (uri, options) => {
+    sent.push(JSON.parse(options.body));
+    return fetch(uri, options);
+  };
+  const links = [new PersistedQueryLink({ sha256: (text) => createHash('sha256').update(text).digest('hex') })];
+  const { client, end } = connected({ fetch: counted, links });
+  const variables = { id: account.id };
+
+  const trusted = await client.query({ query: gql('query Who { viewer { kind } }') });
+  assert.equal(trusted.data.viewer.kind, 'SECRET');
+  assert.deepEqual(sent.map((body) => 'query' in body), [false]);
+
+  const other = await client.query({ query: gql(ACCOUNT), variables });
+  assert.equal(other.data.account.id, account.id);
+  assert.deepEqual(sent.map((body) => 'query' in body), [false, false, true]);
+  assert.ok(sent.every((body) => body.extensions.persistedQuery.sha256Hash));
+
+  const { data, error } = await new Promise((next, fail) => {
+    client.subscribe({ query: gql(BALANCE), variables }).subscribe({ next, error: fail });
+  });
+  assert.equal(error, undefined);
+  assert.deepEqual(data.balance, other.data.account.balance);
   await end();
 });
 

@@ -113,7 +113,12 @@ def stage() -> Iterator[Stage]:
         root_key = secrets.token_urlsafe(32)
         # Nothing of the caller's environment that the server would take for a setting.
         own = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
-        settings = {"PORT": str(port), "FAREBOX_DATA_DIR": str(data_dir), "FAREBOX_ROOT_KEY": root_key}
+        settings = {
+            "PORT": str(port),
+            "FAREBOX_DATA_DIR": str(data_dir),
+            "FAREBOX_ROOT_KEY": root_key,
+            "FAREBOX_TRUSTED_DOCUMENTS": str(ROOT / "conformance" / "trusted.json"),
+        }
         with log.open("wb") as written:
             server = subprocess.Popen(
                 [sys.executable, "-m", "server", "serve"], cwd=ROOT, env=own | settings, stdout=written, stderr=written

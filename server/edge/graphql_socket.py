@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from contextlib import aclosing, suppress
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from graphql import OperationType
 from starlette.types import Receive, Scope, Send
@@ -27,6 +27,7 @@ from server.edge.documents import Document
 from server.edge.execution import Execution, Operation
 from server.edge.http_requests import BadRequest, decoded, operation_of
 from server.edge.request_errors import UNAVAILABLE, new_request_id
+from server.edge.socket_operations import SocketOperations
 from services.principal import Principal
 
 PROTOCOL: Final = "graphql-transport-ws"
@@ -35,8 +36,6 @@ INIT_SECONDS_MAX: Final = 5.0
 """From the handshake to `connection_init`."""
 OPERATIONS_MAX: Final = 20
 """Operations that run at once on one socket."""
-OPERATIONS_ENDING_MAX: Final = 20
-"""Those that the client has completed and that have not ended yet; with more of them its messages wait."""
 OPERATION_ID_LENGTH_MAX: Final = 128
 SEND_SECONDS_MAX: Final = 20.0
 """For a client to take a message; who does not read for so long is gone."""
@@ -68,13 +67,6 @@ class _ClientGone(Exception):
 
 
 _RESTART: Final = Closed(1012, "The server restarts: connect again")
-
-
-class _Running(NamedTuple):
-    """An operation of a client."""
-
-    type: OperationType
-    task: asyncio.Task[None]
 
 
 class GraphqlSocket:
@@ -110,7 +102,6 @@ class _Connection:
         "_closed",
         "_connection",
         "_context",
-        "_ending",
         "_execution",
         "_forget_credential",
         "_is_stopping",
@@ -132,8 +123,7 @@ class _Connection:
         self._watch = watch
         self._context: Context | None = None
         self._forget_credential: Callable[[], None] | None = None
-        self._operations: dict[str, _Running] = {}
-        self._ending: set[asyncio.Task[None]] = set()
+        self._operations = SocketOperations()
         self._reader: asyncio.Task[Any] | None = None
         self._closed: Closed | None = None
         self._is_stopping = False
@@ -171,12 +161,7 @@ class _Connection:
             self._patience.cancel()
         if self._forget_credential is not None:
             self._forget_credential()
-        tasks = [*(running.task for running in self._operations.values()), *self._ending]
-        for task in tasks:
-            # Once, because what is ending already must come to its end.
-            if not task.cancelling():
-                task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._operations.end()
         if self._closed is not None:
             # Who has gone already need not be told, and who does not read cannot be.
             with suppress(RuntimeError, WebSocketDisconnect, TimeoutError):
@@ -195,15 +180,12 @@ class _Connection:
     def _stop(self) -> None:
         """The server stops: streams end, to be begun again elsewhere; queries and mutations come to their end."""
         self._is_stopping = True
-        for running in self._operations.values():
-            if running.type is OperationType.SUBSCRIPTION:
-                running.task.cancel()
+        self._operations.stop_streams()
         self._patience = asyncio.get_running_loop().call_later(STOP_SECONDS_MAX, self._close_soon, _RESTART)
         self._close_if_stopped()
 
     def _close_if_stopped(self) -> None:
-        asked = (running for running in self._operations.values() if running.type is not OperationType.SUBSCRIPTION)
-        if self._is_stopping and next(asked, None) is None:
+        if self._is_stopping and not self._operations.answers_are_due:
             self._close_soon(_RESTART)
 
     async def _read(self) -> None:
@@ -275,10 +257,8 @@ class _Connection:
             case "subscribe":
                 await self._subscribe(message)
             case "complete":
-                running = self._operations.pop(_operation_id(message), None)
+                await self._operations.complete(_operation_id(message))
                 self._close_if_stopped()
-                if running is not None:
-                    await self._let_end(running)
             case "ping":
                 payload = message.get("payload")
                 await self._send({"type": "pong"} if payload is None else {"type": "pong", "payload": payload})
@@ -288,19 +268,6 @@ class _Connection:
                 raise Closed(4429, "Too many initialisation requests")
             case _:
                 raise Closed(4400, "Unknown message type")
-
-    async def _let_end(self, running: _Running) -> None:
-        """Has what the client has completed end without a word.
-
-        Queries and mutations in their own time, as over HTTP: giving a statement up costs Postgres a connection.
-        """
-        if running.type is OperationType.SUBSCRIPTION:
-            running.task.cancel()
-        self._ending.add(running.task)
-        running.task.add_done_callback(self._ending.discard)
-        while len(self._ending) > OPERATIONS_ENDING_MAX:
-            # Or a client would have as much running as it likes, by asking and completing in turn.
-            await asyncio.wait(self._ending, return_when=asyncio.FIRST_COMPLETED)
 
     async def _subscribe(self, message: dict[str, Any]) -> None:
         id = _operation_id(message)
@@ -327,13 +294,7 @@ class _Connection:
         document, operation_type = read
         answer = self._stream if operation_type is OperationType.SUBSCRIPTION else self._call
         answering = partial(answer, id, document, operation, self._context, request_id)
-        task = asyncio.create_task(self._run(id, answering, request_id))
-        self._operations[id] = _Running(operation_type, task)
-
-    def _is_heard(self, id: str) -> bool:
-        """Whether the client still waits for what the current task answers."""
-        running = self._operations.get(id)
-        return running is not None and running.task is asyncio.current_task()
+        self._operations.begin(id, operation_type, self._run(id, answering, request_id))
 
     async def _run(self, id: str, answering: Callable[[], Coroutine[Any, Any, Answer | None]], request_id: str) -> None:
         """Sends what the operation answers, and why it was refused if it was."""
@@ -346,10 +307,10 @@ class _Connection:
         except Exception:
             logger.exception("request %s failed", request_id)
             failure = refusal(ErrorCode.INTERNAL, "Something went wrong here. It has been logged.", request_id)
-        if not self._is_heard(id):
+        if not self._operations.is_heard(id):
             return
         # Free before the last message, since the client may use the id again once it has that.
-        del self._operations[id]
+        self._operations.forget(id)
         with suppress(_ClientGone):
             if failure is None:
                 await self._send({"id": id, "type": "complete"})
@@ -363,7 +324,7 @@ class _Connection:
         answer = await self._execution.run(document, operation, context, request_id)
         if answer.refused:
             return answer
-        if self._is_heard(id):
+        if self._operations.is_heard(id):
             await self._send_text(_next_of(id) + answer.text + b"}")
         return None
 

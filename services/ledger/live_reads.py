@@ -49,7 +49,8 @@ class LiveReads:
         self._database = database
         self._reads = reads
         self._daily_limits: dict[UUID, tuple[int, int | None]] = {}
-        """Of each tenant that is watched: the version of its price book, and what that allows an account a day."""
+        """Of each tenant that is watched: the version of its price book that was last seen in force, and what that
+        allows an account a day."""
 
     async def read(self, tenant_id: UUID, account_id: UUID, wanted: Mapping[View[Event], Wanted]) -> Reading | None:
         """The account as each of these views shows it; None when the tenant has no such account."""
@@ -58,10 +59,12 @@ class LiveReads:
                 return None
             seen = await _read(connection, reading, wanted)
         events = {view: seen.event(view, wish) for view, wish in wanted.items()}
-        account, now = reading.account, reading.now
-        due_in_seconds = due_or_midnight(reading.due_in_seconds, now, running_day(account.time_zone, now).ends_at)
-        day = account.spending.day if account.spending is not None else Window()
-        besides = _Besides.of(account.time_zone, day, now, reading.daily_limit)
+        account = reading.account
+        if reading.book is not None:
+            self._daily_limits[tenant_id] = reading.book.version, reading.daily_limit
+        counted = account.spending.day if account.spending is not None else Window()
+        besides, day_ends_at = _besides(account.time_zone, counted, reading.now, reading.daily_limit)
+        due_in_seconds = due_or_midnight(reading.due_in_seconds, reading.now, day_ends_at)
         return Reading(reading.version, reading.as_of, due_in_seconds, events, besides)
 
     async def positions(self, accounts: Sequence[UUID]) -> Mapping[UUID, Position]:
@@ -72,20 +75,25 @@ class LiveReads:
         return {row["account_id"]: _position(row, limits.get(row["tenant_id"])) for row in found}
 
     async def _limits_of(self, versions: Mapping[UUID, int | None]) -> Mapping[UUID, int | None]:
-        """What these versions of tenants' price books allow an account a day; each is looked up once."""
-        known, self._daily_limits = self._daily_limits, {}
+        """What these versions of tenants' price books allow an account a day, looked up where another one was seen.
+
+        Whoever is watched was read before, so that only publications make it wait.
+        """
+        seen = self._daily_limits
+        for tenant_id in seen.keys() - versions.keys():
+            del seen[tenant_id]
+        limits: dict[UUID, int | None] = {}
         for tenant_id, version in versions.items():
-            before = known.get(tenant_id)
-            if version is None:
-                continue
-            if before is None or before[0] != version:
+            known = seen.get(tenant_id) if version is not None else None
+            if version is not None and (known is None or known[0] != version):
                 try:
-                    before = version, await self._reads.daily_limit_of(tenant_id, version)
+                    known = version, await self._reads.daily_limit_of(tenant_id, version)
                 except PriceBookUnreadable:
                     # A fault of one tenant's, which its reads tell of; the others are still to be compared.
-                    before = version, None
-            self._daily_limits[tenant_id] = before
-        return {tenant_id: limit for tenant_id, (_, limit) in self._daily_limits.items()}
+                    known = version, None
+                seen[tenant_id] = known
+            limits[tenant_id] = None if known is None else known[1]
+        return limits
 
 
 class _Besides(NamedTuple):
@@ -98,11 +106,12 @@ class _Besides(NamedTuple):
     daily_limit: int | None
     """The account's own, else the price book's."""
 
-    @classmethod
-    def of(cls, time_zone: str, day: Window, now: datetime, daily_limit: int | None) -> _Besides:
-        window = running(LimitPeriod.DAY, day, time_zone, now)
-        limit = daily_limit if day.limit is None else day.limit
-        return cls(window.starts_at, running_day(time_zone, now).starts_at, limit)
+
+def _besides(time_zone: str, counted: Window, now: datetime, daily_limit: int | None) -> tuple[_Besides, datetime]:
+    """And when it changes by itself. `counted`: the window that the account's latest day is counted in."""
+    window, day = running(LimitPeriod.DAY, counted, time_zone, now), running_day(time_zone, now)
+    limit = daily_limit if counted.limit is None else counted.limit
+    return _Besides(window.starts_at, day.starts_at, limit), min(window.ends_at, day.ends_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,8 +246,6 @@ async def _crossings(connection: asyncpg.Connection, reading: AccountReading, wi
 
 def _position(row: asyncpg.Record, daily_limit: int | None) -> Position:
     """From list_positions.sql, with the same in it as in a Reading."""
-    day, now = Window(row["day_limit"], row["day_starts_at"], row["day_ends_at"]), row["observed_at"]
-    window_ends_at = running(LimitPeriod.DAY, day, row["time_zone"], now).ends_at
-    due_in_seconds = due_or_midnight(row["due_in_seconds"], now, window_ends_at)
-    due_in_seconds = due_or_midnight(due_in_seconds, now, running_day(row["time_zone"], now).ends_at)
-    return Position(row["version"], due_in_seconds, _Besides.of(row["time_zone"], day, now, daily_limit))
+    counted, now = Window(row["day_limit"], row["day_starts_at"], row["day_ends_at"]), row["observed_at"]
+    besides, day_ends_at = _besides(row["time_zone"], counted, now, daily_limit)
+    return Position(row["version"], due_or_midnight(row["due_in_seconds"], now, day_ends_at), besides)

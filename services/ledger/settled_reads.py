@@ -38,15 +38,23 @@ class AccountReading:
     now: datetime
     due_in_seconds: float | None
     """Until something falls due next or the day ends, by the tenant's clock."""
-    daily_limit: int | None = None
-    """What the price book in force allows an account a day that has set no limit of its own."""
-    daily_limit_since: datetime | None = None
-    """When that price book came into force."""
+    book: PublishedBook | None = None
+    """The price book in force."""
 
     @property
     def account(self) -> Account:
         """The account's row."""
         return self.state.account
+
+    @property
+    def daily_limit(self) -> int | None:
+        """What the price book allows an account a day that has set no limit of its own."""
+        return None if self.book is None else self.book.book.policies.daily_limit_micros
+
+    @property
+    def daily_limit_since(self) -> datetime | None:
+        """When that price book came into force."""
+        return None if self.book is None else self.book.effective_at
 
     @property
     def version(self) -> int:
@@ -134,9 +142,8 @@ def _reading(
 ) -> AccountReading:
     state, now = AccountState(rows.read_account(tuple(row)[:22]), scopes=scopes), row["observed_at"]
     parts = Parts(row["others_left"], row["others_held"], row["own_left"])
-    daily_limit = None if book is None else book.book.policies.daily_limit_micros
-    since = None if book is None else book.effective_at
-    today = today_of(state, spender.member_id, now, daily_limit, since)
+    limit, since = (None, None) if book is None else (book.book.policies.daily_limit_micros, book.effective_at)
+    today = today_of(state, spender.member_id, now, limit, since)
     balance = snapshot_of(state.account, row["expiring_amount"], row["expiring_at"], today, spender, parts)
     until = due_or_midnight(row["due_in_seconds"], now, balance.today.resets_at)
-    return AccountReading(state, balance, now, until, daily_limit, since)
+    return AccountReading(state, balance, now, until, book)

@@ -27,10 +27,10 @@ DUE_NOISE_SECONDS = 0.05
 DUE_JUMP_SECONDS = 1.0
 """A due instant that moved further although nothing was written: the tenant's clock was moved, perhaps past it."""
 
-VIEWS_MAX = 2_000
+VIEWS_MAX = 1_000
 """Different views of one account that a process shows: each costs memory, and time at every change of the account."""
 
-FREE_VIEWS_MAX = 200
+FREE_VIEWS_MAX = 100
 """Of which those that name something that need not exist; so whoever makes names up leaves room to the others."""
 
 logger = logging.getLogger(__name__)

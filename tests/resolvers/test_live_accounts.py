@@ -33,7 +33,7 @@ from rules.pricing.tokens import MICROS
 from services.ledger.reads import LedgerReads
 from services.live.hub import LiveHub
 from services.price_books import PriceBooks
-from services.publishing import Publishing
+from services.publishing import Publication, Publishing
 from tests.conftest import TenantBuilder
 from tests.patience import eventually
 from tests.resolvers.stage import SECRET
@@ -412,10 +412,11 @@ class TestDailyLimit:
             for limit in (16, 24):
                 soon = await desk.now(account) + timedelta(seconds=0.5)
                 source = a_source(trial=0, policies=f"daily_limit = {limit}")
-                await publishing.publish(desk.shop.tenant_id, source, effective_at=soon)
+                publication = await publishing.publish(desk.shop.tenant_id, source, effective_at=soon)
+                assert isinstance(publication, Publication)
                 (limited,) = await stream.take()
                 assert (limited["limit"], limited["version"]) == (str(limit), unlimited["version"])
-                assert datetime.fromisoformat(limited["asOf"]) == soon
+                assert datetime.fromisoformat(limited["asOf"]) == publication.published.effective_at
             async with desk.stream(DAY, account, since=unlimited["version"]) as knowing:
                 assert await knowing.take() == [limited], "the version is known, and the limit is another since"
             (status, *_) = await desk.shop.reads.limits(desk.shop.tenant_id, account)
@@ -428,6 +429,23 @@ class TestDailyLimit:
                 (limited,) = await stream.take()
             assert limited["limit"] == "32"
             assert await spared.nothing_more(0.5)
+
+    async def test_a_publication_that_leaves_the_limit_alone_has_nobody_read(self, desk: Desk) -> None:
+        account, own = await desk.with_tokens(), await desk.shop.open("with a limit of its own")
+        await self.limit(desk, own, 50)
+        reads = desk.shop.live_reads
+        besides = []
+        for source in (None, a_source(trial=0, picture=11), a_source(trial=0, policies="daily_limit = 5")):
+            if source is not None:
+                await Publishing(desk.shop.database, PriceBooks(desk.shop.database)).publish(
+                    desk.shop.tenant_id, source
+                )
+            found = await reads.positions([account, own])
+            besides.append((found[account].besides, found[own].besides))
+
+        assert besides[0] == besides[1]
+        assert besides[1][0] != besides[2][0]
+        assert besides[1][1] == besides[2][1]
 
     async def test_a_hold_that_expires_gives_back_to_the_day_although_nobody_acts(self, desk: Desk) -> None:
         account = await desk.with_tokens()

@@ -16,7 +16,8 @@ from server.edge.answers import Answer
 from server.edge.configuration import FRAME_BYTES_MAX
 from server.edge.connections import PINGS_MAX
 from server.edge.execution import Execution
-from server.edge.graphql_socket import OPERATIONS_ENDING_MAX, OPERATIONS_MAX
+from server.edge.graphql_socket import OPERATIONS_MAX
+from server.edge.socket_operations import OPERATIONS_ENDING_MAX
 from tests.patience import eventually
 from tests.resolvers.stage import a_balance, a_hold
 from tests.server.edge.serving import (

@@ -268,6 +268,7 @@ async def test_positions_and_readings_agree_on_what_is_due_in_whatever_time_zone
 
         assert reading.due_in_seconds is not None
         assert position.due_in_seconds == pytest.approx(reading.due_in_seconds, abs=DUE_JUMP_SECONDS)
+        assert position.besides == reading.besides
         day_ends_at = running_day(zone, datetime.now(UTC)).ends_at
         differences += state_of(reading.events[DayLimitView()]).resets_at > day_ends_at
     assert differences > 0, "limits go on in the day that they were in, usage is counted by the new one"

@@ -309,6 +309,24 @@ async def test_different_views_of_an_account_are_bounded_and_names_that_anybody_
     assert watcher.accounts_watched == 0, "who was refused leaves nothing behind"
 
 
+async def test_hundreds_who_come_and_go_at_any_moment_leave_nothing_behind(
+    accounts: AccountsTable, watcher: Watcher
+) -> None:
+    opened = [await accounts.open(version=1) for _ in range(3)]
+    for number in range(300):
+        async with watcher.watch(TENANT, opened[number % 3], StateView(f"somebody {number % 150}")) as changes:
+            match number % 4:
+                case 0:
+                    await anext(changes)
+                case 1:
+                    await asyncio.sleep(0)
+                case _:
+                    pass
+
+    assert watcher.accounts_watched == 0
+    await eventually(lambda: accounts.reading_now.total() == 0)
+
+
 async def test_closing_ends_every_subscriber_and_later_ones_at_once(accounts: AccountsTable) -> None:
     account = await accounts.open(version=1)
     watcher: Watcher = Watcher(accounts)
