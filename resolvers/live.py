@@ -38,6 +38,9 @@ from services.principal import Scope
 READ_PAUSES_SECONDS: Final = (0.1, *[0.5] * 59)
 """Between tries to read what no event carries: half a minute in all, as long as a database takes to restart."""
 
+JOIN_PAUSES_SECONDS: Final = (0.1, 0.2, *[0.5] * 10)
+"""Between tries to find the account of a subscription that begins: some seconds, as a database takes to restart."""
+
 CROSSINGS_READ: Final = 100
 """Crossings read at a time for a subscriber that resumes, or that did not take them for long."""
 
@@ -123,12 +126,19 @@ def too_many_views() -> GraphQLError:
 async def account_watched(info: Info, account_id: str | None) -> ScopedAccount:
     """The account that a subscription is about. Raises a coded error where there is none in the credential's scope."""
     account = account_in_scope(info, Scope.READ, account_id)
-    if not (
-        isinstance(account, ScopedAccount)
-        and await info.context.reads.has_account(account.tenant_id, account.account_id)
-    ):
+    if not (isinstance(account, ScopedAccount) and await _is_there(info, account)):
         raise coded(ErrorCode.BAD_USER_INPUT, "`accountId` must be the id of an account in the credential's scope.")
     return account
+
+
+async def _is_there(info: Info, account: ScopedAccount) -> bool:
+    """Who comes again while the database restarts, or with thousands, waits: a refusal ends what clients resume."""
+    for pause_seconds in JOIN_PAUSES_SECONDS:
+        try:
+            return await info.context.reads.has_account(account.tenant_id, account.account_id)
+        except DatabaseUnavailable:
+            await asyncio.sleep(pause_seconds)
+    return await info.context.reads.has_account(account.tenant_id, account.account_id)
 
 
 class ShownEvents(Generic[EventShown, Shown]):

@@ -106,7 +106,14 @@ class Viewer:
             await client.send(json.dumps({"type": "connection_init", "payload": payload}))
             assert json.loads(await client.recv()) == {"type": "connection_ack"}
             await client.send(json.dumps({"type": "subscribe", "id": "a", "payload": {"query": BALANCE}}))
-            self._take(await client.recv())
+            first = await client.recv()
+            if json.loads(first)["type"] == "error":
+                await client.close()
+                refusals = {refusal["extensions"]["code"] for refusal in json.loads(first)["payload"]}
+                assert refusals == {"UNAVAILABLE"}, first
+                await asyncio.sleep(RETRY_SECONDS)
+                return
+            self._take(first)
         async for text in client:
             self._take(text)
 

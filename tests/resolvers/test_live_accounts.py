@@ -296,6 +296,25 @@ class TestLowBalance:
             assert thresholds(await stream.take(3)) == [20, 10, 0]
             assert await stream.nothing_more(0.3)
 
+    async def test_who_comes_while_the_database_is_away_for_a_moment_is_not_sent_away(
+        self, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(live_resolvers, "JOIN_PAUSES_SECONDS", (0.0,) * 3)
+        account = await desk.with_tokens()
+        await desk.all_and_back(account, "first")
+        has_account, tries = LedgerReads.has_account, []
+
+        async def fail_twice(*arguments: Any) -> bool:
+            tries.append(1)
+            if len(tries) < 3:
+                raise DatabaseUnreachable("gone")
+            return await has_account(*arguments)
+
+        monkeypatch.setattr(LedgerReads, "has_account", fail_twice)
+        async with desk.stream(WARNINGS, account, since=0) as stream:
+            assert thresholds(await stream.take(3)) == [20, 10, 0]
+        assert len(tries) == 3
+
     async def test_what_expires_is_warned_of_although_nobody_acts(self, desk: Desk, database: Database) -> None:
         account = await desk.with_tokens()
         await desk.spend(account, 70, "most")

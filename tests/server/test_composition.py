@@ -44,4 +44,5 @@ async def test_a_server_starts_while_its_redis_is_away_and_says_so_until_it_is_t
                 # Of this database alone: another installation may use the same Redis.
                 assert await channels_of(redis) == [f"farebox:{await services.database.identity()}".encode()]
         assert await channels_of(redis) == []
-    assert "the connection to Redis for bus listener fails and is being retried" in caplog.text
+    place = f"Redis at 127.0.0.1:{redis.port}"
+    assert f"the connection to {place} for bus listener fails and is being retried" in caplog.text
