@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from time import monotonic
 from typing import Final
 from uuid import UUID
 
@@ -65,6 +66,8 @@ class LoadedAccount:
     """Administrative acts that took effect."""
     drained: bool = True
     """False while more is due than was loaded; then nothing is decided for the account yet."""
+    loaded_at_seconds: float = field(default_factory=monotonic)
+    """When it was `now`, by the process's own clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +75,8 @@ class Decided:
     """A batch's answers, in the order of its submissions; None where the account must be loaded again first."""
 
     outcomes: list[LedgerOutcome | None]
-    changed: list[tuple[UUID, int]]
-    """(account, version) of every account that has new entries."""
+    changed: list[LoadedAccount]
+    """Every account that has new entries, as the last of them left it."""
 
 
 async def run_batch(connection: asyncpg.Connection, submissions: Sequence[Submission]) -> Decided:
@@ -83,12 +86,7 @@ async def run_batch(connection: asyncpg.Connection, submissions: Sequence[Submis
     outcomes = [_decide(accounts.get(submission.account_id), submission, referrals) for submission in submissions]
     await _write(connection, accounts.values())
     await referrals.write(connection)
-    changed = [
-        (loaded.state.account.account_id, loaded.state.account.version)
-        for loaded in accounts.values()
-        if loaded.state.entries
-    ]
-    return Decided(outcomes, changed)
+    return Decided(outcomes, [loaded for loaded in accounts.values() if loaded.state.entries])
 
 
 async def _load(connection: asyncpg.Connection, submissions: Sequence[Submission]) -> dict[UUID, LoadedAccount]:

@@ -7,14 +7,13 @@ import logging
 from collections.abc import Callable
 from time import monotonic
 from typing import Final
-from uuid import UUID
 
 import asyncpg
 
 from models.database import Database
 from models.statements import statement
 from models.unavailable import SERVER_TROUBLE, DatabaseUnavailable
-from services.ledger.batch import Decided, run_batch
+from services.ledger.batch import Decided, LoadedAccount, run_batch
 from services.ledger.queue import LedgerQueue
 from services.ledger.submission import Submission
 
@@ -33,14 +32,18 @@ _LOST = (*SERVER_TROUBLE, OSError, asyncio.TimeoutError, DatabaseUnavailable)
 logger = logging.getLogger(__name__)
 
 
+Announce = Callable[[LoadedAccount], None]
+"""Hears of each account that has new entries, after the commit and before anything else can change it."""
+
+
 class LedgerUnavailable(Exception):
     """The ledger could not judge in time. Whether the command took effect is unknown; the same key asks safely."""
 
 
 class Lane:
-    """Runs batches until it is stopped; owns its connection. `announce` hears (account, version) after each commit."""
+    """Runs batches until it is stopped; owns its connection."""
 
-    def __init__(self, database: Database, announce: Callable[[UUID, int], None], name: str) -> None:
+    def __init__(self, database: Database, announce: Announce, name: str) -> None:
         self._database = database
         self._announce = announce
         self._name = name
@@ -186,8 +189,8 @@ class Lane:
                 again.append(submission)
             else:
                 submission.resolve(outcome)
-        for account_id, version in decided.changed:
-            self._announce(account_id, version)
+        for changed in decided.changed:
+            self._announce(changed)
         return again
 
     async def _unchain(self) -> None:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -15,13 +16,14 @@ from models.database import Database
 from models.ledger import rows
 from models.statements import statement
 from rules.ledger.alerting import Alerting
-from rules.ledger.balance import BalanceSnapshot, Parts, snapshot_of
+from rules.ledger.balance import POOL, BalanceSnapshot, Parts, snapshot_of
 from rules.ledger.burn_down import Spender
 from rules.ledger.kinds import LimitPeriod
 from rules.ledger.limits import running, today_of
 from rules.ledger.local_days import running_day
 from rules.ledger.spending import Window
 from rules.ledger.state import AccountState
+from services.ledger.batch import LoadedAccount
 from services.ledger.live_feeds import Feeds, HoldsFeed, UsageFeed
 from services.ledger.live_views import (
     CROSSINGS_KEPT_MAX,
@@ -32,7 +34,7 @@ from services.ledger.live_views import (
     StateEvent,
 )
 from services.ledger.settled_reads import AccountReading, SettledReads, due_or_midnight
-from services.live.reader import Position, Reading, Wanted
+from services.live.reader import AtHand, Position, Reading, Wanted
 from services.live.view import Event, View
 
 
@@ -54,10 +56,26 @@ class LiveReads:
             if reading is None:
                 return None
             seen = await _read(connection, reading, wanted)
-        events = {view: seen.event(view, wish) for view, wish in wanted.items()}
-        day_ends_at = running_day(reading.account.time_zone, reading.now).ends_at
-        due_in_seconds = due_or_midnight(reading.due_in_seconds, reading.now, day_ends_at)
-        return Reading(reading.version, reading.as_of, due_in_seconds, events)
+        return _as_shown(reading, {view: seen.event(view, wish) for view, wish in wanted.items()})
+
+    def announcement(self, committed: LoadedAccount) -> tuple[UUID, int, AtHand]:
+        """What the hub is told of an account that a batch has changed; made out only where somebody watches it."""
+        account = committed.state.account
+        return account.account_id, account.version, partial(self._at_hand, committed)
+
+    def _at_hand(
+        self, committed: LoadedAccount, tenant_id: UUID, wanted: Mapping[View[Event], Wanted]
+    ) -> Reading | None:
+        reading = self._reads.at_hand(tenant_id, committed)
+        if reading is None:
+            return None
+        events: dict[View[Event], Event] = {}
+        for view, wish in wanted.items():
+            event = _event_at_hand(reading, view, wish)
+            if event is None:
+                return None
+            events[view] = event
+        return _as_shown(reading, events)
 
     async def positions(self, accounts: Sequence[UUID]) -> Mapping[UUID, Position]:
         """Where these accounts stand, in one query that settles nothing; unknown ones are left out."""
@@ -127,6 +145,30 @@ class _Seen:
             for part in self.of_projects.get(spender.project, ()):
                 if part["member_id"] is None or part["member_id"] != spender.member_id:
                     yield part
+
+
+def _as_shown(reading: AccountReading, events: Mapping[View[Event], Event]) -> Reading:
+    day_ends_at = running_day(reading.account.time_zone, reading.now).ends_at
+    due_in_seconds = due_or_midnight(reading.due_in_seconds, reading.now, day_ends_at)
+    return Reading(reading.version, reading.as_of, due_in_seconds, events)
+
+
+def _event_at_hand(reading: AccountReading, view: View[Any], wish: Wanted) -> Event | None:
+    """What the view shows; None where that needs what a batch has not, or has only for some of its commands."""
+    match view:
+        case BalanceView(spender) if spender == POOL:
+            return StateEvent(reading.balance, was_reset=reading.was_reset)
+        case DayLimitView(None):
+            return StateEvent(reading.balance.today, was_reset=reading.was_reset)
+        case CrossingsView() if isinstance(wish.before, CrossingsEvent):
+            through = (reading.account.alerting or Alerting()).events
+            if through != wish.before.through:
+                return None
+            return CrossingsEvent(
+                reading.account.account_id, reading.version, reading.as_of, after=through, through=through
+            )
+        case _:
+            return None
 
 
 async def _read(connection: asyncpg.Connection, reading: AccountReading, wanted: Mapping[View[Event], Wanted]) -> _Seen:
