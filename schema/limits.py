@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from uuid import uuid5
+from functools import lru_cache
+from typing import Final
+from uuid import UUID, uuid5
 
 import strawberry
 
@@ -13,6 +15,9 @@ from schema.described import output
 from schema.nodes import shown_id, shown_member_id
 from schema.scalars import Tokens, Version, tokens_or_none
 from schema.words import LimitLevel, LimitPeriod, LimitScope
+
+SUBJECTS_REMEMBERED_MAX: Final = 10_000
+"""Limits whose ids are remembered: some megabytes. Every balance shows one."""
 
 
 @output
@@ -56,9 +61,8 @@ class LimitStatus:
 def shown_limit(status: StatusRecord) -> LimitStatus:
     """A limit as it is shown."""
     account_id = status.account_id
-    subject = f"{status.scope} {status.period} {status.member_id} {status.project}"
     return LimitStatus(
-        id=shown_id(IdKind.LIMIT, account_id, part=uuid5(account_id, subject)),
+        id=_id_of(account_id, status.scope, status.period, status.member_id, status.project),
         account_id=shown_id(IdKind.ACCOUNT, account_id),
         version=Version(status.version),
         as_of=status.as_of,
@@ -72,3 +76,10 @@ def shown_limit(status: StatusRecord) -> LimitStatus:
         level=status.level,
         resets_at=status.resets_at,
     )
+
+
+@lru_cache(SUBJECTS_REMEMBERED_MAX)
+def _id_of(
+    account_id: UUID, scope: LimitScope, period: LimitPeriod, member_id: UUID | None, project: str | None
+) -> strawberry.ID:
+    return shown_id(IdKind.LIMIT, account_id, part=uuid5(account_id, f"{scope} {period} {member_id} {project}"))

@@ -89,6 +89,11 @@ class PriceBooks:
         except PriceBookMissing:
             return None
 
+    def at_hand(self, tenant_id: UUID) -> PublishedBook | None:
+        """The version in force where it is in memory and as fresh as `current` gives it; asks nobody."""
+        version = self._versions_in_force.at_hand(tenant_id)
+        return None if version is None else self._books.at_hand((tenant_id, version))
+
     async def currency(self, tenant_id: UUID) -> str | None:
         """The currency of the version in force; None where none is."""
         published = await self.in_force(tenant_id)

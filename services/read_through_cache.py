@@ -66,6 +66,11 @@ class ReadThroughCache(Generic[K, V]):
         # Shielded: one who gives up must not take the answer from the others.
         return await asyncio.shield(task)
 
+    def at_hand(self, key: K) -> V | None:
+        """The value if it is fresh in memory; asks nobody."""
+        kept = self._fresh(self._values, key)
+        return None if kept is None else kept.value
+
     def keep(self, key: K, value: V) -> None:
         """Remembers a value that the caller has just written."""
         self._remember_value(key, _Kept(value, self._monotonic()))

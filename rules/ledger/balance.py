@@ -80,11 +80,17 @@ NOTHING_ASSIGNED = Parts()
 
 
 def balance_of(
-    state: AccountState, now: datetime, daily_limit: int | None = None, spender: Spender = POOL
+    state: AccountState,
+    now: datetime,
+    daily_limit: int | None = None,
+    spender: Spender = POOL,
+    *,
+    since: datetime | None = None,
 ) -> BalanceSnapshot:
     """The balance as the state's latest entry left it, with the day of `now`. Whatever is due was settled before.
 
-    `daily_limit` is the price book's, as in `Command`; the day is the member's where the spender is one.
+    `daily_limit` is the price book's, as in `Command`, in force `since` then where that is to tell in the balance's
+    order; the day is the member's where the spender is one.
 
     What is on hold does not expire, so that whatever is shown to expire next writes an entry at that very instant.
     """
@@ -106,7 +112,7 @@ def balance_of(
         elif expires_at == expiring_at:
             expiring_amount += grant.unheld
     parts = Parts(others_left, others_held, own_left)
-    today = today_of(state, spender.member_id, now, daily_limit)
+    today = today_of(state, spender.member_id, now, daily_limit, since)
     return snapshot_of(account, expiring_amount, expiring_at, today, spender, parts)
 
 

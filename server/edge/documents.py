@@ -29,6 +29,7 @@ from graphql.validation.validate import ValidationAbortedError
 
 from resolvers.errors import ErrorCode, coded
 from server.edge.document_size import measure, too_complex
+from server.edge.event_plans import Plan
 from server.edge.operation_cost import COST_MAX, OperationCost, cost_refusal, operation_cost
 from server.edge.subscriptions import depends_on_events_alone
 
@@ -67,6 +68,7 @@ class Document:
     """A valid document. `operations` and their `costs` are by name, None for the one without.
 
     `number`: no other document of the process has it. `depends_on_events_alone`: of its subscriptions, whoever asks.
+    `plans`: of those that were begun, by operation; None of those that have none.
     """
 
     node: DocumentNode
@@ -74,6 +76,7 @@ class Document:
     costs: Mapping[str | None, OperationCost]
     depends_on_events_alone: bool = False
     number: int = field(default_factory=count().__next__)
+    plans: dict[str | None, Plan | None] = field(default_factory=dict, repr=False)
 
     def operation_type(self, name: str | None, variables: Mapping[str, Any] | None = None) -> OperationType:
         """The type of the operation that is to be executed.

@@ -24,6 +24,7 @@ from strawberry.execution import optimized_is_awaitable
 from resolvers.context import Context
 from server.edge.answers import Answer
 from server.edge.documents import Document, Documents
+from server.edge.event_plans import Plan, plan_of
 from server.edge.request_errors import cost_in
 from server.edge.subscriptions import SharedAnswers, Subscription, answer_of, asked_of, refused
 from server.edge.trusted_documents import TrustedDocuments
@@ -109,5 +110,14 @@ class Execution:
         if isinstance(source, ExecutionResult):
             return refused(source.errors or [], request_id, extensions)
         asked = asked_of(document.number, operation.operation_name, operation.variables)
-        shared = self._shared if document.depends_on_events_alone else None
-        return Subscription(aiter(source), executor, asked, request_id, extensions, shared)
+        if not document.depends_on_events_alone:
+            return Subscription(aiter(source), executor, asked, request_id, extensions, None)
+        plan = _plan(document, operation.operation_name, executor)
+        return Subscription(aiter(source), executor, asked, request_id, extensions, self._shared, plan)
+
+
+def _plan(document: Document, operation_name: str | None, executor: Executor[Any]) -> Plan | None:
+    """The operation's plan, made when it is begun for the first time."""
+    if operation_name not in document.plans:
+        document.plans[operation_name] = plan_of(executor)
+    return document.plans[operation_name]

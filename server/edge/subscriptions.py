@@ -31,6 +31,7 @@ from graphql.pyutils import AwaitableOrValue
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 from server.edge.answers import Answer
+from server.edge.event_plans import Plan
 from server.edge.request_errors import shown_errors
 
 SHARED_MAX: Final = 512
@@ -79,10 +80,10 @@ class Subscription:
 
     `extensions` are of every answer, and the same for all who asked the same, so that it is the same bytes for them.
     `shared`: where answers are looked for and kept; None when they depend on who asks. What failed is never shared,
-    because it tells the request's own id.
+    because it tells the request's own id. `plan`: what answers without the executor, where all goes well.
     """
 
-    __slots__ = ("_asked", "_executor", "_extensions", "_has_failed", "_request_id", "_shared", "_source")
+    __slots__ = ("_asked", "_executor", "_extensions", "_has_failed", "_plan", "_request_id", "_shared", "_source")
 
     def __init__(
         self,
@@ -92,6 +93,7 @@ class Subscription:
         request_id: str,
         extensions: Mapping[str, Any],
         shared: SharedAnswers | None,
+        plan: Plan | None = None,
     ) -> None:
         self._source = source
         self._executor = executor
@@ -99,6 +101,7 @@ class Subscription:
         self._request_id = request_id
         self._extensions = extensions
         self._shared = shared
+        self._plan = plan
         self._has_failed = False
 
     def __aiter__(self) -> Subscription:
@@ -117,7 +120,7 @@ class Subscription:
                 return refused([error], self._request_id)
             failure = GraphQLError("the stream of events failed", original_error=error)
             return refused([failure], self._request_id)
-        answer = None if self._shared is None else self._shared.find(event, self._asked)
+        answer = None if self._shared is None else self._shared.find(event, self._asked) or self._planned(event)
         if answer is None:
             result = self._execute(event)
             answer = self._answer(event, result if isinstance(result, ExecutionResult) else await result)
@@ -136,7 +139,7 @@ class Subscription:
             await close()
 
     def _hand_over(self, shared: SharedAnswers, take: Callable[[Answer], bool], event: object) -> bool:
-        answer = shared.find(event, self._asked)
+        answer = shared.find(event, self._asked) or self._planned(event)
         if answer is None:
             result = self._execute(event)
             if not isinstance(result, ExecutionResult):
@@ -144,12 +147,25 @@ class Subscription:
             answer = self._answer(event, result)
         return not answer.refused and take(answer)
 
+    def _planned(self, event: object) -> Answer | None:
+        if self._plan is None:
+            return None
+        try:
+            data = self._plan(event)
+        except Exception:
+            # Executed, it is told what is wrong with it.
+            return None
+        return self._kept(event, Answer({"data": data, "extensions": self._extensions}))
+
     def _execute(self, event: object) -> AwaitableOrValue[ExecutionResult]:
         return execute_subscription_event(self._executor.build_per_event_executor(event))
 
     def _answer(self, event: object, result: ExecutionResult) -> Answer:
         answer = answer_of(result, self._request_id, self._extensions)
-        if self._shared is not None and not result.errors:
+        return answer if result.errors else self._kept(event, answer)
+
+    def _kept(self, event: object, answer: Answer) -> Answer:
+        if self._shared is not None:
             self._shared.keep(event, self._asked, answer)
         return answer
 

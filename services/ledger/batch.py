@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from time import monotonic
 from typing import Final
 from uuid import UUID
 
@@ -55,8 +56,8 @@ class Decided:
     """A batch's answers, in the order of its submissions; None where the account must be loaded again first."""
 
     outcomes: list[LedgerOutcome | None]
-    changed: list[tuple[UUID, int]]
-    """(account, version) of every account that has new entries."""
+    changed: list[LoadedAccount]
+    """Every account that has new entries, as the last of them left it."""
     accounts: Collection[LoadedAccount]
     """As this transaction leaves them, once it has committed."""
 
@@ -68,11 +69,7 @@ async def run_batch(connection: asyncpg.Connection, submissions: Sequence[Submis
     outcomes = [_decide(accounts.get(submission.account_id), submission, referrals) for submission in submissions]
     await _write(connection, accounts.values())
     await referrals.write(connection)
-    changed = [
-        (loaded.state.account.account_id, loaded.state.account.version)
-        for loaded in accounts.values()
-        if loaded.state.entries
-    ]
+    changed = [loaded for loaded in accounts.values() if loaded.state.entries]
     return Decided(outcomes, changed, accounts.values())
 
 
@@ -168,7 +165,7 @@ def _assemble(
     accounts: dict[UUID, LoadedAccount] = {}
     if loaded is None:
         raise AssertionError("the loader always gives one row")
-    observed_at = loaded["observed_at"]
+    observed_at, loaded_at_seconds = loaded["observed_at"], monotonic()
     clocks = {clock[0]: (clock[1], clock[2]) for clock in loaded["clocks"] or ()}
     for row, mark in zip(loaded["accounts"] or (), loaded["marks"] or (), strict=True):
         read = rows.read_account(row)
@@ -179,6 +176,7 @@ def _assemble(
         if known is not None and account_id not in accounts:
             last_at = known.state.account.last_at
             known.now, known.state.next_due_at = clocks.get(account_id) or (max(observed_at, last_at), None)
+            known.loaded_at_seconds = loaded_at_seconds
             accounts[account_id] = known
     for row in loaded["grants"] or ():
         accounts[row[0]].add_grant(rows.read_grant(row))

@@ -53,6 +53,8 @@ class LoadedAccount:
     """Administrative acts that took effect."""
     drained: bool = True
     """False while more is due than was loaded; then nothing is decided for the account yet."""
+    loaded_at_seconds: float = field(default_factory=monotonic)
+    """When it was `now`, by the process's own clock."""
     kept_at: float = 0.0
     """When the lane last remembered it, on its own clock."""
 

@@ -7,7 +7,6 @@ import logging
 from collections.abc import Callable
 from time import monotonic
 from typing import Final
-from uuid import UUID
 
 import asyncpg
 
@@ -16,7 +15,7 @@ from models.statements import statement
 from models.unavailable import SERVER_TROUBLE, DatabaseUnavailable
 from rules.pricing.refusals import InvalidInput
 from services.ledger.batch import Decided, run_batch
-from services.ledger.known_accounts import KnownAccounts
+from services.ledger.known_accounts import KnownAccounts, LoadedAccount
 from services.ledger.queue import LedgerQueue
 from services.ledger.submission import Submission
 
@@ -37,14 +36,18 @@ _UNCOUNTABLE: Final = InvalidInput("amount", "what was charged or refunded in th
 logger = logging.getLogger(__name__)
 
 
+Announce = Callable[[LoadedAccount], None]
+"""Hears of each account that has new entries, after the commit and before anything else can change it."""
+
+
 class LedgerUnavailable(Exception):
     """The ledger could not judge in time. Whether the command took effect is unknown; the same key asks safely."""
 
 
 class Lane:
-    """Runs batches until it is stopped; owns its connection. `announce` hears (account, version) after each commit."""
+    """Runs batches until it is stopped; owns its connection."""
 
-    def __init__(self, database: Database, announce: Callable[[UUID, int], None], name: str) -> None:
+    def __init__(self, database: Database, announce: Announce, name: str) -> None:
         self._database = database
         self._announce = announce
         self._name = name
@@ -176,8 +179,10 @@ class Lane:
             await connection.execute("BEGIN")
         decided = await run_batch(connection, batch, self._known)
         await self._end_transaction(connection)
+        again = self._publish(decided, batch)
+        # Whoever was told has looked.
         self._known.keep(decided.accounts)
-        return self._publish(decided, batch)
+        return again
 
     async def _end_transaction(self, connection: asyncpg.Connection) -> None:
         """COMMIT, and straight on into the next transaction while a batch is waiting, but not for ever."""
@@ -196,8 +201,8 @@ class Lane:
                 again.append(submission)
             else:
                 submission.resolve(outcome)
-        for account_id, version in decided.changed:
-            self._announce(account_id, version)
+        for changed in decided.changed:
+            self._announce(changed)
         return again
 
     async def _unchain(self) -> None:

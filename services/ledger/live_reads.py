@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -15,13 +16,14 @@ from models.database import Database
 from models.ledger import rows
 from models.statements import statement
 from rules.ledger.alerting import Alerting
-from rules.ledger.balance import BalanceSnapshot, Parts, snapshot_of
+from rules.ledger.balance import POOL, BalanceSnapshot, Parts, snapshot_of
 from rules.ledger.burn_down import Spender
 from rules.ledger.kinds import LimitPeriod
 from rules.ledger.limits import running, today_of
 from rules.ledger.local_days import running_day
 from rules.ledger.spending import Window
 from rules.ledger.state import AccountState
+from services.ledger.known_accounts import LoadedAccount
 from services.ledger.live_feeds import Feeds, HoldsFeed, UsageFeed
 from services.ledger.live_views import (
     CROSSINGS_KEPT_MAX,
@@ -32,7 +34,7 @@ from services.ledger.live_views import (
     StateEvent,
 )
 from services.ledger.settled_reads import AccountReading, SettledReads, due_or_midnight
-from services.live.reader import Position, Reading, Wanted
+from services.live.reader import AtHand, Position, Reading, Wanted
 from services.live.view import Event, View
 from services.price_books import PriceBookUnreadable
 
@@ -58,14 +60,29 @@ class LiveReads:
             if reading is None:
                 return None
             seen = await _read(connection, reading, wanted)
-        events = {view: seen.event(view, wish) for view, wish in wanted.items()}
-        account = reading.account
         if reading.book is not None:
             self._daily_limits[tenant_id] = reading.book.version, reading.daily_limit
-        counted = account.spending.day if account.spending is not None else Window()
-        besides, day_ends_at = _besides(account.time_zone, counted, reading.now, reading.daily_limit)
-        due_in_seconds = due_or_midnight(reading.due_in_seconds, reading.now, day_ends_at)
-        return Reading(reading.version, reading.as_of, due_in_seconds, events, besides)
+        events = {view: _coming_after(wish.before, seen.event(view, wish)) for view, wish in wanted.items()}
+        return _as_shown(reading, events)
+
+    def announcement(self, committed: LoadedAccount) -> tuple[UUID, int, AtHand]:
+        """What the hub is told of an account that a batch has changed; made out only where somebody watches it."""
+        account = committed.state.account
+        return account.account_id, account.version, partial(self._at_hand, committed)
+
+    def _at_hand(
+        self, committed: LoadedAccount, tenant_id: UUID, wanted: Mapping[View[Event], Wanted]
+    ) -> Reading | None:
+        reading = self._reads.at_hand(tenant_id, committed)
+        if reading is None:
+            return None
+        events: dict[View[Event], Event] = {}
+        for view, wish in wanted.items():
+            event = _event_at_hand(reading, view, wish)
+            if event is None:
+                return None
+            events[view] = event
+        return _as_shown(reading, events)
 
     async def positions(self, accounts: Sequence[UUID]) -> Mapping[UUID, Position]:
         """Where these accounts stand, in one query that settles nothing; unknown ones are left out."""
@@ -175,6 +192,48 @@ class _Seen:
             for part in self.of_projects.get(spender.project, ()):
                 if part["member_id"] is None or part["member_id"] != spender.member_id:
                     yield part
+
+
+def _as_shown(reading: AccountReading, events: Mapping[View[Event], Event]) -> Reading:
+    account = reading.account
+    counted = account.spending.day if account.spending is not None else Window()
+    besides, day_ends_at = _besides(account.time_zone, counted, reading.now, reading.daily_limit)
+    due_in_seconds = due_or_midnight(reading.due_in_seconds, reading.now, day_ends_at)
+    return Reading(reading.version, reading.as_of, due_in_seconds, events, besides)
+
+
+def _coming_after(before: Event | None, event: Event) -> Event:
+    """The event, or one a microsecond after the one shown before, where it shows something else in the same place.
+
+    A price book may come into force at the very time of an entry, and be known here a second late: then its limit is
+    shown after the one before it all the same.
+    """
+    if not (isinstance(event, StateEvent) and isinstance(before, StateEvent)):
+        return event
+    if before.version != event.version or event.order > before.order:
+        return event
+    shown_at = before.state.as_of
+    if event.dated(shown_at).repeats(before):
+        return event
+    return event.dated(shown_at + timedelta(microseconds=1))
+
+
+def _event_at_hand(reading: AccountReading, view: View[Any], wish: Wanted) -> Event | None:
+    """What the view shows; None where that needs what a batch has not, or has only for some of its commands."""
+    match view:
+        case BalanceView(spender) if spender == POOL:
+            return StateEvent(reading.balance, was_reset=reading.was_reset)
+        case DayLimitView(None):
+            return StateEvent(reading.balance.today, was_reset=reading.was_reset)
+        case CrossingsView() if isinstance(wish.before, CrossingsEvent):
+            through = (reading.account.alerting or Alerting()).events
+            if through != wish.before.through:
+                return None
+            return CrossingsEvent(
+                reading.account.account_id, reading.version, reading.as_of, after=through, through=through
+            )
+        case _:
+            return None
 
 
 async def _read(connection: asyncpg.Connection, reading: AccountReading, wanted: Mapping[View[Event], Wanted]) -> _Seen:

@@ -33,6 +33,13 @@ class StateEvent(Event, Generic[State]):
         """Whether nothing of the state has changed."""
         return isinstance(told, StateEvent) and bool(told.state == self.state)
 
+    def dated(self, as_of: datetime) -> StateEvent[State]:
+        """The same as of another instant, as if something but an entry had changed it then."""
+        state = self.state
+        if isinstance(state, BalanceSnapshot):
+            return StateEvent(state._replace(as_of=as_of, today=state.today._replace(as_of=as_of)), was_reset=True)
+        return StateEvent(state._replace(as_of=as_of), was_reset=True)
+
 
 @dataclass(frozen=True, slots=True)
 class BalanceView(View[StateEvent[BalanceSnapshot]]):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from time import monotonic
 from typing import Final
 from uuid import UUID
 
@@ -14,12 +15,13 @@ import asyncpg
 from models.database import Database
 from models.ledger import rows
 from models.statements import statement
-from rules.ledger.balance import POOL, BalanceSnapshot, Parts, snapshot_of
+from rules.ledger.balance import POOL, BalanceSnapshot, Parts, balance_of, snapshot_of
 from rules.ledger.burn_down import Spender
 from rules.ledger.commands import Settle
 from rules.ledger.limits import today_of
 from rules.ledger.spending import Scope, Spending
 from rules.ledger.state import Account, AccountState
+from services.ledger.known_accounts import LoadedAccount
 from services.ledger.writer import Writer
 from services.price_books import PriceBooks, PublishedBook
 
@@ -33,7 +35,7 @@ class AccountReading:
     """An account's ledger row at one moment, with nothing due, and the counts of the member and project asked for."""
 
     state: AccountState
-    """Without grants and holds."""
+    """Without grants and holds, where it was read."""
     balance: BalanceSnapshot
     now: datetime
     due_in_seconds: float | None
@@ -118,6 +120,24 @@ class SettledReads:
         """What a version of the price book allows an account a day."""
         published = await self._price_books.at_version(tenant_id, book_version)
         return None if published is None else published.book.policies.daily_limit_micros
+
+    def at_hand(self, tenant_id: UUID, committed: LoadedAccount) -> AccountReading | None:
+        """The account as a batch has just left it; the same that a read would bring, with the clock of now.
+
+        None where it must be read: something has fallen due meanwhile, it is not the tenant's, or what the price book
+        allows a day is not in memory.
+        """
+        state, account = committed.state, committed.state.account
+        published = self._price_books.at_hand(tenant_id)
+        if published is None or account.tenant_id != tenant_id or not account.opened:
+            return None
+        now = committed.now + timedelta(seconds=monotonic() - committed.loaded_at_seconds)
+        balance = balance_of(state, now, published.book.policies.daily_limit_micros, since=published.effective_at)
+        due_in_seconds = None if account.due_at is None else (account.due_at - now).total_seconds()
+        if due_in_seconds is not None and due_in_seconds <= 0:
+            return None
+        until = due_or_midnight(due_in_seconds, now, balance.today.resets_at)
+        return AccountReading(state, balance, now, until, published)
 
 
 def due_or_midnight(due_in_seconds: float | None, now: datetime, midnight: datetime | None) -> float | None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
 from uuid import UUID
 
 from models.database import Database
 from rules.ledger.commands import AnyCommand
-from services.ledger.lane import Lane, LedgerUnavailable
+from services.ledger.lane import Announce, Lane, LedgerUnavailable
 from services.ledger.submission import NO_RIDERS, LedgerOutcome, Riders, Submission
 
 LANES: Final = 2
@@ -32,7 +31,7 @@ class Writer:
         self,
         database: Database,
         *,
-        announce: Callable[[UUID, int], None] = lambda account_id, version: None,
+        announce: Announce = lambda changed: None,
         lanes: int = LANES,
     ) -> None:
         self._lanes = [Lane(database, announce, f"ledger lane {number}") for number in range(lanes)]

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from services.live.episode import Episode
 from services.live.messages import RESYNC_TEXT, encode_changes
+from services.live.reader import AtHand
 
 BURST_GAP_SECONDS = 0.005
 """The least time between two bursts: the first change of a quiet moment goes out at once, a flood in 200 a second."""
@@ -34,7 +35,7 @@ class Announcer:
 
     def __init__(
         self,
-        tell_locally: Callable[[UUID, int], None],
+        tell_locally: Callable[[UUID, int, AtHand | None], None],
         publish: Callable[[str], Awaitable[None]] | None,
     ) -> None:
         self._tell_locally = tell_locally
@@ -64,10 +65,10 @@ class Announcer:
         except Exception as failure:
             self._episode.failed(failure)
 
-    def changed(self, account_id: UUID, version: int) -> None:
+    def changed(self, account_id: UUID, version: int, at_hand: AtHand | None = None) -> None:
         """To be called once `version` of the account is committed; synchronous, does no I/O, never raises."""
         try:
-            self._tell_locally(account_id, version)
+            self._tell_locally(account_id, version, at_hand)
         except Exception:
             # The caller has just moved money for someone: nobody's display may come back to it as a failure.
             logger.exception("telling this process's watchers failed")

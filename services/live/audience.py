@@ -32,12 +32,17 @@ class Audience:
         self._joining.pop(subscriber, None)
 
     @property
+    def awaits_read(self) -> bool:
+        """Whether somebody waits to be shown a read."""
+        return bool(self._joining)
+
+    @property
     def wanted(self) -> Wanted:
         """What a read that begins now is to bring."""
         return Wanted(self._told, bool(self._joining))
 
     def show(self, event: Event, reads_begun: int) -> None:
-        """Shows what a read brought, the last of so many that have begun."""
+        """Shows what a read brought, the last of so many that have begun; 0 of none: those who join wait for one."""
         told = self._told
         is_news = told is None or not (event.order < told.order or event.repeats(told))
         if told is not None and not is_news and (told.first is not None or not self._joining):

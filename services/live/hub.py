@@ -10,7 +10,7 @@ from services.live.bus import Bus, SupervisedBackend
 from services.live.healing import HEALING_SECONDS
 from services.live.messages import Changes, Message, Resync
 from services.live.pace import Pace
-from services.live.reader import AccountReader
+from services.live.reader import AccountReader, AtHand
 from services.live.subscriber import EventShown, Subscriber
 from services.live.view import View
 from services.live.watcher import Watcher
@@ -54,9 +54,12 @@ class LiveHub:
         """Whether changes reach other processes at once; False too when there is no bus."""
         return self._bus is not None and self._bus.connected
 
-    def changed(self, account_id: UUID, version: int) -> None:
-        """To be called once `version` of the account is committed; synchronous, does no I/O, never raises."""
-        self._announcer.changed(account_id, version)
+    def changed(self, account_id: UUID, version: int, at_hand: AtHand | None = None) -> None:
+        """To be called once `version` of the account is committed; synchronous, does no I/O, never raises.
+
+        `at_hand`, where the account is as that commit left it, spares this process the read of what it knows.
+        """
+        self._announcer.changed(account_id, version, at_hand)
 
     def watch(
         self,

@@ -53,6 +53,19 @@ class Position:
     besides: Hashable = None
 
 
+class AtHand(Protocol):
+    """An account as this process has just committed it, so that it need not be read.
+
+    Good only while it is announced: whoever is told looks at once or never, for the next command may change it.
+    """
+
+    def __call__(self, tenant_id: UUID, wanted: Mapping[View[Event], Wanted]) -> Reading | None:
+        """What a read that began now would bring, for those who follow already; None where it must be read.
+
+        Whoever joins is not to be shown it: another process may have committed more, and told of it, already.
+        """
+
+
 class AccountReader(Protocol):
     """Reads the database; its answers hold everything committed before the call began."""
 

@@ -41,10 +41,10 @@ class Subscriber(Generic[EventShown]):
 
     def offer(self, event: EventShown) -> None:
         """Shows this event next, unless it is no later than the last one offered or the first is already known."""
-        newest = self._newest
-        if newest is not None and event.order <= newest:
+        order, newest = event.order, self._newest
+        if newest is not None and order <= newest:
             return
-        self._newest = event.order
+        self._newest = order
         if newest is None and event.version == self._since_version and not event.was_reset:
             return
         untaken = self._waiting

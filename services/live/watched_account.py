@@ -2,14 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from services.live.audience import Audience
 from services.live.pace import Pace
-from services.live.reader import Position
+from services.live.reader import AtHand, Position, Reading
 from services.live.reads import ReadFailed, Reads
 from services.live.subscriber import Subscriber
 from services.live.view import View
@@ -45,7 +45,8 @@ class WatchedAccount:
 
     A read brings what each view that somebody wants then shows. Changes that come while a read runs are answered by one
     more read. Reads keep the same pace as subscribers, except for one that joins: it is shown only what was read after
-    it came.
+    it came. What this process has committed itself, and therefore has at hand, stands for the read that would follow,
+    unless something later was announced or somebody has joined.
     """
 
     __slots__ = (
@@ -55,6 +56,7 @@ class WatchedAccount:
         "_besides",
         "_due_at_seconds",
         "_due_timer",
+        "_handed",
         "_joined_meanwhile",
         "_latest",
         "_loop",
@@ -79,10 +81,12 @@ class WatchedAccount:
         self._pace = Pace()
         self._reading = False
         self._reads_begun = 0
+        self._handed: tuple[Reading, float] | None = None
+        """The latest that was at hand and waits for its turn, and the loop's time then."""
         self._announced_version = 0
         self._joined_meanwhile = False
         self._retry_seconds = RETRY_SECONDS_FIRST
-        self._start_timer: asyncio.TimerHandle | None = None
+        self._start_timer: asyncio.Handle | None = None
         self._due_timer: asyncio.TimerHandle | None = None
         self._due_at_seconds = 0.0
 
@@ -123,12 +127,15 @@ class WatchedAccount:
             audience.end()
         self._forget_the_empty()
 
-    def announce(self, version: int) -> None:
-        """Reads the account if it is said to have a version beyond the one shown."""
-        if self._reading:
-            self._announced_version = max(self._announced_version, version)
-        elif self._latest is None or version > self._latest[0]:
-            self._read_in_pace()
+    def announce(self, version: int, at_hand: AtHand | None = None) -> None:
+        """Reads the account if it is said to have a version beyond the one shown, or shows what is at hand of it."""
+        if not self._reading and self._latest is not None and version <= self._latest[0]:
+            return
+        self._announced_version = max(self._announced_version, version)
+        if at_hand is not None:
+            self._hand(at_hand)
+        if not self._reading:
+            self._go_on_in_pace()
 
     def compare(self, position: Position | None) -> None:
         """Reads the account if the database has moved on, something else is shown, is overdue, or it is gone (None)."""
@@ -137,22 +144,60 @@ class WatchedAccount:
                 self.announce(position.version)
             return
         latest = self._latest
-        if latest is None or position is None or position.version > latest[0]:
-            self._read_in_pace()
+        if position is None:
+            self._go_on_in_pace()
+        elif latest is None or position.version > latest[0]:
+            self.announce(position.version)
         elif position.version == latest[0]:
             if position.besides != self._besides:
-                self._read_in_pace()
+                self._go_on_in_pace()
             elif position.due_in_seconds is not None:
                 self._compare_due(position.due_in_seconds)
 
-    def _read_in_pace(self) -> None:
+    def _hand(self, at_hand: AtHand) -> None:
+        """Keeps what is at hand until it may be shown. It must be asked for now, whatever the pace."""
+        wanted = {view: audience.wanted for view, audience in self._audiences.items()}
+        try:
+            reading = at_hand(self.tenant_id, wanted)
+        except Exception:
+            # It can be read all the same.
+            logger.exception("what is at hand of an account could not be made out")
+            return
+        if reading is not None:
+            self._handed = reading, self._loop.time()
+
+    def _go_on_in_pace(self) -> None:
+        """Has the account shown once the pace allows it: what is at hand, else a read."""
         if self._reading or self._start_timer is not None or not self._audiences:
             return
         delay_seconds = self._pace.delay_seconds(self._loop.time())
         if delay_seconds > 0:
-            self._start_timer = self._loop.call_later(delay_seconds, self._begin_read)
+            self._start_timer = self._loop.call_later(delay_seconds, self._go_on)
+        elif self._handed is not None:
+            # Behind the answers to those whose commands were committed, who wait for them.
+            self._start_timer = self._loop.call_soon(self._go_on)
         else:
             self._begin_read()
+
+    def _go_on(self) -> None:
+        self._start_timer = None
+        handed, self._handed = self._handed, None
+        if handed is not None and self._stands_for_read(handed[0]):
+            self._show_handed(*handed)
+        else:
+            self._begin_read()
+
+    def _stands_for_read(self, reading: Reading) -> bool:
+        # Of views that came later there is nothing in it, but whoever brought one awaits a read or has had it.
+        is_awaited = any(audience.awaits_read for audience in self._audiences.values())
+        return reading.version >= self._announced_version and not is_awaited
+
+    def _show_handed(self, reading: Reading, at_seconds: float) -> None:
+        now_seconds = self._loop.time()
+        self._pace.spend(now_seconds)
+        self._show(reading, 0, dict(self._audiences))
+        due_in_seconds = reading.due_in_seconds
+        self._arm_due_timer(None if due_in_seconds is None else due_in_seconds - (now_seconds - at_seconds))
 
     def _begin_read(self) -> None:
         if self._start_timer is not None:
@@ -178,6 +223,8 @@ class WatchedAccount:
                 reading = await self._reads.read(self.tenant_id, self._account_id, wanted)
         except ReadFailed:
             self._reading = False
+            # It may be older than what was to be read.
+            self._handed = None
             self._retry_later()
             return
         self._reading = False
@@ -187,24 +234,29 @@ class WatchedAccount:
                 audience.end(self._reads_begun)
             self._forget_the_empty()
         else:
-            order = reading.version, reading.as_of
-            self._latest = order if self._latest is None else max(self._latest, order)
-            self._besides = reading.besides
-            for view, audience in audiences.items():
-                try:
-                    audience.show(reading.events[view], self._reads_begun)
-                except Exception:
-                    # Whatever is wrong with one view, the others are right.
-                    logger.exception("showing %s failed", type(view).__name__)
+            if self._handed is not None and self._handed[0].version <= reading.version:
+                self._handed = None
+            self._show(reading, self._reads_begun, audiences)
             self._arm_due_timer(reading.due_in_seconds)
         if self._audiences and self._joined_meanwhile:
             self._begin_read()
         elif reading is not None and self._announced_version > reading.version:
-            self._read_in_pace()
+            self._go_on_in_pace()
+
+    def _show(self, reading: Reading, reads_begun: int, audiences: Mapping[View[Any], Audience]) -> None:
+        order = reading.version, reading.as_of
+        self._latest = order if self._latest is None else max(self._latest, order)
+        self._besides = reading.besides
+        for view, audience in audiences.items():
+            try:
+                audience.show(reading.events[view], reads_begun)
+            except Exception:
+                # Whatever is wrong with one view, the others are right.
+                logger.exception("showing %s failed", type(view).__name__)
 
     def _retry_later(self) -> None:
         if self._audiences:
-            self._start_timer = self._loop.call_later(self._retry_seconds, self._begin_read)
+            self._start_timer = self._loop.call_later(self._retry_seconds, self._go_on)
             self._retry_seconds = min(self._retry_seconds * 2, RETRY_SECONDS_MAX)
 
     def _forget_the_empty(self) -> None:
@@ -217,7 +269,7 @@ class WatchedAccount:
         due_at_seconds = self._loop.time() + due_in_seconds
         moved_seconds = abs(due_at_seconds - self._due_at_seconds)
         if due_in_seconds <= 0 or (self._due_timer is not None and moved_seconds > DUE_JUMP_SECONDS):
-            self._read_in_pace()
+            self._go_on_in_pace()
         elif self._due_timer is None or moved_seconds > DUE_NOISE_SECONDS:
             self._arm_due_timer(due_in_seconds)
 
@@ -231,7 +283,7 @@ class WatchedAccount:
 
     def _fall_due(self) -> None:
         self._due_timer = None
-        self._read_in_pace()
+        self._go_on_in_pace()
 
     def _cancel_due_timer(self) -> None:
         if self._due_timer is not None:
@@ -239,6 +291,7 @@ class WatchedAccount:
             self._due_timer = None
 
     def _cancel_timers(self) -> None:
+        self._handed = None
         self._cancel_due_timer()
         if self._start_timer is not None:
             self._start_timer.cancel()

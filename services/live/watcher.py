@@ -11,7 +11,7 @@ from services.live.canary import Canary
 from services.live.healing import HEALING_SECONDS, Healing
 from services.live.pace import Pace
 from services.live.patience import Patience
-from services.live.reader import AccountReader
+from services.live.reader import AccountReader, AtHand
 from services.live.reads import Reads
 from services.live.subscriber import EventShown, Subscriber
 from services.live.view import View
@@ -83,10 +83,13 @@ class Watcher:
             if not watched.is_watched:
                 self._forget(account_id, watched)
 
-    def changed(self, account_id: UUID, version: int) -> None:
-        """Tells whoever watches the account that it has this version at least; cheap when nobody does."""
+    def changed(self, account_id: UUID, version: int, at_hand: AtHand | None = None) -> None:
+        """Tells whoever watches the account that it has this version at least; cheap when nobody does.
+
+        `at_hand`: the account at that version, where this process has just committed it.
+        """
         for watched in self._watched.get(account_id, ()):
-            watched.announce(version)
+            watched.announce(version, at_hand)
 
     def resync(self) -> None:
         """Has every watched account compared with the database soon: messages may have been missed."""

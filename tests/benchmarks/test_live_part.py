@@ -98,42 +98,83 @@ def test_what_is_no_hub_can_be_neither_silenced_nor_probed() -> None:
     with pytest.raises(AttributeError):
         silence(object)
     with pytest.raises(AttributeError):
-        probe_classes(Probe(), object, object, object)
+        probe_classes(Probe(), object, object, object, object)
+
+
+class Hub:
+    def changed(self) -> None: ...
+
+
+class Reads:
+    async def read(self) -> str:
+        await asyncio.sleep(0.2)
+        return "a snapshot"
+
+
+class Subscriber:
+    def hand_to(self, take: Callable[[str], bool]) -> None:
+        self.take = take
+
+
+class Audience:
+    def __init__(self, subscribers: list[Subscriber]) -> None:
+        self.subscribers = subscribers
+
+    def show(self, event: str) -> None:
+        for subscriber in self.subscribers:
+            assert subscriber.take(event)
+
+
+def a_probe(send: Callable[[str], bool]) -> tuple[Probe, type[Hub], type[Reads], Audience]:
+    """A probe, what it was put into, and three who are sent what they are shown."""
+    hub, reads, audience, subscriber = (type(each.__name__, (each,), {}) for each in (Hub, Reads, Audience, Subscriber))
+    probe = Probe()
+    probe_classes(probe, hub, reads, audience, subscriber)
+    subscribers = [subscriber() for _ in range(3)]
+    for each in subscribers:
+        each.hand_to(send)
+    return probe, hub, reads, audience(subscribers)
 
 
 async def test_the_probe_leaves_out_what_is_read_and_sent_and_what_comes_after_the_last_offer() -> None:
-    class Hub:
-        def changed(self) -> None: ...
-
-    class Reads:
-        async def read(self) -> str:
-            await asyncio.sleep(0.2)
-            return "a snapshot"
-
-    class Subscriber:
-        def hand_to(self, take: Callable[[str], bool]) -> None:
-            self._take = take
-
-        def offer(self) -> None:
-            assert self._take("an event")
+    sent: list[str] = []
 
     def send(event: str) -> bool:
-        time.sleep(0.05)
+        time.sleep(0.1)
+        sent.append(event)
         return True
 
-    probe = Probe()
-    probe_classes(probe, Hub, Reads, Subscriber)
-    Hub().changed()
+    probe, hub, reads, audience = a_probe(send)
+    hub().changed()
     await asyncio.sleep(0.05)
-    assert await Reads().read() == "a snapshot"
-    for _ in range(3):
-        subscriber = Subscriber()
-        subscriber.hand_to(send)
-        subscriber.offer()
+    assert await reads().read() == "a snapshot"
+    audience.show("an event")
+    assert sent == ["an event"] * 3
     await asyncio.sleep(0.2)
-    Hub().changed()
+    hub().changed()
 
     ((offers, seconds),) = probe.take()
     assert offers == 3
     assert 0.04 < seconds < 0.2
     assert probe.take() == []
+
+
+def test_the_probe_takes_no_figures_of_those_who_do_not_read() -> None:
+    _, hub, _, audience = a_probe(lambda event: False)
+    hub().changed()
+    with pytest.raises(RuntimeError, match="must read"):
+        audience.show("an event")
+
+
+def test_the_probe_times_also_what_nobody_takes_at_once() -> None:
+    """As of those whose pace does not allow it yet."""
+    probe, hub, _, audience = a_probe(lambda event: True)
+    audience.subscribers.clear()
+    hub().changed()
+    audience.show("an event")
+
+    ((offers, seconds),) = probe.take()
+    assert offers == 0
+    assert 0 <= seconds < 1
+    hub().changed()
+    assert probe.take() == [], "nothing was offered"

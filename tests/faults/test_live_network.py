@@ -51,9 +51,10 @@ class Process:
 @asynccontextmanager
 async def a_process(dsn: str, tenant_id: UUID, backend: SupervisedBackend) -> AsyncIterator[Process]:
     async with await Database.open(dsn) as database:
-        writer = Writer(database, announce=lambda account_id, version: hub.changed(account_id, version))
+        writer = Writer(database, announce=lambda committed: hub.changed(*live_reads.announcement(committed)))
         reads = LedgerReads(database, writer, PriceBooks(database))
-        hub = LiveHub(LiveReads(database, reads), backend)
+        live_reads = LiveReads(database, reads)
+        hub = LiveHub(live_reads, backend)
         async with hub, writer:
             yield Process(database, Cashier(writer, tenant_id), reads, hub)
 

@@ -156,3 +156,15 @@ async def test_heavy_values_make_room_for_each_other_and_the_last_one_stays() ->
     assert shelf.readings == ["light", "heavy", "other", "giant"]
     assert [await cache.get(key) for key in ("light", "giant")] == [3, 99]
     assert shelf.readings[4:] == ["light", "giant"]
+
+
+async def test_what_is_at_hand_is_fresh_and_asks_nobody() -> None:
+    shelf, clock = Shelf(a=1), Clock()
+    cache = ReadThroughCache(shelf.read, size=2, ttl_seconds=3, monotonic=clock)
+    assert cache.at_hand("a") is None
+    assert await cache.get("a") == 1
+    clock.seconds = 2.9
+    assert cache.at_hand("a") == 1
+    clock.seconds = 3.0
+    assert cache.at_hand("a") is None
+    assert shelf.readings == ["a"]

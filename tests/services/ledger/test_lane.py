@@ -267,7 +267,7 @@ async def test_a_conflict_without_end_is_given_up(database: Database, one_lane: 
 async def test_an_announcement_that_fails_changes_no_answer(database: Database, a_tenant: TenantBuilder) -> None:
     tenant = await a_tenant()
 
-    def announce(account_id: object, version: int) -> None:
+    def announce(committed: object) -> None:
         raise RuntimeError("nobody is there to be told")
 
     async with Writer(database, announce=announce) as writer:

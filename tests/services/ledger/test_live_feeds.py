@@ -23,6 +23,7 @@ from rules.ledger.kinds import HoldState, Mutation
 from rules.ledger.local_days import local_day_of
 from rules.ledger.usage import UsageKey
 from rules.ledger.usage_events import NOTHING, Sums, UsageEvent, UsageView, sum_of
+from services.ledger.batch import LoadedAccount
 from services.ledger.live_feeds import FeedEvent, HoldsFeed, UsageFeed
 from services.ledger.live_reads import LiveReads
 from services.ledger.live_views import BalanceView
@@ -66,8 +67,8 @@ class Office:
 
 @pytest.fixture
 async def office(database: Database, a_tenant: TenantBuilder) -> AsyncIterator[Office]:
-    def announce(account_id: Any, version: int) -> None:
-        watcher.changed(account_id, version)
+    def announce(committed: LoadedAccount) -> None:
+        watcher.changed(*reader.announcement(committed))
 
     async with Writer(database, announce=announce) as writer:
         reader = UnsteadyReads(database, LedgerReads(database, writer, PriceBooks(database)))

@@ -21,6 +21,7 @@ from rules.ledger.refusals import (
     InsufficientTokens,
     NotFound,
 )
+from services.ledger.batch import LoadedAccount
 from services.ledger.lane import LedgerUnavailable
 from services.ledger.submission import Profile, Riders
 from services.ledger.writer import Writer, lane_of
@@ -535,7 +536,11 @@ async def test_whoever_asks_a_stopped_writer_is_told_at_once(database: Database,
 async def test_every_change_is_announced_after_its_commit(database: Database, a_tenant: TenantBuilder) -> None:
     tenant = await a_tenant()
     announced: list[tuple[object, int]] = []
-    async with Writer(database, announce=lambda account_id, version: announced.append((account_id, version))) as writer:
+
+    def announce(committed: LoadedAccount) -> None:
+        announced.append((committed.state.account.account_id, committed.state.account.version))
+
+    async with Writer(database, announce=announce) as writer:
         cashier = Cashier(writer, tenant.id)
         account = await cashier.open()
         assert announced == []

@@ -155,6 +155,15 @@ class AccountsTable:
         """As after a failover to a database that had not got everything."""
         await self.pool.execute(self._sql("UPDATE {table} SET version = $2 WHERE account_id = $1"), account_id, version)
 
+    async def set_due(self, account_id: UUID, *, seconds: float) -> None:
+        await self.pool.execute(
+            self._sql(
+                "UPDATE {table} SET due_at = clock_timestamp() + make_interval(secs => $2) WHERE account_id = $1"
+            ),
+            account_id,
+            seconds,
+        )
+
     async def reset_window(self, account_id: UUID) -> None:
         await self.pool.execute(
             self._sql("UPDATE {table} SET as_of = clock_timestamp() WHERE account_id = $1"), account_id

@@ -6,6 +6,7 @@ import pytest
 from services.live import announcer as announcer_module
 from services.live.announcer import Announcer
 from services.live.messages import Changes, Message, Resync, decode
+from services.live.reader import AtHand
 from tests.patience import eventually
 
 
@@ -20,7 +21,7 @@ class Post:
         self.fails = False
         self.tries = 0
 
-    def tell_locally(self, account_id: UUID, version: int) -> None:
+    def tell_locally(self, account_id: UUID, version: int, at_hand: AtHand | None) -> None:
         self.told_locally.append((account_id, version))
 
     async def publish(self, text: str) -> None:
@@ -114,7 +115,7 @@ async def test_more_than_may_wait_becomes_one_resync(post: Post, monkeypatch: py
 
 
 async def test_a_watcher_that_fails_does_not_reach_the_ledger(post: Post, caplog: pytest.LogCaptureFixture) -> None:
-    def fail(account_id: UUID, version: int) -> None:
+    def fail(account_id: UUID, version: int, at_hand: AtHand | None) -> None:
         raise RuntimeError("a bug")
 
     account = uuid4()

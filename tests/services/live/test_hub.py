@@ -85,7 +85,7 @@ async def announce(dsn, account, version):
     async with Bus(PostgresBus(dsn), lambda message: None) as bus:
         while not bus.connected:
             await asyncio.sleep(0.01)
-        async with Announcer(lambda account, version: None, bus.publish) as announcer:
+        async with Announcer(lambda *told: None, bus.publish) as announcer:
             announcer.changed(UUID(account), int(version))
 
 asyncio.run(announce(*sys.argv[1:]))
