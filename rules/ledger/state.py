@@ -7,8 +7,9 @@ that made them. Whoever changes a row marks it in the `AccountState`'s sets, so 
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from datetime import date, datetime
+from typing import Final
 from uuid import UUID
 
 from rules.ledger.alerting import AlertEvent, Alerting
@@ -350,59 +351,14 @@ class AccountState:
     outgoing: list[Outgoing] = field(default_factory=list)
 
     def end_batch(self) -> None:
-        """Forgets what was loaded beside the account and its grants, and what was changed: all of it is written.
+        """Leaves the account and its grants, and forgets what else was loaded and all that was changed: it is written.
 
-        Nothing that was handed out is touched. Only what is not empty is made anew, for this stands on the hot path.
+        Nothing that was handed out is touched; only what is not empty is made anew, for this stands on the hot path.
         """
         self.next_due_at, self.account_changed, self.burn_order = None, False, None
-        if self.holds:
-            self.holds = {}
-        if self.captured_lines:
-            self.captured_lines = {}
-        if self.operations:
-            self.operations = {}
-        if self.entries:
-            self.entries = []
-        if self.new_operations:
-            self.new_operations = []
-        if self.new_lines:
-            self.new_lines = []
-        if self.new_refunds:
-            self.new_refunds = []
-        if self.changed_grants:
-            self.changed_grants = set()
-        if self.changed_holds:
-            self.changed_holds = set()
-        if self.changed_lines:
-            self.changed_lines = {}
-        if self.new_grants:
-            self.new_grants = set()
-        if self.new_holds:
-            self.new_holds = set()
-        if self.members:
-            self.members = {}
-        if self.scopes:
-            self.scopes = {}
-        if self.changed_members:
-            self.changed_members = set()
-        if self.removed_members:
-            self.removed_members = set()
-        if self.changed_scopes:
-            self.changed_scopes = set()
-        if self.grown:
-            self.grown = {}
-        if self.new_alerts:
-            self.new_alerts = []
-        if self.rearmed_alerts:
-            self.rearmed_alerts = {}
-        if self.noticed:
-            self.noticed = set()
-        if self.used:
-            self.used = {}
-        if self.worked:
-            self.worked = {}
-        if self.outgoing:
-            self.outgoing = []
+        for name, empty in _OF_A_BATCH:
+            if getattr(self, name):
+                setattr(self, name, empty())
 
     def add_remaining(self, grant: Grant, amount: int) -> None:
         """Changes what is left of a grant, and with it what is assigned in all; below 0 for what goes."""
@@ -410,3 +366,11 @@ class AccountState:
         if grant.member_id is not None or grant.project is not None:
             self.account.assigned += amount
         self.changed_grants.add(grant.grant_id)
+
+
+_OF_A_BATCH: Final = tuple(
+    (part.name, part.default_factory)
+    for part in fields(AccountState)
+    if part.default_factory is not MISSING and part.name not in ("grants", "source_refs")
+)
+"""The collections of a state that are one batch's, and what makes an empty one."""

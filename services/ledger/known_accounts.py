@@ -19,13 +19,16 @@ from rules.ledger.state import AccountState, Grant
 from services.ledger.submission import InboxMessage
 
 ACCOUNTS_MAX: Final = 4_096
-"""Accounts that a lane knows at once, some kilobytes each; those that were longest not asked for go first."""
+"""Accounts that a lane knows at once; those that were longest not asked for go first."""
 
 GRANTS_MAX: Final = 32
 """An account with more open grants is loaded each time."""
 
+GRANTS_KNOWN_MAX: Final = 16_384
+"""Open grants that a lane knows at once, of all its accounts."""
+
 KNOWN_SECONDS_MAX: Final = 3_600.0
-"""Transaction ids come round again after four billion; what is known is forgotten long before."""
+"""Transaction ids come round again after four billion; what was not compared for so long is forgotten long before."""
 
 NEVER_WRITTEN: Final = 0
 """The mark of what is not known: no transaction has this id."""
@@ -92,6 +95,7 @@ class KnownAccounts:
 
     def __init__(self) -> None:
         self._known: dict[UUID, LoadedAccount] = {}
+        self._grants = 0
 
     def __len__(self) -> int:
         return len(self._known)
@@ -99,7 +103,10 @@ class KnownAccounts:
     def take(self, account_id: UUID) -> LoadedAccount | None:
         """Gives what is known of an account, as its last batch left it, and forgets it."""
         known = self._known.pop(account_id, None)
-        return known if known is not None and monotonic() - known.kept_at < KNOWN_SECONDS_MAX else None
+        if known is None:
+            return None
+        self._grants -= len(known.state.grants)
+        return known if monotonic() - known.kept_at < KNOWN_SECONDS_MAX else None
 
     def keep(self, accounts: Iterable[LoadedAccount]) -> None:
         """Remembers accounts as the transaction that has just committed left them."""
@@ -116,9 +123,11 @@ class KnownAccounts:
             loaded.end_batch()
             loaded.kept_at = kept_at
             self._known[account.account_id] = loaded
-        while len(self._known) > ACCOUNTS_MAX:
-            del self._known[next(iter(self._known))]
+            self._grants += len(loaded.state.grants)
+        while len(self._known) > ACCOUNTS_MAX or self._grants > GRANTS_KNOWN_MAX:
+            self.take(next(iter(self._known)))
 
     def forget(self) -> None:
         """Forgets everything: the connection is gone, and with it whatever its last transaction came to."""
         self._known.clear()
+        self._grants = 0

@@ -13,6 +13,7 @@ import asyncpg
 from models.database import Database
 from models.statements import statement
 from models.unavailable import SERVER_TROUBLE, DatabaseUnavailable
+from rules.ledger.commands import Charge, Commit, Refund
 from rules.pricing.refusals import InvalidInput
 from services.ledger.batch import Decided, run_batch
 from services.ledger.known_accounts import KnownAccounts, LoadedAccount
@@ -139,8 +140,10 @@ class Lane:
         """
         await self._disconnect()
         if len(batch) == 1:
-            if isinstance(error, asyncpg.NumericValueOutOfRangeError):
+            command = batch[0].command
+            if isinstance(error, asyncpg.NumericValueOutOfRangeError) and isinstance(command, Charge | Commit | Refund):
                 # Sums by day are added up where they are kept, and nobody has loaded them to judge by.
+                logger.warning("a day's sums of account %s can be counted no further", command.account_id)
                 batch[0].resolve(_UNCOUNTABLE)
                 return []
             if not isinstance(error, LedgerUnavailable):
@@ -179,10 +182,7 @@ class Lane:
             await connection.execute("BEGIN")
         decided = await run_batch(connection, batch, self._known)
         await self._end_transaction(connection)
-        again = self._publish(decided, batch)
-        # Whoever was told has looked.
-        self._known.keep(decided.accounts)
-        return again
+        return self._publish(decided, batch)
 
     async def _end_transaction(self, connection: asyncpg.Connection) -> None:
         """COMMIT, and straight on into the next transaction while a batch is waiting, but not for ever."""
@@ -201,8 +201,15 @@ class Lane:
                 again.append(submission)
             else:
                 submission.resolve(outcome)
-        for changed in decided.changed:
-            self._announce(changed)
+        try:
+            for changed in decided.changed:
+                self._announce(changed)
+            # Whoever was told has looked.
+            self._known.keep(decided.accounts)
+        except Exception:
+            # What is committed must not be taken for a batch that failed. The accounts can be loaded.
+            logger.exception("%s could not tell of what it committed", self._name)
+            self._known.forget()
         return again
 
     async def _unchain(self) -> None:

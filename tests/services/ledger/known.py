@@ -6,6 +6,7 @@ import asyncio
 
 from models.database import Database
 from rules.ledger.commands import Settle
+from rules.ledger.state import AccountState
 from services.ledger.batch import run_batch
 from services.ledger.known_accounts import KnownAccounts, LoadedAccount
 from services.ledger.submission import NO_RIDERS, Submission
@@ -42,6 +43,7 @@ async def misremembered(database: Database, writer: Writer) -> list[str]:
         if fresh.mark != known.mark:
             continue
         for what, mine, theirs in (
+            ("state", known.state, AccountState(account, known.state.grants, source_refs=known.state.source_refs)),
             ("account", account, fresh.state.account),
             ("grants", known.state.grants, fresh.state.grants),
             ("source refs", known.state.source_refs, fresh.state.source_refs),

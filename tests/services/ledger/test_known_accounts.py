@@ -233,3 +233,17 @@ async def test_one_batch_of_many_accounts_mixes_known_and_unknown(database: Data
         outcomes = await asyncio.gather(*(writer.submit(a_reserve(at.tenant_id, account, 7)) for account in accounts))
         assert [isinstance(outcome, InsufficientTokens) for outcome in outcomes] == [True] * 3 + [False] * 3
     assert await contradictions(database) == []
+
+
+async def test_few_grants_are_known_at_once(
+    monkeypatch: pytest.MonkeyPatch, database: Database, cashier: Cashier
+) -> None:
+    monkeypatch.setattr(known_accounts, "GRANTS_KNOWN_MAX", 5)
+    async with Writer(database, lanes=1) as writer:
+        at = Cashier(writer, cashier.tenant_id)
+        accounts = [await at.open(f"passenger {number}", tokens=10) for number in range(3)]
+        for account in accounts:
+            granted(await at.grant(account, 5))
+        assert [loaded.state.account.account_id for loaded in known_to(writer)] == accounts[1:]
+        held(await at.reserve(accounts[0], 15))
+        assert [loaded.state.account.account_id for loaded in known_to(writer)] == [accounts[2], accounts[0]]

@@ -366,3 +366,20 @@ async def test_a_day_that_can_no_longer_be_counted_refuses_what_would_be_too_muc
     assert "day" in refused.message
     held(served)
     held(await cashier.commit(account, second, 1))
+
+
+async def test_what_is_committed_is_not_tried_again_where_telling_of_it_fails(
+    database: Database, a_tenant: TenantBuilder, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_: object) -> None:
+        raise RuntimeError("nobody can be told")
+
+    tenant = await a_tenant()
+    async with Writer(database, announce=fail) as writer:
+        cashier = Cashier(writer, tenant.id)
+        account = await cashier.open(tokens=10)
+        first, second = [held(await cashier.reserve(account, 4)) for _ in range(2)]
+    assert [first.replayed, second.replayed] == [False, False]
+    assert second.balance.available == 2
+    assert any("could not tell" in record.message for record in caplog.records)
+    assert await contradictions(database) == []
