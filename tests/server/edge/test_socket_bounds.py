@@ -326,19 +326,19 @@ async def hold_open(served: Served, count: int) -> AsyncIterator[list[ClientConn
 
 
 @pytest.mark.parametrize("count", [300, pytest.param(5_000, marks=pytest.mark.soak)])
-async def test_many_idle_subscribers_are_held_by_one_process_and_an_event_is_executed_once_for_all(
+async def test_many_idle_subscribers_are_held_by_one_process_and_an_event_is_answered_once_for_all(
     served: Served, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Clients in this process too, so that two descriptors are needed for each."""
-    executions = 0
-    execute = subscriptions.execute_subscription_event
+    made = 0
+    keep = subscriptions.Subscription._kept
 
-    def counted(executor: Any) -> Any:
-        nonlocal executions
-        executions += 1
-        return execute(executor)
+    def counted(subscription: subscriptions.Subscription, event: object, answer: Answer) -> Answer:
+        nonlocal made
+        made += 1
+        return keep(subscription, event, answer)
 
-    monkeypatch.setattr(subscriptions, "execute_subscription_event", counted)
+    monkeypatch.setattr(subscriptions.Subscription, "_kept", counted)
     async with asynccontextmanager(hold_open)(served, count) as clients:
         await eventually(lambda: len(served.stage.live.listeners) == count)
         served.stage.live.push(a_balance(version=2))
@@ -348,7 +348,7 @@ async def test_many_idle_subscribers_are_held_by_one_process_and_an_event_is_exe
         expected = {"id": "a", "type": "next", "payload": payload}
 
         assert all(event == expected for event in events)
-        assert executions == 1
+        assert made == 1
         assert all(client.close_code is None for client in clients)
 
     await eventually(lambda: served.stage.live.listeners == [])
