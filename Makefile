@@ -7,6 +7,8 @@ UV_VERSION := 0.13.9
 INSTALLER ?= uv
 # For pytest: a file, `-k words` …
 ARGS ?=
+# Tests wait for processes and networks a quarter of their time: one worker more than there are cores.
+WORKERS ?= $$(($$(getconf _NPROCESSORS_ONLN) + 1))
 
 RUN := .venv/bin/python
 PACKAGES := server resolvers schema services models rules
@@ -27,7 +29,7 @@ serve: .venv/runtime.stamp ## set up and start the server (settings: README.md)
 	@$(RUN) -m server serve
 
 test: .venv/development.stamp ## run all tests but the long ones (ARGS="-k words" for some)
-	@$(RUN) -m pytest -n auto $(ARGS)
+	@$(RUN) -m pytest -n $(WORKERS) $(ARGS)
 
 test-fast: .venv/development.stamp ## run the tests of the rules alone, in seconds
 	@$(RUN) -m pytest tests/rules $(ARGS)

@@ -40,6 +40,7 @@ BRIEF = Effort(
 )
 
 
+@pytest.mark.soak
 async def test_every_subscriber_is_told_of_every_change_and_all_is_told_in_the_report(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
