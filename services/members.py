@@ -25,6 +25,9 @@ CHANGES_MAX: Final = 1_000
 _NO_SUCH_MEMBER = UUID(int=0)
 """No member has this id: the ledger finds nobody, after it has found the account."""
 
+_NO_MEMBER_TO_BE = UUID(int=1)
+"""Nor this one, by which who cannot be added is judged: another, lest a change of nobody take it for the new member."""
+
 
 class Members:
     """addMember, updateMember, removeMember, manageMembers. Raises `LedgerUnavailable` when nobody could judge."""
@@ -100,7 +103,7 @@ def _change_of(account_id: UUID, asked: NewMember | ChangedMember | GoneMember) 
     match asked:
         case NewMember():
             sound = fault_of_external_id(asked.external_id) is None
-            member_id = member_id_of(account_id, asked.external_id) if sound else _NO_SUCH_MEMBER
+            member_id = member_id_of(account_id, asked.external_id) if sound else _NO_MEMBER_TO_BE
             return AddMember(member_id, asked.external_id, asked.name, asked.role)
         case ChangedMember():
             return UpdateMember(asked.member_id or _NO_SUCH_MEMBER, asked.name, asked.role)
