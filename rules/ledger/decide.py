@@ -45,9 +45,9 @@ from rules.ledger.commands import (
 from rules.ledger.grants import grant_tokens, revoke_grant
 from rules.ledger.holds import Captured, charge, commit, extend, release, reserve
 from rules.ledger.kinds import Mutation
-from rules.ledger.limit_settings import set_limits
+from rules.ledger.limit_settings import set_limits, statuses_of_settings
 from rules.ledger.members import manage_members
-from rules.ledger.outcomes import AccountEffect, GrantEffect, HoldEffect, MembersEffect, Outcome
+from rules.ledger.outcomes import AccountEffect, GrantEffect, HoldEffect, LimitsEffect, MembersEffect, Outcome
 from rules.ledger.refunds import refund
 from rules.ledger.refusals import IdempotencyConflict, NotFound, Refusal
 from rules.ledger.settling import settle_owed
@@ -69,6 +69,22 @@ def decide(state: AccountState, command: AnyCommand, now: datetime) -> Outcome:
     conclude_step(state, before, version, command.daily_limit)
     # An account is shown with what its own change told of.
     return AccountEffect(account.snapshot(), outcome.balance) if isinstance(outcome, AccountEffect) else outcome
+
+
+def as_it_stands(state: AccountState, command: AnyCommand, now: datetime) -> Outcome:
+    """What a setting that took effect before, and was not answered, is answered now: what it set, as it is today.
+
+    Others may have set something else since; nothing is judged and nothing changes, so that no version is told of but
+    the account's own. The caller knows that it took effect, and has settled what is due as for `decide`.
+    """
+    balance = balance_of(state, now, command.daily_limit)
+    match command:
+        case SetLimits():
+            return LimitsEffect(statuses_of_settings(state, command, now), balance)
+        case ManageMembers():
+            return MembersEffect(tuple(copy(state.members[change.member_id]) for change in command.changes), balance)
+        case _:
+            return AccountEffect(state.account.snapshot(), balance)
 
 
 def _decide(state: AccountState, command: AnyCommand, now: datetime) -> Outcome:
