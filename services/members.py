@@ -7,7 +7,8 @@ from uuid import UUID
 
 from rules.changes import Change
 from rules.identity import IdKind, member_id_of, public_id
-from rules.ledger.commands import AddMember, ManageMembers, MemberChange, RemoveMember, UpdateMember
+from rules.ledger.commands import ManageMembers
+from rules.ledger.member_changes import AddMember, MemberChange, RemoveMember, UpdateMember
 from rules.ledger.outcomes import MembersEffect, MembersOutcome
 from rules.ledger.refusals import NotFound
 from rules.ledger.requests import ChangedMember, GoneMember, MembersRequest, NewMember

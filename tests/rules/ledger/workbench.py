@@ -21,7 +21,6 @@ from rules.identity import member_id_of
 from rules.ledger.balance import BalanceSnapshot, balance_of
 from rules.ledger.burn_down import Spender
 from rules.ledger.commands import (
-    AddMember,
     AdjustAccount,
     AnyCommand,
     AssignTokens,
@@ -34,14 +33,12 @@ from rules.ledger.commands import (
     LimitSetting,
     Line,
     ManageMembers,
-    MemberChange,
     Once,
     OpenAccount,
     PlanAssignment,
     ReceiveTransfer,
     Refund,
     Release,
-    RemoveMember,
     Reserve,
     RevokeGrant,
     SendTokens,
@@ -50,7 +47,6 @@ from rules.ledger.commands import (
     Settle,
     SettleOwed,
     TransferPart,
-    UpdateMember,
 )
 from rules.ledger.decide import decide
 from rules.ledger.due import settle_due
@@ -69,6 +65,7 @@ from rules.ledger.kinds import (
 )
 from rules.ledger.limit_status import LimitStatus
 from rules.ledger.line_codec import encode_lines
+from rules.ledger.member_changes import AddMember, MemberChange, RemoveMember, UpdateMember
 from rules.ledger.outcomes import AccountEffect, GrantEffect, HoldEffect, LimitsEffect, MembersEffect, Outcome
 from rules.ledger.refusals import InputRefusal
 from rules.ledger.spending import NO_LIMIT
