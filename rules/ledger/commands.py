@@ -57,6 +57,8 @@ class Command:
     account_id: UUID
     daily_limit: int | None = field(default=None, kw_only=True)
     """What the price book in force allows an account a day that has set no limit of its own; None: any amount."""
+    daily_limit_since: datetime | None = field(default=None, kw_only=True)
+    """When that price book came into force, as a read shows it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,8 @@ class Workbench:
         """What fingerprints are made of, where a test decides that itself."""
         self.daily_limit: int | None = None
         """What the price book in force allows a day, in micro-tokens."""
+        self.daily_limit_since: datetime | None = None
+        """Since when; None leaves the instant out of what is shown."""
         self.runs_per_minute: int | None = None
         """How many runs it allows a minute."""
         self._keys = count(1)
@@ -181,7 +183,7 @@ class Workbench:
 
     def submit(self, command: AnyCommand) -> Outcome:
         """Judges one command as a batch of its own, under the price book's policies; raises `Refused`."""
-        policies: dict[str, Any] = {"daily_limit": self.daily_limit}
+        policies: dict[str, Any] = {"daily_limit": self.daily_limit, "daily_limit_since": self.daily_limit_since}
         if isinstance(command, Reserve):
             policies["runs_per_minute"] = self.runs_per_minute
         command = replace(command, **policies)
@@ -193,7 +195,8 @@ class Workbench:
             before.burn_order = state.burn_order
             assert state == before, f"{type(command).__name__} was refused and changed something"
         else:
-            assert outcome.balance == balance_of(state, self.now, command.daily_limit, outcome.balance.spender)
+            spender, since = outcome.balance.spender, command.daily_limit_since
+            assert outcome.balance == balance_of(state, self.now, command.daily_limit, spender, since=since)
             if isinstance(outcome, HoldEffect):
                 assert outcome.balance.spender == (outcome.hold.member_id, outcome.hold.project)
         self.shelf.write(state)
