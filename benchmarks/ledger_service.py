@@ -19,7 +19,6 @@ from rules.identity import account_id_of, member_id_of
 from rules.ledger.balance import POOL
 from rules.ledger.burn_down import Spender
 from rules.ledger.commands import (
-    AddMember,
     Commit,
     GrantTokens,
     LimitSetting,
@@ -30,6 +29,7 @@ from rules.ledger.commands import (
     SetLimits,
 )
 from rules.ledger.kinds import GrantSource, LimitPeriod, LimitScope, MemberRole, Mutation
+from rules.ledger.member_changes import AddMember
 from rules.ledger.outcomes import AccountEffect, GrantEffect, HoldEffect, LimitsEffect, MembersEffect
 from rules.ledger.refusals import InsufficientTokens
 from rules.ledger.requests import ReserveRequest

@@ -58,6 +58,7 @@ class Alerts:
             "lowBalanceTokens": None if balance_tokens is None else ", ".join(map(format_tokens, balance_tokens)),
             "dailyLimitPercents": _text_of(day_limit_percents),
         }
+        daily = await self._price_books.daily_limit(tenant_id)
         outcome = await self._writer.submit(
             SetAlerts(
                 tenant_id,
@@ -65,7 +66,8 @@ class Alerts:
                 _listed(balance_percents),
                 _listed(balance_tokens),
                 _listed(day_limit_percents),
-                daily_limit=await self._price_books.daily_limit(tenant_id),
+                daily_limit=daily.limit,
+                daily_limit_since=daily.since,
             ),
             Riders(change=change_of(by, "setAlerts", public_id(IdKind.ACCOUNT, account_id), detail), itself=unkeyed()),
         )

@@ -9,6 +9,7 @@ from typing import Final
 from rules.ledger.burn_down import Spender
 from rules.ledger.gates import first_closed
 from rules.ledger.kinds import LimitPeriod
+from rules.ledger.limit_status import LimitStatus
 from rules.ledger.limits import limit_reached, near_after, tightest_limit
 from rules.ledger.records import Blocker, Estimated, EstimateWarning
 from rules.ledger.refusals import AccountFrozen, InsufficientTokens
@@ -62,7 +63,10 @@ def estimate_work(
     warnings: list[EstimateWarning] = []
     if not blockers and balance.would_be_low(after):
         warnings.append(EstimateWarning.LOW_BALANCE)
-    near = near_after(account.state, spender, priced.total, account.now, account.daily_limit) if not blockers else ()
+    near: tuple[LimitStatus, ...] = ()
+    if not blockers:
+        limit, since = account.daily_limit, account.daily_limit_since
+        near = near_after(account.state, spender, priced.total, account.now, limit, since)
     if any(status.period is LimitPeriod.DAY for status in near):
         warnings.append(EstimateWarning.NEAR_DAILY_LIMIT)
     return Estimated(
@@ -84,7 +88,8 @@ def _blockers(
     too_soon = rate_limited(account.state, spender.member_id, published.book.policies.runs_per_minute, account.now)
     if too_soon is not None:
         yield too_soon
-    reached = limit_reached(account.state, spender, bound, account.now, account.now, account.daily_limit)
+    limit, since = account.daily_limit, account.daily_limit_since
+    reached = limit_reached(account.state, spender, bound, account.now, account.now, limit, since)
     if reached is not None:
         yield reached
     balance = account.balance

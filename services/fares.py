@@ -152,7 +152,8 @@ class Fares:
         bad_key = fault_of_key(request.key)
         if bad_key is not None:
             return bad_key
-        policies = (await self._price_books.current(request.tenant_id)).book.policies
+        in_force = await self._price_books.current(request.tenant_id)
+        policies = in_force.book.policies
         offer = await self._offer(request, request.work, purpose)
         work = offer.work
         fault = first_fault(
@@ -178,6 +179,7 @@ class Fares:
             refusal=_first_refusal(fault, work.refusal),
             quote_expires_at=offer.quote_expires_at,
             daily_limit=policies.daily_limit_micros,
+            daily_limit_since=in_force.effective_at,
             runs_per_minute=policies.runs_per_minute,
             gates=work.gates,
         )
@@ -225,6 +227,7 @@ class Fares:
                     text_salt=new_salt(),
                     refusal=work.refusal if work is not None else None,
                     daily_limit=current.book.policies.daily_limit_micros,
+                    daily_limit_since=current.effective_at,
                 )
             )
             if not isinstance(outcome, RepriceAt):
@@ -238,7 +241,7 @@ class Fares:
         if bad_key is not None:
             return bad_key
         identity = once(Mutation.EXTEND, request.key, request)
-        daily_limit = await self._price_books.daily_limit(request.tenant_id)
+        daily = await self._price_books.daily_limit(request.tenant_id)
         version: int | None = None
         fault: InvalidInput | None = None
         if request.ttl_seconds is None and request.work is None:
@@ -267,7 +270,8 @@ class Fares:
                     priced_at=offer.price_book_version if has_version else None,
                     refusal=_first_refusal(fault, work.refusal),
                     quote_expires_at=offer.quote_expires_at,
-                    daily_limit=daily_limit,
+                    daily_limit=daily.limit,
+                    daily_limit_since=daily.since,
                     gates=work.gates,
                 )
             )
@@ -284,6 +288,7 @@ class Fares:
         if bad_key is not None:
             return bad_key
         fault = fault_of_text("note", request.note, NOTE_LENGTH_MAX)
+        daily = await self._price_books.daily_limit(request.tenant_id)
         outcome = await self._writer.submit(
             Release(
                 tenant_id=request.tenant_id,
@@ -294,7 +299,8 @@ class Fares:
                 note=request.note if fault is None else None,
                 text_salt=new_salt(),
                 refusal=fault,
-                daily_limit=await self._price_books.daily_limit(request.tenant_id),
+                daily_limit=daily.limit,
+                daily_limit_since=daily.since,
             )
         )
         match outcome:
@@ -311,6 +317,7 @@ class Fares:
         fault = fault_of_text("reason", request.reason, NOTE_LENGTH_MAX)
         if fault is None and request.amount is not None and request.amount <= 0:
             fault = InvalidInput("amount", "must be more than 0")
+        daily = await self._price_books.daily_limit(request.tenant_id)
         return _of_hold(
             await self._writer.submit(
                 Refund(
@@ -322,7 +329,8 @@ class Fares:
                     reason=request.reason if fault is None else None,
                     text_salt=new_salt(),
                     refusal=fault,
-                    daily_limit=await self._price_books.daily_limit(request.tenant_id),
+                    daily_limit=daily.limit,
+                    daily_limit_since=daily.since,
                 )
             )
         )

@@ -72,6 +72,7 @@ class Grants:
                     text_salt=new_salt(),
                     refusal=fault,
                     daily_limit=published.book.policies.daily_limit_micros,
+                    daily_limit_since=published.effective_at,
                 ),
                 Riders(
                     purchase=PurchaseSignal(published.book.policies.referral_percent, request.card_fingerprint)
@@ -101,6 +102,7 @@ class Grants:
         if request.member_id is not None:
             subject = public_id(IdKind.MEMBER, request.account_id, part=request.member_id)
         detail = {"amount": format_tokens(request.amount), "project": request.project}
+        daily = await self._price_books.daily_limit(request.tenant_id)
         return of_grant(
             await self._writer.submit(
                 AssignTokens(
@@ -111,6 +113,8 @@ class Grants:
                     member_id=request.member_id,
                     project=request.project if fault is None else None,
                     refusal=fault,
+                    daily_limit=daily.limit,
+                    daily_limit_since=daily.since,
                 ),
                 Riders(change=change_of(by, "assignTokens", subject, detail)),
             )
@@ -123,6 +127,7 @@ class Grants:
             return bad_key
         fault = fault_of_text("note", request.note, NOTE_LENGTH_MAX)
         grant = public_id(IdKind.GRANT, request.account_id, request.grant_id)
+        daily = await self._price_books.daily_limit(request.tenant_id)
         outcome = of_grant(
             await self._writer.submit(
                 RevokeGrant(
@@ -133,7 +138,8 @@ class Grants:
                     note=request.note if fault is None else None,
                     text_salt=new_salt(),
                     refusal=fault,
-                    daily_limit=await self._price_books.daily_limit(request.tenant_id),
+                    daily_limit=daily.limit,
+                    daily_limit_since=daily.since,
                 ),
                 Riders(change=change_of(by, "revokeGrant", grant)),
             )

@@ -69,6 +69,7 @@ class Limits:
         faults = _faults(settings)
         # Texts that cannot be written must not travel; whose limits they are is looked up all the same.
         settings = [replace(setting, project=None) if n in faults else setting for n, setting in enumerate(settings)]
+        daily = await self._price_books.daily_limit(tenant_id)
         outcome = await self._writer.submit(
             SetLimits(
                 tenant_id,
@@ -78,7 +79,8 @@ class Limits:
                 refusal=fault,
                 listed=listed,
                 faults=faults,
-                daily_limit=await self._price_books.daily_limit(tenant_id),
+                daily_limit=daily.limit,
+                daily_limit_since=daily.since,
             ),
             Riders(change=change, itself=unkeyed()),
         )

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from rules.changes import Change
 from rules.identity import IdKind, member_id_of, public_id
-from rules.ledger.commands import AddMember, ManageMembers, MemberChange, RemoveMember, UpdateMember
+from rules.ledger.commands import ManageMembers
+from rules.ledger.member_changes import AddMember, MemberChange, RemoveMember, UpdateMember
 from rules.ledger.outcomes import MembersEffect, MembersOutcome
 from rules.ledger.refusals import NotFound
 from rules.ledger.requests import ChangedMember, GoneMember, MembersRequest, NewMember
@@ -24,6 +25,9 @@ CHANGES_MAX: Final = 1_000
 
 _NO_SUCH_MEMBER = UUID(int=0)
 """No member has this id: the ledger finds nobody, after it has found the account."""
+
+_NO_MEMBER_TO_BE = UUID(int=1)
+"""Nor this one, by which who cannot be added is judged: another, lest a change of nobody take it for the new member."""
 
 
 class Members:
@@ -100,7 +104,7 @@ def _change_of(account_id: UUID, asked: NewMember | ChangedMember | GoneMember) 
     match asked:
         case NewMember():
             sound = fault_of_external_id(asked.external_id) is None
-            member_id = member_id_of(account_id, asked.external_id) if sound else _NO_SUCH_MEMBER
+            member_id = member_id_of(account_id, asked.external_id) if sound else _NO_MEMBER_TO_BE
             return AddMember(member_id, asked.external_id, asked.name, asked.role)
         case ChangedMember():
             return UpdateMember(asked.member_id or _NO_SUCH_MEMBER, asked.name, asked.role)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from models.database import Database
@@ -39,6 +39,20 @@ class PublishedBook:
     book: PriceBook
     characters: int = 0
     """How long its text is."""
+
+    @property
+    def daily_limit(self) -> DailyLimit:
+        """What it allows an account a day, and from when on."""
+        return DailyLimit(self.book.policies.daily_limit_micros, self.effective_at)
+
+
+class DailyLimit(NamedTuple):
+    """What a version of a price book allows an account a day that has set no limit of its own, in micro-tokens."""
+
+    limit: int | None
+    """None: any amount."""
+    since: datetime | None
+    """When the version came into force; None where none is in force."""
 
 
 class PriceBookMissing(Exception):
@@ -74,13 +88,13 @@ class PriceBooks:
             raise PriceBookMissing(f"tenant {tenant_id} has no price book in force")
         return published
 
-    async def daily_limit(self, tenant_id: UUID) -> int | None:
-        """What the version in force allows an account a day that has set no limit of its own, in micro-tokens.
+    async def daily_limit(self, tenant_id: UUID) -> DailyLimit:
+        """What the version in force allows an account a day that has set no limit of its own.
 
-        None: any amount; also where no version is in force, because what an account has can be read all the same.
+        Any amount where no version is in force, because what an account has can be read all the same.
         """
         published = await self.in_force(tenant_id)
-        return None if published is None else published.book.policies.daily_limit_micros
+        return DailyLimit(None, None) if published is None else published.daily_limit
 
     async def in_force(self, tenant_id: UUID) -> PublishedBook | None:
         """As `current`; None where no version is in force."""

@@ -219,7 +219,8 @@ class Redemptions:
         if row is None:
             raise AssertionError(f"promo code {claim.promo_code_id} was claimed and is not there")
         terms = promo_code_of(row).terms
-        policies = (await self._price_books.current(claim.tenant_id)).book.policies
+        published = await self._price_books.current(claim.tenant_id)
+        policies = published.book.policies
         return GrantTokens(
             tenant_id=claim.tenant_id,
             account_id=claim.account_id,
@@ -232,6 +233,8 @@ class Redemptions:
             expires_after_months=policies.months_until_expiry(GrantSource.PROMO),
             note=terms.note,
             text_salt=new_salt(),
+            daily_limit=policies.daily_limit_micros,
+            daily_limit_since=published.effective_at,
         )
 
 

@@ -22,6 +22,7 @@ from services.ledger.reads import LedgerReads
 from services.ledger.submission import Riders
 from services.ledger.transfers import bring_transfer
 from services.ledger.writer import Writer
+from services.price_books import PriceBooks
 from services.principal import OPERATOR, Principal
 from services.texts import NOTE_LENGTH_MAX, fault_of_key, fault_of_text, new_salt
 
@@ -33,9 +34,10 @@ logger = logging.getLogger(__name__)
 class Transfers:
     """transferTokens. Raises `LedgerUnavailable` or `DatabaseUnavailable` when nobody could judge."""
 
-    def __init__(self, database: Database, writer: Writer, reads: LedgerReads) -> None:
+    def __init__(self, database: Database, writer: Writer, price_books: PriceBooks, reads: LedgerReads) -> None:
         self._database = database
         self._writer = writer
+        self._price_books = price_books
         self._reads = reads
 
     async def transfer_tokens(self, request: TransferRequest, *, by: Principal = OPERATOR) -> GrantOutcome:
@@ -47,6 +49,7 @@ class Transfers:
         if bad_key is not None:
             return bad_key
         fault = await self._fault(request)
+        daily = await self._price_books.daily_limit(request.tenant_id)
         outcome = await self._writer.submit(
             SendTokens(
                 tenant_id=request.tenant_id,
@@ -57,6 +60,8 @@ class Transfers:
                 note=request.note if fault is None else None,
                 text_salt=new_salt(),
                 refusal=fault,
+                daily_limit=daily.limit,
+                daily_limit_since=daily.since,
             ),
             Riders(
                 change=change_of(

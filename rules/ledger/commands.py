@@ -13,7 +13,8 @@ from uuid import UUID
 
 from rules.ledger.alerting import DAY_LIMIT_PERCENTS, LOW_BALANCE_PERCENTS
 from rules.ledger.gates import Gate
-from rules.ledger.kinds import GrantSource, LimitPeriod, LimitScope, MemberRole, Mutation, OverrunPolicy, WorkOutcome
+from rules.ledger.kinds import GrantSource, LimitPeriod, LimitScope, Mutation, OverrunPolicy, WorkOutcome
+from rules.ledger.member_changes import MemberChange
 from rules.ledger.refusals import InputRefusal
 from rules.pricing.refusals import InvalidInput
 
@@ -56,6 +57,8 @@ class Command:
     account_id: UUID
     daily_limit: int | None = field(default=None, kw_only=True)
     """What the price book in force allows an account a day that has set no limit of its own; None: any amount."""
+    daily_limit_since: datetime | None = field(default=None, kw_only=True)
+    """When that price book came into force, as a read shows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,35 +304,6 @@ class SettleOwed(Command):
     note: str | None = None
     text_salt: bytes = b""
     refusal: InputRefusal | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AddMember:
-    """Takes a member in; one who is there stays as it is, one who was removed comes back, by this name and role."""
-
-    member_id: UUID
-    external_id: str
-    name: str
-    role: MemberRole
-
-
-@dataclass(frozen=True, slots=True)
-class UpdateMember:
-    """Changes a member; None leaves a setting as it is."""
-
-    member_id: UUID
-    name: str | None = None
-    role: MemberRole | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RemoveMember:
-    """Ends a membership; what was assigned to it goes back to the pool, as far as no hold has it yet."""
-
-    member_id: UUID
-
-
-MemberChange = AddMember | UpdateMember | RemoveMember
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import assert_never
 from rules.ledger.accounts import adjust_account, open_account
 from rules.ledger.alerts import conclude_step, counted_available, set_alerts
 from rules.ledger.assignments import assign_tokens
-from rules.ledger.balance import POOL, balance_of
+from rules.ledger.balance import POOL, BalanceSnapshot, balance_of
 from rules.ledger.burn_down import Spender
 from rules.ledger.captures import spender_of
 from rules.ledger.closing import close_account
@@ -45,9 +45,9 @@ from rules.ledger.commands import (
 from rules.ledger.grants import grant_tokens, revoke_grant
 from rules.ledger.holds import Captured, charge, commit, extend, release, reserve
 from rules.ledger.kinds import Mutation
-from rules.ledger.limit_settings import set_limits
+from rules.ledger.limit_settings import set_limits, statuses_of_settings
 from rules.ledger.members import manage_members
-from rules.ledger.outcomes import AccountEffect, GrantEffect, HoldEffect, MembersEffect, Outcome
+from rules.ledger.outcomes import AccountEffect, GrantEffect, HoldEffect, LimitsEffect, MembersEffect, Outcome
 from rules.ledger.refunds import refund
 from rules.ledger.refusals import IdempotencyConflict, NotFound, Refusal
 from rules.ledger.settling import settle_owed
@@ -71,6 +71,22 @@ def decide(state: AccountState, command: AnyCommand, now: datetime) -> Outcome:
     return AccountEffect(account.snapshot(), outcome.balance) if isinstance(outcome, AccountEffect) else outcome
 
 
+def as_it_stands(state: AccountState, command: AnyCommand, now: datetime) -> Outcome:
+    """What a setting that took effect before, and was not answered, is answered now: what it set, as it is today.
+
+    Others may have set something else since; nothing is judged and nothing changes, so that no version is told of but
+    the account's own. The caller knows that it took effect, and has settled what is due as for `decide`.
+    """
+    balance = _balance(state, command, now)
+    match command:
+        case SetLimits():
+            return LimitsEffect(statuses_of_settings(state, command, now), balance)
+        case ManageMembers():
+            return MembersEffect(tuple(copy(state.members[change.member_id]) for change in command.changes), balance)
+        case _:
+            return AccountEffect(state.account.snapshot(), balance)
+
+
 def _decide(state: AccountState, command: AnyCommand, now: datetime) -> Outcome:
     account = state.account
     if account.tenant_id != command.tenant_id or account.account_id != command.account_id:
@@ -82,10 +98,10 @@ def _decide(state: AccountState, command: AnyCommand, now: datetime) -> Outcome:
         return set_limits(state, command, now)
     if isinstance(command, Settle | OpenAccount | AdjustAccount | SetAlerts | CloseAccount | ReceiveTransfer):
         refused = _decide_unkeyed(state, command, now)
-        return refused or AccountEffect(account.snapshot(), balance_of(state, now, command.daily_limit))
+        return refused or AccountEffect(account.snapshot(), _balance(state, command, now))
     if isinstance(command, ManageMembers):
         members = manage_members(state, command, now)
-        balance = balance_of(state, now, command.daily_limit)
+        balance = _balance(state, command, now)
         return MembersEffect(members, balance) if isinstance(members, tuple) else members
     once = command.once
     known = state.operations.get((once.mutation, once.key))
@@ -149,14 +165,14 @@ def _replay(state: AccountState, command: KeyedCommand, known: Operation, now: d
         return IdempotencyConflict(once.key)
     if known.hold_id is not None:
         hold = state.holds[known.hold_id].snapshot()
-        balance = balance_of(state, now, command.daily_limit, spender_of(hold))
+        balance = _balance(state, command, now, spender_of(hold))
         return HoldEffect(hold, balance, known.amount, known.uncovered, replayed=True)
     if known.grant_id is not None:
         grant = copy(state.grants[known.grant_id])
-        balance = balance_of(state, now, command.daily_limit, _beneficiary(once, grant))
+        balance = _balance(state, command, now, _beneficiary(once, grant))
         return GrantEffect(grant, balance, replayed=True)
     if known.mutation == Mutation.SETTLE_OWED:
-        return AccountEffect(state.account.snapshot(), balance_of(state, now, command.daily_limit))
+        return AccountEffect(state.account.snapshot(), _balance(state, command, now))
     raise AssertionError(f"operation {known.mutation} {known.key!r} recorded no effect")
 
 
@@ -169,7 +185,7 @@ def _of_hold(state: AccountState, command: KeyedCommand, result: Hold | Captured
         return result
     once = command.once
     _remember(state, Operation(once.mutation, once.key, once.fingerprint, now, hold.hold_id, None, amount, uncovered))
-    balance = balance_of(state, now, command.daily_limit, spender_of(hold))
+    balance = _balance(state, command, now, spender_of(hold))
     return HoldEffect(hold.snapshot(), balance, amount, uncovered)
 
 
@@ -178,7 +194,7 @@ def _of_grant(state: AccountState, command: KeyedCommand, result: Grant | Outcom
         return result
     once = command.once
     _remember(state, Operation(once.mutation, once.key, once.fingerprint, now, None, result.grant_id))
-    balance = balance_of(state, now, command.daily_limit, _beneficiary(once, result))
+    balance = _balance(state, command, now, _beneficiary(once, result))
     return GrantEffect(copy(result), balance)
 
 
@@ -195,7 +211,12 @@ def _of_account(
         return refused
     once = command.once
     _remember(state, Operation(once.mutation, once.key, once.fingerprint, now, amount=amount))
-    return AccountEffect(state.account.snapshot(), balance_of(state, now, command.daily_limit))
+    return AccountEffect(state.account.snapshot(), _balance(state, command, now))
+
+
+def _balance(state: AccountState, command: AnyCommand, now: datetime, spender: Spender = POOL) -> BalanceSnapshot:
+    """As a read by the command's price book shows it."""
+    return balance_of(state, now, command.daily_limit, spender, since=command.daily_limit_since)
 
 
 def _remember(state: AccountState, operation: Operation) -> None:

@@ -112,9 +112,7 @@ def extend(state: AccountState, command: Extend, now: datetime) -> Hold | Repric
     if blocked is not None:
         return blocked
     if command.adds_work:
-        refused = _shut(state, command.gates) or _more_work(
-            state, spender_of(hold), command.amount, hold.created_at, now, command.daily_limit
-        )
+        refused = _shut(state, command.gates) or _more_work(state, spender_of(hold), command, hold.created_at, now)
         if refused is not None:
             return refused
     # From here on it succeeds.
@@ -183,7 +181,7 @@ def _start_blocked(state: AccountState, command: Reserve, now: datetime) -> Refu
     return (
         _shut(state, command.gates)
         or rate_limited(state, command.member_id, command.runs_per_minute, now)
-        or _more_work(state, Spender(command.member_id, command.project), command.amount, now, now, command.daily_limit)
+        or _more_work(state, Spender(command.member_id, command.project), command, now, now)
     )
 
 
@@ -195,10 +193,11 @@ def _shut(state: AccountState, gates: tuple[Gate, ...]) -> AccountFrozen | TierR
 
 
 def _more_work(
-    state: AccountState, spender: Spender, amount: int, began_at: datetime, now: datetime, daily_limit: int | None
+    state: AccountState, spender: Spender, command: Reserve | Extend, began_at: datetime, now: datetime
 ) -> Refusal | None:
-    """What stands in the way of setting `amount` aside on a hold that began at an instant."""
-    reached = limit_reached(state, spender, amount, began_at, now, daily_limit)
+    """What stands in the way of setting a command's amount aside on a hold that began at an instant."""
+    amount = command.amount
+    reached = limit_reached(state, spender, amount, began_at, now, command.daily_limit, command.daily_limit_since)
     if reached is not None:
         return reached
     available = available_to(state, spender, now)

@@ -10,7 +10,7 @@ from rules.ledger.balance import balance_of
 from rules.ledger.commands import LimitSetting, SetLimits
 from rules.ledger.entries import append
 from rules.ledger.kinds import EntryKind, LimitPeriod, LimitScope
-from rules.ledger.limit_status import named
+from rules.ledger.limit_status import LimitStatus, named
 from rules.ledger.limits import status_of
 from rules.ledger.outcomes import LimitsEffect
 from rules.ledger.refusals import CLOSED, NotFound
@@ -60,9 +60,15 @@ def set_limits(state: AccountState, command: SetLimits, now: datetime) -> Limits
         )
     for scope in changed_days:
         judge_day_anew(state, scope, command.daily_limit)
-    return LimitsEffect(
-        tuple(status_of(state, scope_of(setting), setting.period, now, command.daily_limit) for setting in settings),
-        balance_of(state, now, command.daily_limit),
+    balance = balance_of(state, now, command.daily_limit, since=command.daily_limit_since)
+    return LimitsEffect(statuses_of_settings(state, command, now), balance)
+
+
+def statuses_of_settings(state: AccountState, command: SetLimits, now: datetime) -> tuple[LimitStatus, ...]:
+    """The limits that a command names, as they stand, in its order."""
+    return tuple(
+        status_of(state, scope_of(setting), setting.period, now, command.daily_limit, command.daily_limit_since)
+        for setting in command.settings
     )
 
 

@@ -157,7 +157,13 @@ def _scopes_of(spender: Spender | Hold) -> tuple[Scope, ...]:
 
 
 def limit_reached(
-    state: AccountState, spender: Spender, amount: int, began_at: datetime, now: datetime, daily_limit: int | None
+    state: AccountState,
+    spender: Spender,
+    amount: int,
+    began_at: datetime,
+    now: datetime,
+    daily_limit: int | None,
+    daily_limit_since: datetime | None = None,
 ) -> LimitReached | None:
     """The limit that `amount` more of a hold would break, if any: where several would, the one that leaves the least.
 
@@ -166,7 +172,8 @@ def limit_reached(
     tightest = tightest_limit(state, spender, began_at, now, daily_limit)
     if tightest is None or amount <= tightest.left:
         return None
-    return LimitReached(status_of(state, tightest.scope, tightest.period, now, daily_limit), amount)
+    status = status_of(state, tightest.scope, tightest.period, now, daily_limit, daily_limit_since)
+    return LimitReached(status, amount)
 
 
 class Tightest(NamedTuple):
@@ -327,11 +334,16 @@ def statuses_of(
 
 
 def near_after(
-    state: AccountState, spender: Spender, amount: int, now: datetime, daily_limit: int | None
+    state: AccountState,
+    spender: Spender,
+    amount: int,
+    now: datetime,
+    daily_limit: int | None,
+    daily_limit_since: datetime | None = None,
 ) -> tuple[LimitStatus, ...]:
     """As they stand now, the limits of the spender that so much more would bring near their end, or up to it."""
     limited = (
-        status_of(state, scope, period, now, daily_limit)
+        status_of(state, scope, period, now, daily_limit, daily_limit_since)
         for scope in (ACCOUNT_SCOPE, *_scopes_of(spender))
         for period in PERIODS
         if effective_limit(state, scope, period, daily_limit) is not None

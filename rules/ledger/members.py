@@ -8,9 +8,10 @@ from typing import assert_never
 
 from rules.ledger.assignments import hand_back_all
 from rules.ledger.burn_down import Spender
-from rules.ledger.commands import AddMember, ManageMembers, MemberChange, RemoveMember, UpdateMember
+from rules.ledger.commands import ManageMembers
 from rules.ledger.entries import append
 from rules.ledger.kinds import EntryKind
+from rules.ledger.member_changes import AddMember, MemberChange, RemoveMember, UpdateMember
 from rules.ledger.refusals import CLOSED, NotFound, Refusal
 from rules.ledger.state import AccountState
 from rules.ledger.team import Member

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from time import monotonic
 from typing import Final
@@ -30,7 +29,7 @@ from rules.ledger.commands import (
     SetLimits,
     Settle,
 )
-from rules.ledger.decide import decide
+from rules.ledger.decide import as_it_stands, decide
 from rules.ledger.due import settle_due
 from rules.ledger.kinds import LimitScope
 from rules.ledger.limit_settings import scope_of
@@ -218,8 +217,8 @@ def _decide(account: LoadedAccount | None, submission: Submission, referrals: Re
             if message in account.messages:
                 return AlreadyApplied(message)
         if riders.itself in account.messages:
-            # Its answer was lost. It is answered as it was, on a copy: others may have set something else since.
-            return decide(deepcopy(state), command, account.now)
+            # Its answer was lost. It is not done again: others may have set something else since.
+            return as_it_stands(state, command, account.now)
     remembered, opened = len(state.new_operations), state.account.opened
     outcome = decide(state, command, account.now)
     # A settlement only notes its messages, so that whatever else would ride with one of them comes too late.

@@ -37,7 +37,8 @@ async def transfer(dsn: str, when: str, tenant_id: UUID, source: UUID, target: U
     """Asks for the transfer; does not return."""
     async with await Database.open(dsn) as database, Doomed(database) as writer:
         writer.last = LAST[when]
-        transfers = Transfers(database, writer, LedgerReads(database, writer, PriceBooks(database)))
+        price_books = PriceBooks(database)
+        transfers = Transfers(database, writer, price_books, LedgerReads(database, writer, price_books))
         await transfers.transfer_tokens(TransferRequest(tenant_id, source, "doomed", target, amount))
 
 

@@ -17,8 +17,9 @@ from models.migrations import is_current, migrate
 from models.roles import Role, session_settings
 from models.tenant import Tenant, TenantMode
 from rules.identity import referral_code_of
-from rules.ledger.commands import AddMember, ManageMembers
+from rules.ledger.commands import ManageMembers
 from rules.ledger.kinds import GrantSource, MemberRole
+from rules.ledger.member_changes import AddMember
 from rules.ledger.outcomes import GrantEffect, HoldEffect, MembersEffect
 from rules.ledger.requests import EstimateRequest
 from rules.pricing.tokens import MICROS

@@ -194,7 +194,7 @@ async def open_shop(database: Database, tenant_id: UUID) -> AsyncIterator[Shop]:
             Charges(reads, price_books),
             Grants(writer, price_books, referrals),
             Limits(writer, price_books),
-            Transfers(database, writer, reads),
+            Transfers(database, writer, price_books, reads),
             Gifts(database, writer, price_books),
             PromoCodes(database),
             Redemptions(database, writer, price_books),

@@ -11,8 +11,9 @@ import pytest
 
 from models.database import Database
 from rules.identity import member_id_of
-from rules.ledger.commands import AddMember, ManageMembers
+from rules.ledger.commands import ManageMembers
 from rules.ledger.kinds import HoldState, MemberRole, OverrunPolicy, WorkOutcome
+from rules.ledger.member_changes import AddMember
 from rules.ledger.outcomes import HoldEffect, MembersEffect
 from rules.ledger.records import EntryFilter, Estimated, EstimateWarning, Slice
 from rules.ledger.refusals import (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,10 +19,11 @@ from rules.ledger.limit_status import LimitStatus
 from rules.ledger.outcomes import LimitsEffect
 from rules.ledger.records import Estimated, EstimateWarning
 from rules.ledger.refusals import AccountFrozen, InsufficientTokens, LimitReached, NotFound, RateLimited
-from rules.ledger.requests import AffordableRequest, EstimateRequest
+from rules.ledger.requests import AffordableRequest, AssignRequest, EstimateRequest
 from rules.pricing.affordable import Affordable
 from rules.pricing.refusals import InvalidInput
 from rules.pricing.tokens import MICROS
+from rules.promotions.promo_codes import PromoTerms
 from services.estimates import RATE
 from services.ledger.audit import audit
 from services.ledger.live_views import BalanceView
@@ -291,6 +292,41 @@ class TestThePriceBooksPolicies:
         assert refunded.balance.today == (await shop.reads.limits(shop.tenant_id, account))[0]
         held(await spend(shop, other, "more", 4))
         assert (await limit(shop, account, None)).limit == 16 * MICROS
+
+    async def test_every_answer_shows_the_limit_as_of_the_instant_that_a_read_shows(self, shop: Shop) -> None:
+        account, other = await shop.open(tokens=100), await shop.open("other", tokens=100)
+        hold = held(await shop.fares.reserve(shop.reserve_request(account, "r")))
+        await shop.promo_codes.create(shop.tenant_id, PromoTerms("WELCOME", 5 * MICROS))
+        answers: dict[str, Callable[[], Awaitable[Any]]] = {
+            "reserve": lambda: shop.fares.reserve(shop.reserve_request(account, "r")),
+            "extend": lambda: shop.fares.extend(shop.extend_request(account, "e", hold.hold.hold_id, ttl_seconds=9)),
+            "commit": lambda: shop.fares.commit(shop.commit_request(account, "c", hold.hold.hold_id)),
+            "refund": lambda: shop.fares.refund(shop.refund_request(account, "b", hold.hold.hold_id)),
+            "grant": lambda: shop.grants.grant_tokens(shop.grant_request(account, "g")),
+            "assign": lambda: shop.grants.assign_tokens(
+                AssignRequest(shop.tenant_id, account, "a", MICROS, project="film")
+            ),
+            "transfer": lambda: shop.transfers.transfer_tokens(shop.transfer_request(account, "t", other, 1)),
+            "redeem": lambda: shop.redemptions.redeem(shop.tenant_id, account, "p", "WELCOME"),
+        }
+        for act in answers.values():
+            await act()
+        book = await shop.publish(a_source(policies="daily_limit = 16"))
+
+        (day, *_) = await shop.reads.limits(shop.tenant_id, account)
+        assert (day.limit, day.as_of) == (16 * MICROS, book.effective_at)
+        for name, act in answers.items():
+            again = await act()
+            assert (name, again.replayed, again.balance.today) == (name, True, day)
+            assert again.balance.as_of == day.as_of
+        assert await limit(shop, account, None) == day
+        refused = await shop.fares.reserve(shop.reserve_request(account, "more", work=17 * MICROS))
+        assert isinstance(refused, LimitReached)
+        assert refused.limit == day
+        (blocker,) = (await estimate(shop, account, 17)).blockers
+        assert isinstance(blocker, LimitReached)
+        assert blocker.limit == day
+        assert (await estimate(shop, account, 15)).near_limits == (day,)
 
     async def test_its_runs_per_minute_hold_for_every_account(self, shop: Shop, database: Database) -> None:
         account, other = await shop.open(tokens=100), await shop.open("other", tokens=100)

@@ -13,10 +13,11 @@ from models.database import Database
 from rules.identity import member_id_of
 from rules.ledger.commands import LimitSetting
 from rules.ledger.kinds import LimitPeriod, LimitScope, MemberRole
-from rules.ledger.outcomes import LimitsEffect, MembersEffect
+from rules.ledger.outcomes import AccountEffect, LimitsEffect, MembersEffect
 from rules.ledger.requests import ChangedMember, GoneMember, MembersRequest, NewMember
 from services.accounts import AccountRecord
 from services.ledger import lane as lane_module
+from services.ledger.writer import Writer
 from services.members import Members
 from tests.conftest import TenantBuilder
 from tests.services.ledger.cashier import rows_of, value_of
@@ -90,10 +91,12 @@ async def test_a_limit_does_not_undo_anothers(
 
     answer = await lost_then(monkeypatch, limited(one, 5), limited(other, 7))
 
+    # Whoever orders by version and asOf could never be shown anything else, had the answer told of what nobody wrote.
     assert isinstance(answer, LimitsEffect)
-    assert answer.limits[0].limit == 5
     day, *_ = await one.reads.limits(one.tenant_id, account)
-    assert day.limit == 7
+    assert (day.limit, day.version) == (7, await value_of(database, "SELECT version FROM ledger_account"))
+    assert answer.limits == (day,)
+    assert (answer.balance.version, answer.balance.today) == (day.version, day)
 
 
 async def test_a_warning_does_not_undo_anothers(
@@ -105,7 +108,21 @@ async def test_a_warning_does_not_undo_anothers(
     def warned(shop: Shop, percent: int) -> Act:
         return lambda: shop.alerts.set_alerts(shop.tenant_id, account, balance_percents=[percent])
 
+    told: list[Any] = []
+    submit = Writer.submit
+
+    async def noted(self: Writer, *sent: Any) -> Any:
+        told.append((sent[0], await submit(self, *sent)))
+        return told[-1][1]
+
+    monkeypatch.setattr(Writer, "submit", noted)
     assert isinstance(await lost_then(monkeypatch, warned(one, 5), warned(other, 7)), AccountRecord)
+    answer = next(outcome for command, outcome in told if command.balance_percents == (5,))
+    version = await value_of(database, "SELECT version FROM ledger_account")
+    assert isinstance(answer, AccountEffect)
+    assert (answer.account.version, answer.balance.version) == (version, version)
+    assert answer.account.alerting is not None
+    assert answer.account.alerting.balance_percents == (7,)
     settings = await one.reads.alert_settings(one.tenant_id, account)
     assert settings is not None
     assert settings.balance_percents == (7,)
@@ -130,6 +147,8 @@ async def test_whom_another_has_removed_meanwhile_does_not_come_back(
     member = await one.reads.member(one.tenant_id, account, _member(account))
     assert member is not None
     assert not member.active
+    assert added.members == (member,)
+    assert added.balance.version == await value_of(database, "SELECT version FROM ledger_account")
 
 
 async def test_what_was_rolled_back_is_done(

@@ -125,6 +125,15 @@ async def test_who_is_not_there_is_told_of_before_whatever_else_is_wrong(shop: S
     )
 
 
+async def test_who_cannot_be_added_is_nobody_that_a_later_change_could_be_of(shop: Shop) -> None:
+    account = await shop.open()
+
+    refused = await manage(shop, account, NewMember("\0", "Anna"), ChangedMember(None, name="Anne"), listed=True)
+
+    assert isinstance(refused, InvalidInput)
+    assert [fault.field for fault in refused.faults] == ["members[0].externalId", "members[1].memberId"]
+
+
 async def test_each_of_many_faults_is_named_by_its_place(shop: Shop) -> None:
     account = await shop.open()
     await add(shop, account, "anna")

@@ -295,6 +295,19 @@ class TestWhichLimitHolds:
         with refusal(LimitReached):
             bench.reserve(1)
 
+    def test_what_the_price_book_allows_is_shown_as_of_when_that_came_into_force(self) -> None:
+        bench = an_account(tokens=1_000)
+        bench.wait(60)
+        bench.daily_limit, bench.daily_limit_since = tokens(30), bench.now
+        bench.wait(60)
+        assert reached(bench, 31).limit == bench.balance().today
+        assert bench.balance().as_of == bench.daily_limit_since
+        own = bench.set_limit(20)
+        assert own.as_of == bench.now
+        bench.daily_limit_since = bench.now + timedelta(seconds=1)
+        bench.wait(60)
+        assert (reached(bench, 21).limit, bench.balance().today) == (own, own), "its own limit stays as it was"
+
     def test_a_member_has_its_own_else_the_default_else_none(self) -> None:
         bench = an_account(tokens=1_000)
         ada, bob, cy = (

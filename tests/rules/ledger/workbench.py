@@ -21,7 +21,6 @@ from rules.identity import member_id_of
 from rules.ledger.balance import BalanceSnapshot, balance_of
 from rules.ledger.burn_down import Spender
 from rules.ledger.commands import (
-    AddMember,
     AdjustAccount,
     AnyCommand,
     AssignTokens,
@@ -34,14 +33,12 @@ from rules.ledger.commands import (
     LimitSetting,
     Line,
     ManageMembers,
-    MemberChange,
     Once,
     OpenAccount,
     PlanAssignment,
     ReceiveTransfer,
     Refund,
     Release,
-    RemoveMember,
     Reserve,
     RevokeGrant,
     SendTokens,
@@ -50,7 +47,6 @@ from rules.ledger.commands import (
     Settle,
     SettleOwed,
     TransferPart,
-    UpdateMember,
 )
 from rules.ledger.decide import decide
 from rules.ledger.due import settle_due
@@ -69,6 +65,7 @@ from rules.ledger.kinds import (
 )
 from rules.ledger.limit_status import LimitStatus
 from rules.ledger.line_codec import encode_lines
+from rules.ledger.member_changes import AddMember, MemberChange, RemoveMember, UpdateMember
 from rules.ledger.outcomes import AccountEffect, GrantEffect, HoldEffect, LimitsEffect, MembersEffect, Outcome
 from rules.ledger.refusals import InputRefusal
 from rules.ledger.spending import NO_LIMIT
@@ -114,6 +111,8 @@ class Workbench:
         """What fingerprints are made of, where a test decides that itself."""
         self.daily_limit: int | None = None
         """What the price book in force allows a day, in micro-tokens."""
+        self.daily_limit_since: datetime | None = None
+        """Since when; None leaves the instant out of what is shown."""
         self.runs_per_minute: int | None = None
         """How many runs it allows a minute."""
         self._keys = count(1)
@@ -184,7 +183,7 @@ class Workbench:
 
     def submit(self, command: AnyCommand) -> Outcome:
         """Judges one command as a batch of its own, under the price book's policies; raises `Refused`."""
-        policies: dict[str, Any] = {"daily_limit": self.daily_limit}
+        policies: dict[str, Any] = {"daily_limit": self.daily_limit, "daily_limit_since": self.daily_limit_since}
         if isinstance(command, Reserve):
             policies["runs_per_minute"] = self.runs_per_minute
         command = replace(command, **policies)
@@ -196,7 +195,8 @@ class Workbench:
             before.burn_order = state.burn_order
             assert state == before, f"{type(command).__name__} was refused and changed something"
         else:
-            assert outcome.balance == balance_of(state, self.now, command.daily_limit, outcome.balance.spender)
+            spender, since = outcome.balance.spender, command.daily_limit_since
+            assert outcome.balance == balance_of(state, self.now, command.daily_limit, spender, since=since)
             if isinstance(outcome, HoldEffect):
                 assert outcome.balance.spender == (outcome.hold.member_id, outcome.hold.project)
         self.shelf.write(state)

@@ -12,19 +12,18 @@ import asyncpg
 from models.database import Database
 from rules.identity import account_id_of, member_id_of
 from rules.ledger.commands import (
-    AddMember,
     AssignTokens,
     Commit,
     Extend,
     GrantTokens,
     ManageMembers,
-    MemberChange,
     Once,
     OpenAccount,
     Release,
     Reserve,
 )
 from rules.ledger.kinds import GrantSource, MemberRole, Mutation, OverrunPolicy
+from rules.ledger.member_changes import AddMember, MemberChange
 from rules.ledger.outcomes import AccountEffect, GrantEffect, HoldEffect, MembersEffect
 from services.ledger.submission import NO_RIDERS, LedgerOutcome, Profile, Riders
 from services.ledger.writer import Writer

@@ -12,7 +12,6 @@ from models.statements import statement
 from models.tenant import Tenant, TenantMode
 from rules.identity import member_id_of
 from rules.ledger.commands import (
-    AddMember,
     AdjustAccount,
     AnyCommand,
     AssignTokens,
@@ -22,18 +21,16 @@ from rules.ledger.commands import (
     LimitSetting,
     Line,
     ManageMembers,
-    MemberChange,
     Refund,
-    RemoveMember,
     RevokeGrant,
     SendTokens,
     SetAlerts,
     SetLimits,
     SettleOwed,
-    UpdateMember,
 )
 from rules.ledger.kinds import GrantSource, LimitPeriod, LimitScope, MemberRole, Mutation
 from rules.ledger.line_codec import encode_lines
+from rules.ledger.member_changes import AddMember, MemberChange, RemoveMember, UpdateMember
 from rules.ledger.outcomes import AccountEffect, LimitsEffect, MembersEffect
 from rules.ledger.state import UNLIMITED
 from services.ledger.due_accounts import settle_due_accounts

@@ -10,8 +10,9 @@ import pytest
 
 from models.database import Database
 from rules.ledger.burn_down import Spender
-from rules.ledger.commands import ClawBack, Refund, RemoveMember, RevokeGrant
+from rules.ledger.commands import ClawBack, Refund, RevokeGrant
 from rules.ledger.kinds import EntryKind, GrantEnd, MemberRole, Mutation
+from rules.ledger.member_changes import RemoveMember
 from rules.ledger.outcomes import GrantEffect, HoldEffect, MembersEffect
 from rules.ledger.records import EntryFilter, Slice
 from rules.ledger.refusals import InsufficientTokens, NotFound
