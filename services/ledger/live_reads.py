@@ -88,6 +88,9 @@ class LiveReads:
         """Where these accounts stand, in one query that settles nothing; unknown ones are left out."""
         async with self._database.spanning_reader() as connection:
             found = await connection.fetch(statement("list_positions"), list(accounts))
+        if not accounts:
+            # Who asks of none, to hear whether the database answers, says nothing of who is watched.
+            return {}
         limits = await self._limits_of({row["tenant_id"]: row["book_version"] for row in found})
         return {row["account_id"]: _position(row, limits.get(row["tenant_id"])) for row in found}
 

@@ -34,8 +34,10 @@ from services.live.reader import Reading, Wanted
 from services.live.view import Event, View
 from services.live.watched_account import DUE_JUMP_SECONDS
 from services.price_books import PriceBooks
+from services.publishing import Publishing
 from tests.conftest import TenantBuilder
 from tests.services.ledger.cashier import Cashier, held, move_clock
+from tests.services.shop import a_source
 
 NOTHING_BEFORE = Wanted(None, joins=True)
 CROSSINGS = CrossingsView()
@@ -251,6 +253,37 @@ async def test_positions_tell_where_accounts_stand_and_what_is_due(
 
     await move_clock(database, cashier.tenant_id, 100)
     assert ((await live_reads.positions([due]))[due].due_in_seconds or 0) < -30
+
+
+async def test_who_asks_where_no_account_stands_has_no_daily_limit_looked_up_again(
+    database: Database,
+    cashier: Cashier,
+    live_reads: LiveReads,
+    a_tenant: TenantBuilder,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As while answers are waited for: else every tenant's price book would be read when the database is back."""
+    accounts, tenants = [], [cashier.tenant_id, (await a_tenant()).id]
+    for tenant_id in tenants:
+        await Publishing(database, PriceBooks(database)).publish(tenant_id, a_source(policies="daily_limit = 90"))
+        accounts.append(await Cashier(cashier.writer, tenant_id).open(tokens=5))
+    looked_up: list[UUID] = []
+    daily_limit_of = LedgerReads.daily_limit_of
+
+    async def noted(reads: LedgerReads, tenant_id: UUID, book_version: int) -> int | None:
+        looked_up.append(tenant_id)
+        return await daily_limit_of(reads, tenant_id, book_version)
+
+    monkeypatch.setattr(LedgerReads, "daily_limit_of", noted)
+    watched = await live_reads.positions(accounts)
+    assert sorted(looked_up) == sorted(tenants)
+    looked_up.clear()
+
+    assert await live_reads.positions(()) == {}
+    again = await live_reads.positions(accounts)
+
+    assert looked_up == []
+    assert [again[account].besides for account in accounts] == [watched[account].besides for account in accounts]
 
 
 async def test_positions_and_readings_agree_on_what_is_due_in_whatever_time_zone_the_account_comes_to_be(
