@@ -46,7 +46,7 @@ class WatchedAccount:
     A read brings what each view that somebody wants then shows. Changes that come while a read runs are answered by one
     more read. Reads keep the same pace as subscribers, except for one that joins: it is shown only what was read after
     it came. What this process has committed itself, and therefore has at hand, stands for the read that would follow,
-    unless something later was announced or somebody has joined.
+    unless something later was announced, somebody has joined, or the read is for what no version tells.
     """
 
     __slots__ = (
@@ -60,6 +60,7 @@ class WatchedAccount:
         "_joined_meanwhile",
         "_latest",
         "_loop",
+        "_must_read",
         "_pace",
         "_reading",
         "_reads",
@@ -84,6 +85,9 @@ class WatchedAccount:
         self._handed: tuple[Reading, float] | None = None
         """The latest that was at hand and waits for its turn, and the loop's time then."""
         self._announced_version = 0
+        """The latest that was announced and that no read has covered; of one that failed, it has not."""
+        self._must_read = False
+        """Whether the database is to be asked whatever is announced: something is due, or shown otherwise by now."""
         self._joined_meanwhile = False
         self._retry_seconds = RETRY_SECONDS_FIRST
         self._start_timer: asyncio.Handle | None = None
@@ -145,12 +149,12 @@ class WatchedAccount:
             return
         latest = self._latest
         if position is None:
-            self._go_on_in_pace()
+            self._read_in_pace()
         elif latest is None or position.version > latest[0]:
             self.announce(position.version)
         elif position.version == latest[0]:
             if position.besides != self._besides:
-                self._go_on_in_pace()
+                self._read_in_pace()
             elif position.due_in_seconds is not None:
                 self._compare_due(position.due_in_seconds)
 
@@ -165,6 +169,11 @@ class WatchedAccount:
             return
         if reading is not None:
             self._handed = reading, self._loop.time()
+
+    def _read_in_pace(self) -> None:
+        """As `_go_on_in_pace`, and nothing at hand stands for the read, until one has succeeded."""
+        self._must_read = True
+        self._go_on_in_pace()
 
     def _go_on_in_pace(self) -> None:
         """Has the account shown once the pace allows it: what is at hand, else a read."""
@@ -190,7 +199,7 @@ class WatchedAccount:
     def _stands_for_read(self, reading: Reading) -> bool:
         # Of views that came later there is nothing in it, but whoever brought one awaits a read or has had it.
         is_awaited = any(audience.awaits_read for audience in self._audiences.values())
-        return reading.version >= self._announced_version and not is_awaited
+        return reading.version >= self._announced_version and not (is_awaited or self._must_read)
 
     def _show_handed(self, reading: Reading, at_seconds: float) -> None:
         now_seconds = self._loop.time()
@@ -215,7 +224,7 @@ class WatchedAccount:
                     return
                 # What was said before this line is covered by the read; what is said after it may not be.
                 self._reads_begun += 1
-                self._announced_version = 0
+                covered_version, self._announced_version = self._announced_version, 0
                 self._joined_meanwhile = False
                 self._pace.spend(self._loop.time())
                 audiences = dict(self._audiences)
@@ -225,9 +234,12 @@ class WatchedAccount:
             self._reading = False
             # It may be older than what was to be read.
             self._handed = None
+            self._announced_version = max(self._announced_version, covered_version)
             self._retry_later()
             return
         self._reading = False
+        # What fell due meanwhile is in it, or its own timer is armed for it below.
+        self._must_read = False
         self._retry_seconds = RETRY_SECONDS_FIRST
         if reading is None:
             for audience in audiences.values():
@@ -269,7 +281,7 @@ class WatchedAccount:
         due_at_seconds = self._loop.time() + due_in_seconds
         moved_seconds = abs(due_at_seconds - self._due_at_seconds)
         if due_in_seconds <= 0 or (self._due_timer is not None and moved_seconds > DUE_JUMP_SECONDS):
-            self._go_on_in_pace()
+            self._read_in_pace()
         elif self._due_timer is None or moved_seconds > DUE_NOISE_SECONDS:
             self._arm_due_timer(due_in_seconds)
 
@@ -283,7 +295,7 @@ class WatchedAccount:
 
     def _fall_due(self) -> None:
         self._due_timer = None
-        self._go_on_in_pace()
+        self._read_in_pace()
 
     def _cancel_due_timer(self) -> None:
         if self._due_timer is not None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
@@ -111,10 +111,14 @@ class AccountsTable:
         self.dsn = dsn
         self.reads: Counter[UUID] = Counter()
         self.comparisons = 0
+        self.comparisons_answered = 0
         self.reading_now: Counter[UUID] = Counter()
+        self.rows_read: Counter[UUID] = Counter()
+        """Of which reads the row is read, whether or not they have answered."""
         self.reading_at_once_max = 0
         self.read_seconds = 0.0
         self.fails = False
+        self.besides: Hashable = None
         self.wanted: list[Mapping[View[Event], Wanted]] = []
         self.latest: Reading | None = None
         self.forgets: View[Any] | None = None
@@ -186,6 +190,7 @@ class AccountsTable:
                 raise ConnectionError("the database is away")
             await self.pool.execute(self._sql(_SETTLE), account_id, tenant_id)
             row = await self.pool.fetchrow(self._sql(_READ), account_id, tenant_id)
+            self.rows_read[account_id] += 1
             # After the row was read, so that what is committed meanwhile is not in it.
             await asyncio.sleep(self.read_seconds)
         finally:
@@ -194,7 +199,7 @@ class AccountsTable:
             return None
         version, as_of = row["version"], row["as_of"]
         events = {view: _event(view, wish, version, as_of) for view, wish in wanted.items() if view != self.forgets}
-        self.latest = Reading(version, as_of, row["due_in_seconds"], events)
+        self.latest = Reading(version, as_of, row["due_in_seconds"], events, self.besides)
         return self.latest
 
     async def positions(self, accounts: Sequence[UUID]) -> Mapping[UUID, Position]:
@@ -202,7 +207,8 @@ class AccountsTable:
         if self.fails:
             raise ConnectionError("the database is away")
         rows = await self.pool.fetch(self._sql(_POSITIONS), accounts)
-        return {row["account_id"]: Position(row["version"], row["due_in_seconds"]) for row in rows}
+        self.comparisons_answered += 1
+        return {row["account_id"]: Position(row["version"], row["due_in_seconds"], self.besides) for row in rows}
 
 
 def _event(view: View[Any], wish: Wanted, version: int, as_of: datetime) -> Event:
