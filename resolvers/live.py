@@ -8,19 +8,21 @@ writes them out does that once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
+from itertools import chain, repeat
 from typing import Final, Generic, Self, TypeVar
 
 import strawberry
 from graphql import GraphQLError
 
-from models.unavailable import DatabaseUnavailable
+from models.unavailable import DatabaseUnavailable, DatabaseUnreachable
 from resolvers.context import Info
 from resolvers.errors import ErrorCode, coded
 from resolvers.scope import ScopedAccount, account_in_scope, members_seen
 from rules.ledger.alerting import AlertEvent
 from rules.ledger.balance import BalanceSnapshot
+from rules.ledger.burn_down import Spender
 from rules.ledger.limit_status import LimitStatus as LimitStatusRecord
 from schema.alerts import LowBalanceWarning, shown_warning
 from schema.balances import Balance, shown_balance
@@ -35,15 +37,19 @@ from services.live.view import Event, View
 from services.live.watched_account import FREE_VIEWS_MAX, VIEWS_MAX, TooManyViews
 from services.principal import Scope
 
-READ_PAUSES_SECONDS: Final = (0.1, *[0.5] * 59)
-"""Between tries to read what no event carries: half a minute in all, as long as a database takes to restart."""
+PAUSES_SECONDS: Final = (0.1, 0.2, 0.5)
+"""Between tries to read from a database that is away; the last one again and again."""
 
-JOIN_PAUSES_SECONDS: Final = (0.1, 0.2, *[0.5] * 10)
-"""Between tries to find the account of a subscription that begins: some seconds, as a database takes to restart."""
+READ_SECONDS_MAX: Final = 30.0
+"""To read what no event carries: so long a database may take to restart."""
+
+JOIN_SECONDS_MAX: Final = 6.0
+"""To find the account of a subscription that begins, and again to find the member: most restarts take less."""
 
 CROSSINGS_READ: Final = 100
 """Crossings read at a time for a subscriber that resumes, or that did not take them for long."""
 
+Answer = TypeVar("Answer")
 EventShown = TypeVar("EventShown", bound=Event)
 Shown = TypeVar("Shown")
 
@@ -70,9 +76,7 @@ class LiveSubscriptions:
         member_id: as this member of the account sees it
         """
         account = await account_watched(info, account_id)
-        spender = await spender_seen(
-            info.context.reads, members_seen(info), account.tenant_id, account.account_id, member_id, None
-        )
+        spender = await spender_watched(info, account, member_id)
         return shown_events(info, account, BalanceView(spender), since_version, _balance)
 
     @strawberry.subscription
@@ -92,9 +96,7 @@ class LiveSubscriptions:
         member_id: the day of this member of the account, against its own limit or the default for members
         """
         account = await account_watched(info, account_id)
-        spender = await spender_seen(
-            info.context.reads, members_seen(info), account.tenant_id, account.account_id, member_id, None
-        )
+        spender = await spender_watched(info, account, member_id)
         return shown_events(info, account, DayLimitView(spender.member_id), since_version, _day)
 
     @strawberry.subscription
@@ -133,12 +135,35 @@ async def account_watched(info: Info, account_id: str | None) -> ScopedAccount:
 
 async def _is_there(info: Info, account: ScopedAccount) -> bool:
     """Who comes again while the database restarts, or with thousands, waits: a refusal ends what clients resume."""
-    for pause_seconds in JOIN_PAUSES_SECONDS:
-        try:
-            return await info.context.reads.has_account(account.tenant_id, account.account_id)
-        except DatabaseUnavailable:
-            await asyncio.sleep(pause_seconds)
-    return await info.context.reads.has_account(account.tenant_id, account.account_id)
+    return await _patiently(
+        lambda: info.context.reads.has_account(account.tenant_id, account.account_id), JOIN_SECONDS_MAX
+    )
+
+
+async def spender_watched(
+    info: Info, account: ScopedAccount, member_id: str | None, project: str | None = None
+) -> Spender:
+    """As `spender_seen`, for a subscription that begins: it waits as for the account."""
+    seen = members_seen(info)
+    return await _patiently(
+        lambda: spender_seen(info.context.reads, seen, account.tenant_id, account.account_id, member_id, project),
+        JOIN_SECONDS_MAX,
+    )
+
+
+async def _patiently(ask: Callable[[], Awaitable[Answer]], seconds_max: float) -> Answer:
+    """What is asked of a database that may be away for a moment. Raises DatabaseUnavailable after so long."""
+    pauses = chain(PAUSES_SECONDS, repeat(PAUSES_SECONDS[-1]))
+    try:
+        # Also a try that waits for an answer ends then.
+        async with asyncio.timeout(seconds_max):
+            while True:
+                try:
+                    return await ask()
+                except DatabaseUnavailable:
+                    await asyncio.sleep(next(pauses))
+    except TimeoutError as error:
+        raise DatabaseUnreachable(f"the database did not answer within {seconds_max:g} s") from error
 
 
 class ShownEvents(Generic[EventShown, Shown]):
@@ -262,11 +287,12 @@ async def _page(
     info: Info, account: ScopedAccount, after: int, through: int, from_version: int
 ) -> tuple[AlertEvent, ...]:
     """A database that restarts just now must not end what others only see late."""
-    for pause_seconds in READ_PAUSES_SECONDS:
-        try:
-            return await info.context.reads.crossings(
+    try:
+        return await _patiently(
+            lambda: info.context.reads.crossings(
                 account.tenant_id, account.account_id, after, through, first=CROSSINGS_READ, from_version=from_version
-            )
-        except DatabaseUnavailable:
-            await asyncio.sleep(pause_seconds)
-    raise coded(ErrorCode.UNAVAILABLE, "The warnings cannot be read now; subscribe again.")
+            ),
+            READ_SECONDS_MAX,
+        )
+    except DatabaseUnavailable:
+        raise coded(ErrorCode.UNAVAILABLE, "The warnings cannot be read now; subscribe again.") from None

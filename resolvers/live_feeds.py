@@ -12,7 +12,7 @@ from typing import Final
 import strawberry
 
 from resolvers.context import Info
-from resolvers.live import account_watched, shown_events
+from resolvers.live import account_watched, shown_events, spender_watched
 from resolvers.scope import members_seen
 from rules.ledger.hold_events import HoldsEvent as HoldsEventRecord
 from rules.ledger.hold_events import HoldsView
@@ -20,7 +20,6 @@ from rules.ledger.usage_events import UsageEvent as UsageEventRecord
 from rules.ledger.usage_events import UsageView
 from schema.described import output
 from schema.holds import HoldsEvent, shown_holds_event
-from schema.scopes import spender_seen
 from schema.usage import UsageEvent, shown_usage_event
 from services.ledger.live_feeds import FeedEvent, HoldsFeed, UsageFeed
 from services.live.pace import Pace
@@ -53,9 +52,7 @@ class FeedSubscriptions:
         project: only of this project
         """
         account, seen = await account_watched(info, account_id), members_seen(info)
-        member, of = await spender_seen(
-            info.context.reads, seen, account.tenant_id, account.account_id, member_id, project
-        )
+        member, of = await spender_watched(info, account, member_id, project)
         if member is None and not seen.everyone:
             # As in `usage` of the queries: everyone sees themselves; the pool's sum is not told by member.
             member = seen.member_id
@@ -77,7 +74,7 @@ class FeedSubscriptions:
         member_id: only of this member
         """
         account, seen = await account_watched(info, account_id), members_seen(info)
-        spender = await spender_seen(info.context.reads, seen, account.tenant_id, account.account_id, member_id, None)
+        spender = await spender_watched(info, account, member_id)
         return shown_events(info, account, HoldsFeed(HoldsView(spender.member_id, seen)), None, _holds)
 
 

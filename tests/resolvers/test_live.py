@@ -13,6 +13,8 @@ from graphql import ExecutionResult, GraphQLSchema, subscribe
 from graphql import parse as parse_document
 from strawberry.types.field import StrawberryField
 
+from models.unavailable import DatabaseUnreachable
+from resolvers import live as live_resolvers
 from resolvers.context import Context
 from resolvers.roots import Subscription
 from rules.identity import IdKind, member_id_of, public_id
@@ -127,6 +129,31 @@ async def test_a_member_that_is_not_the_accounts_is_an_error_and_no_stream(
     assert isinstance(refused, ExecutionResult)
     assert refused.errors is not None
     assert refused.errors[0].extensions == {"code": "BAD_USER_INPUT"}
+    assert stage.live.since == []
+
+
+@pytest.mark.parametrize("asked", ["has_account", "has_member"])
+@pytest.mark.parametrize("fails", [True, False])
+async def test_who_waits_for_a_database_that_stays_away_is_refused_in_time(
+    schema: GraphQLSchema, stage: Stage, monkeypatch: pytest.MonkeyPatch, asked: str, fails: bool
+) -> None:
+    """However long each try takes by itself."""
+    monkeypatch.setattr(live_resolvers, "JOIN_SECONDS_MAX", 0.1)
+    monkeypatch.setattr(live_resolvers, "PAUSES_SECONDS", (0.0,))
+
+    async def is_away(*_: object) -> bool:
+        if fails:
+            raise DatabaseUnreachable("gone")
+        await asyncio.Event().wait()
+        return True
+
+    monkeypatch.setattr(stage.reads, asked, is_away, raising=False)
+    async with asyncio.timeout(5):
+        refused = await start_for_a_member(schema, stage)
+
+    assert isinstance(refused, ExecutionResult)
+    assert refused.errors is not None
+    assert isinstance(refused.errors[0].original_error, DatabaseUnreachable)
     assert stage.live.since == []
 
 

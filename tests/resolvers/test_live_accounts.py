@@ -48,7 +48,10 @@ DAY = """subscription($account: ID!, $member: ID, $since: Version) {
     dailyLimit(accountId: $account, memberId: $member, sinceVersion: $since) {
     id version asOf scope period memberId limit consumed remaining level resetsAt } }"""
 
-USAGE = "subscription($account: ID!) { usage(accountId: $account) { version asOf today { tokens } } }"
+USAGE = """subscription($account: ID!, $member: ID) { usage(accountId: $account, memberId: $member) {
+    version asOf today { tokens } } }"""
+BALANCE = "subscription($account: ID!, $member: ID) { balance(accountId: $account, memberId: $member) { version } }"
+HOLDS = "subscription($account: ID!, $member: ID) { holds(accountId: $account, memberId: $member) { version } }"
 
 
 class Stream:
@@ -279,7 +282,7 @@ class TestLowBalance:
     async def test_a_database_that_is_away_for_a_moment_loses_none_and_ends_nothing(
         self, desk: Desk, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(live_resolvers, "READ_PAUSES_SECONDS", (0.0,) * 5)
+        monkeypatch.setattr(live_resolvers, "PAUSES_SECONDS", (0.0,))
         monkeypatch.setattr(live_resolvers, "CROSSINGS_READ", 2)
         account = await desk.with_tokens()
         await desk.all_and_back(account, "first")
@@ -299,7 +302,7 @@ class TestLowBalance:
     async def test_who_comes_while_the_database_is_away_for_a_moment_is_not_sent_away(
         self, desk: Desk, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(live_resolvers, "JOIN_PAUSES_SECONDS", (0.0,) * 3)
+        monkeypatch.setattr(live_resolvers, "PAUSES_SECONDS", (0.0,))
         account = await desk.with_tokens()
         await desk.all_and_back(account, "first")
         has_account, tries = LedgerReads.has_account, []
@@ -314,6 +317,27 @@ class TestLowBalance:
         async with desk.stream(WARNINGS, account, since=0) as stream:
             assert thresholds(await stream.take(3)) == [20, 10, 0]
         assert len(tries) == 3
+
+    async def test_who_watches_a_member_waits_for_the_database_as_well(
+        self, desk: Desk, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(live_resolvers, "PAUSES_SECONDS", (0.0,))
+        account = await desk.with_tokens()
+        anna = await a_member(database, desk.shop.tenant_id, account, UUID(int=7))
+        has_member, tries = LedgerReads.has_member, []
+
+        async def fail_twice(*arguments: Any) -> bool:
+            tries.append(1)
+            if len(tries) % 3 != 0:
+                raise DatabaseUnreachable("gone")
+            return await has_member(*arguments)
+
+        monkeypatch.setattr(LedgerReads, "has_member", fail_twice)
+        member = public_id(IdKind.MEMBER, account, part=anna)
+        for document in (BALANCE, DAY, USAGE, HOLDS):
+            async with desk.stream(document, account, member=member) as stream:
+                await stream.take()
+        assert len(tries) == 4 * 3
 
     async def test_what_expires_is_warned_of_although_nobody_acts(self, desk: Desk, database: Database) -> None:
         account = await desk.with_tokens()
