@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 import asyncpg
 
@@ -103,10 +103,20 @@ async def time_limit(seconds: float) -> AsyncIterator[TimeLimit]:
 
 
 class Doubt:
-    """Shared by the pools of one server: since what moment their open connections may be dead."""
+    """Shared by the pools of one server: since what moment their open connections may be dead.
+
+    A silence is found by many at about the same time. It is one doubt: whoever was lent a connection before that was
+    raised says nothing of those that were made after it.
+    """
 
     def __init__(self) -> None:
         self.times = 0
+
+
+class _Loan(NamedTuple):
+    connection: asyncpg.Connection
+    doubt_times: int
+    """How often there had been doubt when it was lent."""
 
 
 class ConnectionPool:
@@ -154,48 +164,50 @@ class ConnectionPool:
         await self._take_slot()
         try:
             for tries_left in (1, 0):
-                async with self._lent() as connection, _ended_in_any_case(connection) as transaction:
-                    if not await self._answers(connection, begin):
+                async with self._lent() as loan, _ended_in_any_case(loan.connection) as transaction:
+                    if not await self._answers(loan, begin):
                         if tries_left:
                             continue
                         raise DatabaseUnreachable(f"the database was silent for {SILENCE_SECONDS_MAX:g} s, twice")
-                    yield connection
+                    yield loan.connection
                     if commits:
-                        await connection.execute("COMMIT")
+                        await loan.connection.execute("COMMIT")
                         transaction.ended = True
                 return
         finally:
             self._slots.release()
 
     @asynccontextmanager
-    async def _lent(self) -> AsyncIterator[asyncpg.Connection]:
+    async def _lent(self) -> AsyncIterator[_Loan]:
         await self._heed_doubt()
         # Slots and connections are equally many, so this waits for no other borrower, only for connecting.
         with unreachable_while_connecting():
             lent = await self._pool.acquire(timeout=CONNECT_TIMEOUT_SECONDS)
         # The pool's proxy has every method of a connection, and refuses them once it is returned.
         connection = cast(asyncpg.Connection, lent)
+        loan = _Loan(connection, self._doubt.times)
         limit = _limit.get()
-        with nullcontext() if limit is None else limit.cutting(partial(self._cut, connection)):
+        with nullcontext() if limit is None else limit.cutting(partial(self._cut, loan)):
             try:
                 with unreachable_when_lost(connection):
-                    yield connection
+                    yield loan
             finally:
                 await self._pool.release(lent, timeout=RELEASE_TIMEOUT_SECONDS)
 
-    async def _answers(self, connection: asyncpg.Connection, begin: str) -> bool:
+    async def _answers(self, loan: _Loan, begin: str) -> bool:
         """Whether these are answered in time; where not, the connection is cut and all others are in doubt."""
         try:
-            await connection.execute(begin, timeout=SILENCE_SECONDS_MAX)
+            await loan.connection.execute(begin, timeout=SILENCE_SECONDS_MAX)
         except TimeoutError:
-            self._cut(connection)
+            self._cut(loan)
             return False
         return True
 
-    def _cut(self, connection: asyncpg.Connection) -> None:
-        if not is_lost(connection):
-            connection.terminate()
-            self._doubt.times += 1
+    def _cut(self, loan: _Loan) -> None:
+        if not is_lost(loan.connection):
+            loan.connection.terminate()
+            if loan.doubt_times == self._doubt.times:
+                self._doubt.times += 1
 
     async def _heed_doubt(self) -> None:
         if self._doubt_times_heeded != self._doubt.times:

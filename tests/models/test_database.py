@@ -7,7 +7,7 @@ import re
 import socket
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -22,6 +22,7 @@ from models.roles import Role, session_settings
 from models.tenant import Tenant, TenantMode
 from models.unavailable import DatabaseBusy, DatabaseUnreachable
 from tests.faults.proxy import Proxy
+from tests.patience import eventually
 
 TenantBuilder = Callable[..., Awaitable[Tenant]]
 
@@ -286,6 +287,34 @@ class TestWhenTheDatabaseDoesNotServe:
                     assert await connection.fetchval("SELECT 1") == 1
                 # The first finds out, and all that were open then are replaced.
                 assert time.perf_counter() - started < 2
+
+    async def test_of_many_who_find_the_same_silence_the_later_ones_say_nothing_of_new_connections(
+        self, dsn: str
+    ) -> None:
+        async with Proxy(dsn) as proxy, await Database.open(proxy.dsn, pool_size=4) as database:
+            limits: list[pool.TimeLimit] = []
+
+            async def wait_in_vain() -> None:
+                async with pool.time_limit(60) as limit, database.reader(uuid4()):
+                    limits.append(limit)
+                    await asyncio.Event().wait()
+
+            async def pids() -> set[int]:
+                async with AsyncExitStack() as stack:
+                    lent = [await stack.enter_async_context(database.reader(uuid4())) for _ in range(4)]
+                    return {connection.get_server_pid() for connection in lent}
+
+            waiting = [asyncio.create_task(wait_in_vain()) for _ in range(2)]
+            await eventually(lambda: len(limits) == 2)
+            proxy.fall_silent()
+            made_since = set()
+            for limit in limits:
+                limit.end_now()
+                async with database.reader(uuid4()) as connection:
+                    made_since.add(connection.get_server_pid())
+            outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+            assert all(isinstance(outcome, TimeoutError | DatabaseUnreachable) for outcome in outcomes), outcomes
+            assert made_since <= await pids()
 
     async def test_a_database_that_is_silent_to_new_connections_too_is_unreachable(
         self, dsn: str, monkeypatch: pytest.MonkeyPatch

@@ -264,7 +264,8 @@ async def test_a_pooled_connection_keeps_nothing_of_a_tenant_whose_request_was_c
 
 async def expect_nothing_kept(database: Database, pid: int | None) -> None:
     """The pool's one connection, as the next borrower gets it; the same one as before where `pid` is given."""
-    async with database._server._lent() as connection:
+    async with database._server._lent() as loan:
+        connection = loan.connection
         assert pid is None or connection.get_server_pid() == pid
         assert await connection.fetchval("SELECT current_setting('farebox.tenants', true)") in (None, "")
         assert await connection.fetch("SELECT * FROM tenant") == []
@@ -303,8 +304,8 @@ async def test_an_owner_without_the_roles_goes_on_with_one_and_says_so(
                 assert await Tenant.filter(id=second.id).update(name="x") == 0
             async with database.reader(second.id) as connection:
                 assert [row["id"] for row in await connection.fetch("SELECT id FROM tenant")] == [second.id]
-            async with database._server._lent() as connection:
-                assert await connection.fetch("SELECT * FROM tenant") == []
+            async with database._server._lent() as loan:
+                assert await loan.connection.fetch("SELECT * FROM tenant") == []
             lane = await database.lane_connection()
             try:
                 assert await lane.fetchval("SELECT count(*) FROM tenant") == 2
