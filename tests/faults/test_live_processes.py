@@ -176,7 +176,7 @@ class Installation:
                 return False
 
             for server in self.servers:
-                await eventually(lambda server=server: bus_is_up(server), what=f"{server.url} is well")  # type: ignore[misc]
+                await eventually(partial(bus_is_up, server), what=f"{server.url} is well")
 
     async def lose_bus_connections(self) -> None:
         if self.redis is not None:

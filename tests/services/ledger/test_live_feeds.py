@@ -23,7 +23,7 @@ from rules.ledger.kinds import HoldState, Mutation
 from rules.ledger.local_days import local_day_of
 from rules.ledger.usage import UsageKey
 from rules.ledger.usage_events import NOTHING, Sums, UsageEvent, UsageView, sum_of
-from services.ledger.batch import LoadedAccount
+from services.ledger.known_accounts import LoadedAccount
 from services.ledger.live_feeds import FeedEvent, HoldsFeed, UsageFeed
 from services.ledger.live_reads import LiveReads
 from services.ledger.live_views import BalanceView

@@ -21,7 +21,7 @@ from rules.ledger.refusals import (
     InsufficientTokens,
     NotFound,
 )
-from services.ledger.batch import LoadedAccount
+from services.ledger.known_accounts import LoadedAccount
 from services.ledger.lane import LedgerUnavailable
 from services.ledger.submission import Profile, Riders
 from services.ledger.writer import Writer, lane_of
