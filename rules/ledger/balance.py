@@ -126,7 +126,8 @@ def snapshot_of(
 ) -> BalanceSnapshot:
     """The balance that an account's row shows; what expires next is the unheld part of the grants that do.
 
-    Its `as_of` is the later of the version's instant and the beginning of the day that it shows.
+    Its `as_of` is the day's: the latest of the version's instant, the beginning of the day that it shows and, where the
+    day's limit is the price book's, the instant at which that came into force.
     """
     alerting = account.alerting
     total, held, owed = account.total - parts.others_left, account.held - parts.others_held, account.owed

@@ -17,8 +17,8 @@ class Canary:
     """Asks a trifle, over and over, while answers are waited for longer than usual.
 
     What was asked before a trifle went unanswered, and still waits when the next one is answered, was lost on the way:
-    its time is over at once, and it is asked anew. A database that is slow or far answers no trifle sooner for it, or
-    every one, and so is left its time.
+    its time is over at once, and it is asked anew. What is only slow keeps its time: while trifles are answered all
+    along nothing counts as lost, and nothing does while none is, as of a database too far away to answer one in time.
     """
 
     def __init__(self, ask: Callable[[], Awaitable[object]]) -> None:

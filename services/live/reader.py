@@ -30,7 +30,8 @@ class Reading:
     version: int
     """The account's latest journal entry."""
     as_of: datetime
-    """The later of the version's instant and the last window reset shown."""
+    """The latest of the version's instant and those since then at which something else came to be shown, such as a
+    day's beginning; an event's own may be later (`Event.as_of`)."""
     due_in_seconds: float | None
     """Time from the read until something next falls due on the tenant's clock, for any view; None: nothing will."""
     events: Mapping[View[Event], Event]

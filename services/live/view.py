@@ -29,9 +29,11 @@ class Event(ABC):
         self.version = version
         """The account's latest journal entry."""
         self.as_of = as_of
-        """The later of the version's instant and the last window reset shown."""
+        """Which of several of one version is later: the latest of the version's instant and those since then at which
+        something else came to be shown, a day's beginning or a price book's coming into force; or just after what was
+        shown before, where that is to be replaced."""
         self.was_reset = was_reset
-        """Whether a window was reset since the version's instant, so that the same version shows something else."""
+        """Whether it is later than the version's instant, so that the same version may have shown something else."""
         self._conflated: tuple[Event, Event] | None = None
         self._shown: tuple[object, Any] | None = None
 
