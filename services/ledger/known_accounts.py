@@ -97,9 +97,6 @@ class KnownAccounts:
         self._known: dict[UUID, LoadedAccount] = {}
         self._grants = 0
 
-    def __len__(self) -> int:
-        return len(self._known)
-
     def take(self, account_id: UUID) -> LoadedAccount | None:
         """Gives what is known of an account, as its last batch left it, and forgets it."""
         known = self._known.pop(account_id, None)

@@ -18,6 +18,13 @@ from websockets.typing import Subprotocol
 
 from tests.faults.served import ANSWER_SECONDS_MAX, START_SECONDS_MAX, Server
 
+BALANCE = """subscription ($account: ID!, $since: Version) {
+  balance(accountId: $account, sinceVersion: $since) { version asOf available }
+}"""
+WARNINGS = """subscription ($account: ID!, $since: Version) {
+  lowBalance(accountId: $account, sinceVersion: $since) { id version snapshot }
+}"""
+
 SILENCE_SECONDS_MAX = 2.0
 """What a client waits for a pong before it takes its socket for dead, as it has to: a cut may say nothing."""
 RETRY_SECONDS = 0.05

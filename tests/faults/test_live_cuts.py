@@ -18,7 +18,15 @@ import asyncpg
 import httpx
 
 from tests.faults.healing_time import healed_after
-from tests.faults.live_clients import SILENCE_SECONDS_MAX, Watcher, in_background, over_a_socket, over_an_event_stream
+from tests.faults.live_clients import (
+    BALANCE,
+    SILENCE_SECONDS_MAX,
+    WARNINGS,
+    Watcher,
+    in_background,
+    over_a_socket,
+    over_an_event_stream,
+)
 from tests.faults.served import ANSWER_SECONDS_MAX, Server, served
 from tests.patience import eventually
 from tests.services.live.cable import Cable
@@ -75,12 +83,6 @@ ALERTS = """query ($after: String) {
       nodes { id } pageInfo { hasNextPage endCursor }
     }
   }
-}"""
-BALANCE = """subscription ($account: ID!, $since: Version) {
-  balance(accountId: $account, sinceVersion: $since) { version asOf available }
-}"""
-WARNINGS = """subscription ($account: ID!, $since: Version) {
-  lowBalance(accountId: $account, sinceVersion: $since) { id version snapshot }
 }"""
 
 

@@ -25,7 +25,15 @@ from server.data_directory import find_owner
 from server.edge.event_stream import KEEP_ALIVE_SECONDS
 from services.live.bus import CHANNEL
 from tests.faults.healing_time import HEALED_SECONDS_MAX, healed_after
-from tests.faults.live_clients import Watcher, ask_any, in_background, over_a_socket, over_an_event_stream
+from tests.faults.live_clients import (
+    BALANCE,
+    WARNINGS,
+    Watcher,
+    ask_any,
+    in_background,
+    over_a_socket,
+    over_an_event_stream,
+)
 from tests.faults.processes import processes_of, signal_all
 from tests.faults.served import ANSWER_SECONDS_MAX, Server, served
 from tests.patience import eventually
@@ -64,14 +72,8 @@ RESERVE = """mutation ($key: String!) {
     ... on ReserveSuccess { hold { id } balance { version } } ... on Problem { message }
   }
 }"""
-BALANCE = """subscription ($account: ID!, $since: Version) {
-  balance(accountId: $account, sinceVersion: $since) { version asOf available }
-}"""
 DAY = """subscription ($account: ID!, $since: Version) {
   dailyLimit(accountId: $account, sinceVersion: $since) { version asOf consumed }
-}"""
-WARNINGS = """subscription ($account: ID!, $since: Version) {
-  lowBalance(accountId: $account, sinceVersion: $since) { id version snapshot }
 }"""
 USAGE = """subscription ($account: ID!) {
   usage(accountId: $account) { version asOf snapshot today { tokens } rows { tokens } }

@@ -8,6 +8,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LOCKS = ("requirements.lock", "requirements-dev.lock")
+ADDRESS = re.compile(r":/{2}")
+"""Whatever is fetched from somewhere by name; locks name hashes alone."""
 
 
 def pins_of(lock: str) -> dict[str, str]:
@@ -24,7 +26,7 @@ def asked_for() -> tuple[list[str], list[str]]:
 @pytest.mark.parametrize("lock", LOCKS)
 def test_a_lock_names_no_registry(lock: str) -> None:
     text = (ROOT / lock).read_text()
-    assert "://" not in text
+    assert ADDRESS.search(text) is None
     assert "index" not in text.splitlines()[1]
 
 
@@ -47,7 +49,7 @@ def test_the_development_lock_installs_all_that_the_server_runs_on() -> None:
 def test_the_lock_for_node_names_no_registry_and_has_a_hash_for_every_package() -> None:
     folder = ROOT / "conformance"
     text = (folder / "package-lock.json").read_text()
-    assert "://" not in text
+    assert ADDRESS.search(text) is None
     packages = json.loads(text)["packages"]
     links = {name for name, package in packages.items() if package.get("link")}
     assert links == {"node_modules/farebox-client"}
